@@ -1,0 +1,85 @@
+// Compiles solidity/**/*.sol into artifacts/<Name>.json, one for each deployable contract: those that stand directly in solidity/ in a
+// file of their own name. Interfaces, libraries and abstract contracts have no code to deploy and get none.
+//
+//   node build.mjs            rewrite the artifacts
+//   node build.mjs --check    compare with the committed ones instead; exit code 1 if they differ
+//   node build.mjs Name ...   only these contracts
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import solc from 'solc';
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const SOURCES = join(HERE, 'solidity');
+const ARTIFACTS = join(HERE, 'artifacts');
+const MAX_CODE = 24_576; // EIP-170
+const MEND = '(cd contracts && npm ci && node build.mjs)';
+
+const args = process.argv.slice(2);
+const check = args.includes('--check');
+const only = args.filter((arg) => !arg.startsWith('--'));
+
+const fail = (message) => {
+  console.error(message);
+  process.exit(1);
+};
+
+/** Source names under `folder`, relative to solidity/, with forward slashes. */
+const list = (folder = '') =>
+  readdirSync(join(SOURCES, folder), { withFileTypes: true })
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry) => {
+      const name = folder === '' ? entry.name : `${folder}/${entry.name}`;
+      return entry.isDirectory() ? list(name) : name.endsWith('.sol') ? [name] : [];
+    });
+
+const names = only.length > 0 ? only.map((name) => `${name}.sol`) : list();
+const input = {
+  language: 'Solidity',
+  sources: Object.fromEntries(names.map((name) => [name, { content: readFileSync(join(SOURCES, name), 'utf8') }])),
+  settings: {
+    viaIR: true,
+    optimizer: { enabled: true, runs: 200 },
+    evmVersion: 'osaka',
+    metadata: { bytecodeHash: 'none', appendCBOR: false }, // the same bytes from every machine
+    outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object'] } },
+  },
+};
+
+/** Imports: relative ones arrive as names inside solidity/, others as packages of node_modules. */
+const findImport = (name) => {
+  const path = [join(SOURCES, name), join(HERE, 'node_modules', name)].find(existsSync);
+  return path === undefined ? { error: `not found: ${name}` } : { contents: readFileSync(path, 'utf8') };
+};
+
+const output = JSON.parse(solc.compile(JSON.stringify(input), { import: findImport }));
+const complaints = output.errors ?? [];
+if (complaints.length > 0) fail(complaints.map((complaint) => complaint.formattedMessage).join('\n'));
+
+const built = new Map();
+for (const [source, contracts] of Object.entries(output.contracts)) {
+  const name = basename(source, '.sol');
+  const contract = contracts[name];
+  if (source.includes('/') || contract === undefined || contract.evm.bytecode.object === '') continue;
+  const size = contract.evm.deployedBytecode.object.length / 2;
+  if (size > MAX_CODE) fail(`${name}: ${size} bytes of code, the limit is ${MAX_CODE}`);
+  const artifact = {
+    abi: contract.abi,
+    bytecode: `0x${contract.evm.bytecode.object}`,
+    deployedBytecode: `0x${contract.evm.deployedBytecode.object}`,
+  };
+  built.set(`${name}.json`, `${JSON.stringify(artifact, null, 1)}\n`);
+  console.error(`${name}: ${size} bytes`);
+}
+
+const old = existsSync(ARTIFACTS) ? readdirSync(ARTIFACTS).filter((file) => file.endsWith('.json')) : [];
+const orphans = only.length > 0 ? [] : old.filter((file) => !built.has(file));
+if (check) {
+  const committed = (file) => (old.includes(file) ? readFileSync(join(ARTIFACTS, file), 'utf8') : undefined);
+  const stale = [...built.keys()].filter((file) => built.get(file) !== committed(file)).concat(orphans);
+  if (stale.length > 0) fail(`stale artifacts: ${stale.join(', ')}; mend with: ${MEND}`);
+} else {
+  mkdirSync(ARTIFACTS, { recursive: true });
+  built.forEach((text, file) => writeFileSync(join(ARTIFACTS, file), text));
+  orphans.forEach((file) => rmSync(join(ARTIFACTS, file)));
+}
