@@ -1,0 +1,120 @@
+//! The model file (SPEC §4.1): canonical bytes, strict reader.
+
+use alloc::{format, string::String, vec::Vec};
+
+use crate::{
+    codec,
+    error::ModelError,
+    isa::{DType, MAX_INSTRUCTIONS},
+    program::{Counts, InputHeader, Program},
+    tensor::Tensor,
+};
+
+/// First bytes of a model file: name and version.
+pub const MAGIC: [u8; 5] = *b"opML\x01";
+
+/// Writes a model.
+pub fn write(program: &Program) -> Vec<u8> {
+    let counts = program.counts();
+    let mut out = Vec::from(MAGIC);
+    let halt = program.halt().unwrap_or(u32::MAX);
+    for number in [counts.instructions, counts.constants, counts.inputs, program.output(), halt] {
+        out.extend(number.to_be_bytes());
+    }
+    for input in program.inputs() {
+        out.push(input.dtype.code());
+        out.extend(input.elements.to_be_bytes());
+    }
+    for encoding in program.encodings() {
+        // At most 4,096 bytes.
+        out.extend(u32::try_from(encoding.len()).unwrap_or(u32::MAX).to_be_bytes());
+        out.extend(encoding);
+    }
+    for constant in program.constants() {
+        out.push(constant.dtype().code());
+        out.extend(constant.elements().to_be_bytes());
+        out.extend(constant.bytes());
+    }
+    out
+}
+
+/// Reads a model; every byte must be accounted for.
+///
+/// # Errors
+/// Names the place at which the file is not a canonical model.
+pub fn read(bytes: &[u8]) -> Result<Program, ModelError> {
+    let mut reader = Reader { bytes, at: 0 };
+    let magic = reader.array::<5>("the magic and version")?;
+    if magic != MAGIC {
+        return Err(ModelError::Magic(magic));
+    }
+    let instructions = reader.u32("the instruction count")?;
+    let constants = reader.u32("the constant count")?;
+    let inputs = reader.u32("the input count")?;
+    let output = reader.u32("the output instruction")?;
+    let halt = reader.u32("the halt instruction")?;
+    if instructions == 0 || instructions > MAX_INSTRUCTIONS {
+        return Err(ModelError::Count { field: "instructions", value: u64::from(instructions), why: "1 to 2^24" });
+    }
+    let counts = Counts { instructions, constants, inputs };
+    let inputs = (0..inputs).map(|index| read_input(&mut reader, index)).collect::<Result<_, _>>()?;
+    let instructions = (0..instructions)
+        .map(|index| {
+            let length = reader.u32(&format!("the length of instruction {index}"))?;
+            let encoding = reader.take(u64::from(length), &format!("instruction {index}"))?;
+            let index = usize::try_from(index).unwrap_or(usize::MAX);
+            codec::decode(encoding, &counts).map_err(|error| ModelError::Instruction { index, error })
+        })
+        .collect::<Result<_, _>>()?;
+    let constants = (0..constants).map(|index| read_constant(&mut reader, index)).collect::<Result<_, _>>()?;
+    let left = bytes.len().saturating_sub(reader.at);
+    if left > 0 {
+        return Err(ModelError::Trailing(left));
+    }
+    let halt = (halt != u32::MAX).then_some(halt);
+    Program::new(instructions, constants, inputs, output, halt)
+}
+
+fn read_input(reader: &mut Reader<'_>, index: u32) -> Result<InputHeader, ModelError> {
+    let place = format!("input {index}");
+    let [code] = reader.array(&place)?;
+    let elements = u64::from_be_bytes(reader.array(&place)?);
+    let dtype = DType::from_code(code).ok_or(ModelError::DType { place, code })?;
+    Ok(InputHeader { dtype, elements })
+}
+
+fn read_constant(reader: &mut Reader<'_>, index: u32) -> Result<Tensor, ModelError> {
+    let place = format!("constant {index}");
+    let [code] = reader.array(&place)?;
+    let elements = u64::from_be_bytes(reader.array(&place)?);
+    let dtype = DType::from_code(code).ok_or(ModelError::DType { place: place.clone(), code })?;
+    let length = dtype.bytes(elements).unwrap_or(u64::MAX);
+    let bytes = reader.take(length, &place)?;
+    let index = usize::try_from(index).unwrap_or(usize::MAX);
+    Tensor::new(dtype, elements, bytes.to_vec()).map_err(|error| ModelError::Constant { index, error })
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, length: u64, place: &str) -> Result<&'a [u8], ModelError> {
+        let truncated = ModelError::Truncated { at: self.bytes.len(), place: String::from(place) };
+        let end = usize::try_from(length).ok().and_then(|length| self.at.checked_add(length));
+        let field = end.and_then(|end| Some((self.bytes.get(self.at..end)?, end)));
+        let (field, end) = field.ok_or(truncated)?;
+        self.at = end;
+        Ok(field)
+    }
+
+    fn array<const W: usize>(&mut self, place: &str) -> Result<[u8; W], ModelError> {
+        let field = self.take(u64::try_from(W).unwrap_or(u64::MAX), place)?;
+        field.try_into().map_err(|_| ModelError::Truncated { at: self.at, place: String::from(place) })
+    }
+
+    fn u32(&mut self, place: &str) -> Result<u32, ModelError> {
+        Ok(u32::from_be_bytes(self.array(place)?))
+    }
+}

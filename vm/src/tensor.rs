@@ -1,0 +1,139 @@
+//! Flat tensors: a type, a count, and little-endian bytes that are the committed string (SPEC §1).
+
+use alloc::vec::Vec;
+
+use crate::{error::TensorError, isa::DType, isa::MAX_ELEMENTS};
+
+/// A flat list of integers. It has no shape: views give it one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tensor {
+    dtype: DType,
+    elements: u64,
+    bytes: Vec<u8>,
+}
+
+impl Tensor {
+    /// Wraps committed bytes.
+    ///
+    /// # Errors
+    /// The byte count does not fit, there are more than 2^40 elements, or an unused nibble is not 0.
+    pub fn new(dtype: DType, elements: u64, bytes: Vec<u8>) -> Result<Self, TensorError> {
+        if elements > MAX_ELEMENTS {
+            return Err(TensorError::Elements(elements));
+        }
+        let needed = dtype.bytes(elements).ok_or(TensorError::Elements(elements))?;
+        let actual = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if needed != actual {
+            return Err(TensorError::Length { dtype: dtype.name(), elements, needed, actual });
+        }
+        let odd_nibble = dtype == DType::I4 && elements % 2 == 1;
+        if odd_nibble && bytes.last().is_some_and(|last| last >> 4 != 0) {
+            return Err(TensorError::Nibble);
+        }
+        Ok(Self { dtype, elements, bytes })
+    }
+
+    /// The empty i64 tensor, which a malformed instruction writes.
+    pub const fn empty() -> Self {
+        Self { dtype: DType::I64, elements: 0, bytes: Vec::new() }
+    }
+
+    /// Packs values.
+    ///
+    /// # Errors
+    /// A value is outside the type's range.
+    pub fn from_values(dtype: DType, values: &[i64]) -> Result<Self, TensorError> {
+        let out_of_range = values.iter().position(|&value| dtype.saturate(value) != value);
+        if let Some((index, &value)) = out_of_range.and_then(|i| values.get(i).map(|v| (i, v))) {
+            return Err(TensorError::Range { dtype: dtype.name(), index, value });
+        }
+        let elements = u64::try_from(values.len()).unwrap_or(u64::MAX);
+        Self::new(dtype, elements, pack(dtype, values))
+    }
+
+    /// Packs values after clamping each to the type's range.
+    pub fn saturating(dtype: DType, values: &[i64]) -> Self {
+        let clamped: Vec<i64> = values.iter().map(|&value| dtype.saturate(value)).collect();
+        let elements = u64::try_from(values.len()).unwrap_or(u64::MAX);
+        Self { dtype, elements, bytes: pack(dtype, &clamped) }
+    }
+
+    /// Element type.
+    pub const fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// Number of elements.
+    pub const fn elements(&self) -> u64 {
+        self.elements
+    }
+
+    /// The committed bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The bytes, without a copy.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// Element `index`; `None` past the end.
+    pub fn get(&self, index: u64) -> Option<i64> {
+        if index >= self.elements {
+            return None;
+        }
+        element_at(self.dtype, &self.bytes, index)
+    }
+
+    /// All elements in order.
+    pub fn values(&self) -> Vec<i64> {
+        (0..self.elements).filter_map(|index| self.get(index)).collect()
+    }
+}
+
+/// Element `index` of packed bytes; `None` if the bytes end before it.
+pub fn element_at(dtype: DType, bytes: &[u8], index: u64) -> Option<i64> {
+    let index = usize::try_from(index).ok()?;
+    match dtype {
+        DType::U8 => bytes.get(index).map(|&b| i64::from(b)),
+        DType::I8 => bytes.get(index).map(|&b| i64::from(i8::from_le_bytes([b]))),
+        DType::I16 => chunk(bytes, index).map(|b| i64::from(i16::from_le_bytes(b))),
+        DType::I32 => chunk(bytes, index).map(|b| i64::from(i32::from_le_bytes(b))),
+        DType::I64 => chunk(bytes, index).map(i64::from_le_bytes),
+        DType::I4 => {
+            let byte = i64::from(*bytes.get(index / 2)?);
+            let nibble = if index % 2 == 0 { byte & 15 } else { byte >> 4 };
+            Some((nibble ^ 8) - 8)
+        }
+    }
+}
+
+/// The `index`-th group of `W` bytes.
+fn chunk<const W: usize>(bytes: &[u8], index: usize) -> Option<[u8; W]> {
+    let start = index.checked_mul(W)?;
+    bytes.get(start..start.checked_add(W)?)?.try_into().ok()
+}
+
+/// Packs values that are in range; the low bytes of the two's complement.
+fn pack(dtype: DType, values: &[i64]) -> Vec<u8> {
+    let low = |width: usize| {
+        values.iter().flat_map(move |value| value.to_le_bytes().into_iter().take(width)).collect::<Vec<u8>>()
+    };
+    match dtype {
+        DType::U8 | DType::I8 => low(1),
+        DType::I16 => low(2),
+        DType::I32 => low(4),
+        DType::I64 => low(8),
+        DType::I4 => values
+            .chunks(2)
+            .map(|pair| {
+                let [first, second] = [pair.first(), pair.get(1)].map(|v| {
+                    let [byte, ..] = v.copied().unwrap_or(0).to_le_bytes();
+                    byte & 15
+                });
+                first | (second << 4)
+            })
+            .collect(),
+    }
+}
