@@ -56,6 +56,21 @@ pub enum Stop {
 /// # Errors
 /// Inputs do not match the headers, the length is 0 or `length·N > 2^40`, or the budget is exceeded.
 pub fn run(program: &Program, inputs: &[Tensor], stop: Stop, budget: u64) -> Result<Run, ModelError> {
+    run_tampered(program, inputs, stop, budget, &mut |_, _, _| ())
+}
+
+/// Runs a program whose values a hook may change as soon as each is written: what comes later is computed from the
+/// changed value. This makes the consistent lies that disputes are tried on.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_tampered(
+    program: &Program,
+    inputs: &[Tensor],
+    stop: Stop,
+    budget: u64,
+    hook: &mut dyn FnMut(u64, u32, &mut Tensor),
+) -> Result<Run, ModelError> {
     program.check_inputs(inputs)?;
     let (Stop::Halt { max: longest } | Stop::Exactly(longest)) = stop;
     check_length(program, longest)?;
@@ -68,7 +83,7 @@ pub fn run(program: &Program, inputs: &[Tensor], stop: Stop, budget: u64) -> Res
             if spent > budget {
                 return Err(ModelError::TooLarge { what: "number of elements", value: spent, limit: budget });
             }
-            let mut memory = RunMemory { program, inputs, values: &values };
+            let mut memory = RunMemory::new(program, inputs, &values);
             let mut evaluator = Evaluator::new(instruction, At { instructions, t, instruction: number });
             let elements: Vec<i64> = (0..instruction.elements(t))
                 .map(|e| match evaluator.element(e, &mut memory) {
@@ -76,7 +91,9 @@ pub fn run(program: &Program, inputs: &[Tensor], stop: Stop, budget: u64) -> Res
                     Err(never) => match never {},
                 })
                 .collect();
-            values.push(Tensor::saturating(instruction.dtype, &elements));
+            let mut value = Tensor::saturating(instruction.dtype, &elements);
+            hook(t, number, &mut value);
+            values.push(value);
         }
         let length = t.saturating_add(1);
         if matches!(stop, Stop::Halt { .. }) && halts(program, &values, t) {
@@ -111,15 +128,27 @@ pub fn halts(program: &Program, values: &[Tensor], t: u64) -> bool {
     value().is_some_and(|value| value != 0)
 }
 
-/// The tensors of a run so far.
-pub(crate) struct RunMemory<'a> {
-    pub(crate) program: &'a Program,
-    pub(crate) inputs: &'a [Tensor],
-    pub(crate) values: &'a [Tensor],
+/// The tensors that a step of a run can read.
+#[derive(Debug, Clone, Copy)]
+pub struct RunMemory<'a> {
+    program: &'a Program,
+    inputs: &'a [Tensor],
+    values: &'a [Tensor],
 }
 
-impl RunMemory<'_> {
-    pub(crate) fn tensor(&self, place: Place) -> Option<&Tensor> {
+impl<'a> RunMemory<'a> {
+    /// A program's constants, a run's inputs, and its values so far.
+    pub const fn new(program: &'a Program, inputs: &'a [Tensor], values: &'a [Tensor]) -> Self {
+        Self { program, inputs, values }
+    }
+
+    /// The program.
+    pub const fn program(&self) -> &'a Program {
+        self.program
+    }
+
+    /// A tensor by place; `None` if the run has not got there.
+    pub fn tensor(&self, place: Place) -> Option<&'a Tensor> {
         let number = match place {
             Place::Constant(n) => return self.program.constants().get(usize::try_from(n).ok()?),
             Place::Input(n) => return self.inputs.get(usize::try_from(n).ok()?),

@@ -132,7 +132,7 @@ impl<'a> Openings<'a> {
     fn touch(&self, t: u64, number: u32, question: Question) -> Option<Touched> {
         let instructions = self.program.counts().instructions;
         let instruction = self.program.instructions().get(usize::try_from(number).ok()?)?;
-        let memory = RunMemory { program: self.program, inputs: self.inputs, values: &self.trace.run().values };
+        let memory = RunMemory::new(self.program, self.inputs, &self.trace.run().values);
         let mut recorder = Recorder { memory, touched: Touched::default() };
         let mut evaluator = Evaluator::new(instruction, At { instructions, t, instruction: number });
         let done = match question {
@@ -174,7 +174,7 @@ impl Recorder<'_> {
             Place::Constant(n) => (&mut self.touched.constants, u64::from(n)),
             Place::Input(n) => (&mut self.touched.inputs, u64::from(n)),
             Place::Value { t, instruction } => {
-                let instructions = self.memory.program.counts().instructions;
+                let instructions = self.memory.program().counts().instructions;
                 (&mut self.touched.values, leaf_index(instructions, t, instruction).unwrap_or(u64::MAX))
             }
         }
