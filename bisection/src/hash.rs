@@ -1,0 +1,66 @@
+//! Hashes and the preimages whose layout the game itself must know.
+
+/// A 32-byte hash.
+pub type Hash = [u8; 32];
+
+/// The hash of a node that covers no real leaf, and the root of an empty tree.
+pub const ZERO: Hash = [0; 32];
+
+/// Bytes of one tensor leaf.
+pub const LEAF_BYTES: usize = 256;
+
+/// The commitment hash `H`. The game never looks inside it.
+pub trait Hashing {
+    /// `H(bytes)`.
+    fn hash(&self, bytes: &[u8]) -> Hash;
+
+    /// The hash of an inner node, `H(left ‖ right)`.
+    fn node(&self, left: &Hash, right: &Hash) -> Hash {
+        let mut bytes = [0; 64];
+        let (l, r) = bytes.split_at_mut(32);
+        l.copy_from_slice(left);
+        r.copy_from_slice(right);
+        self.hash(&bytes)
+    }
+}
+
+impl<H: Hashing + ?Sized> Hashing for &H {
+    fn hash(&self, bytes: &[u8]) -> Hash {
+        (**self).hash(bytes)
+    }
+
+    fn node(&self, left: &Hash, right: &Hash) -> Hash {
+        (**self).node(left, right)
+    }
+}
+
+/// Header hash `H(dtype:u8 ‖ elements:u64 ‖ root:32)`, big-endian: a leaf of the trace.
+pub fn header(h: &(impl Hashing + ?Sized), dtype: u8, elements: u64, root: &Hash) -> Hash {
+    let mut bytes = Vec::with_capacity(41);
+    bytes.push(dtype);
+    bytes.extend_from_slice(&elements.to_be_bytes());
+    bytes.extend_from_slice(root);
+    h.hash(&bytes)
+}
+
+/// Hash of revealed partials: `H` of their 16-byte big-endian encodings in order.
+pub fn partials(h: &(impl Hashing + ?Sized), partials: &[i128]) -> Hash {
+    let mut bytes = Vec::with_capacity(partials.len().saturating_mul(16));
+    for p in partials {
+        bytes.extend_from_slice(&p.to_be_bytes());
+    }
+    h.hash(&bytes)
+}
+
+/// Leaf `index` of a tensor's bytes, filled with zero bytes.
+#[must_use]
+pub fn cut_leaf(bytes: &[u8], index: usize) -> Vec<u8> {
+    let mut leaf: Vec<u8> = bytes.iter().skip(index.saturating_mul(LEAF_BYTES)).take(LEAF_BYTES).copied().collect();
+    leaf.resize(LEAF_BYTES, 0);
+    leaf
+}
+
+/// Hashes of all leaves of a tensor's bytes.
+pub fn leaf_hashes(h: &(impl Hashing + ?Sized), bytes: &[u8]) -> Vec<Hash> {
+    (0..bytes.len().div_ceil(LEAF_BYTES)).map(|i| h.hash(&cut_leaf(bytes, i))).collect()
+}
