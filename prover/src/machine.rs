@@ -1,0 +1,213 @@
+//! The machine behind the game: the rules by [`opml_vm::step`], and a player's knowledge by its own trace.
+
+use opml_bisection::{
+    hash::{Hash, Hashing},
+    position::Header,
+    rules::{Job as GameJob, Rules, Shape, Step, StepRefused},
+    trace::{Answer, Nodes, Question, Trace as GameTrace, Unavailable},
+};
+use opml_vm::{
+    DType, Program, Reducer, StepError, Tensor, Trace,
+    eval::{self, At, Evaluator},
+    interpreter::RunMemory,
+    merkle::{self, Tree},
+    program::ModelRoots,
+    step::{self, Job},
+    witness::{self, Openings},
+};
+
+/// What a step is judged against, besides the submitter's trace root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VmRules {
+    roots: ModelRoots,
+    input_root: Hash,
+    counts: opml_vm::Counts,
+}
+
+impl VmRules {
+    /// The rules of one model on one input.
+    #[must_use]
+    pub fn new(program: &Program, inputs: &[Tensor]) -> Self {
+        Self {
+            roots: program.roots(),
+            input_root: opml_vm::program::input_root(inputs),
+            counts: program.counts(),
+        }
+    }
+
+    fn job(&self, job: &GameJob) -> Job {
+        Job {
+            program_root: self.roots.program,
+            constants_root: self.roots.constants,
+            input_root: self.input_root,
+            trace_root: job.root,
+            counts: self.counts,
+            length: job.length,
+            t: job.t,
+            instruction: job.i,
+        }
+    }
+}
+
+fn refused(error: StepError) -> StepRefused {
+    StepRefused(error.to_string())
+}
+
+impl Hashing for VmRules {
+    fn hash(&self, bytes: &[u8]) -> Hash {
+        merkle::keccak(&[bytes])
+    }
+}
+
+impl Rules for VmRules {
+    fn element_size(&self, dtype: u8) -> Option<u64> {
+        DType::from_code(dtype).filter(|dtype| dtype.is_writable()).map(|dtype| dtype.bits() / 8)
+    }
+
+    fn decode(&self, dtype: u8, bytes: &[u8]) -> Option<i64> {
+        opml_vm::tensor::element_at(DType::from_code(dtype)?, bytes, 0)
+    }
+
+    fn combine(&self, reducer: u8, partials: &[i128]) -> Option<i128> {
+        let reducer = Reducer::from_code(reducer)?;
+        let (&first, rest) = partials.split_first()?;
+        rest.iter().try_fold(first, |total, &partial| match reducer {
+            Reducer::Sum => total.checked_add(partial),
+            _ => Some(eval::combine(reducer, total, partial)),
+        })
+    }
+
+    fn shape(&self, job: &GameJob, step: &Step) -> Result<Shape, StepRefused> {
+        let shape = self.job(job).shape(&step.instruction, &step.witness).map_err(refused)?;
+        Ok(game_shape(shape))
+    }
+
+    fn element(&self, job: &GameJob, e: u64, step: &Step) -> Result<i64, StepRefused> {
+        self.job(job).element(e, &step.instruction, &step.witness).map_err(refused)
+    }
+
+    fn slice(&self, job: &GameJob, e: u64, k0: u64, k1: u64, step: &Step) -> Result<i128, StepRefused> {
+        self.job(job).slice(e, k0, k1, &step.instruction, &step.witness).map_err(refused)
+    }
+
+    fn post(&self, job: &GameJob, e: u64, acc: i128, step: &Step) -> Result<i64, StepRefused> {
+        self.job(job).post(e, acc, &step.instruction, &step.witness).map_err(refused)
+    }
+}
+
+fn game_shape(shape: step::Shape) -> Shape {
+    Shape {
+        dtype: shape.dtype.code(),
+        elements: shape.elements,
+        terms: shape.terms,
+        reducer: shape.reducer.code(),
+    }
+}
+
+/// A player's own trace of a run, with all that its moves open.
+pub struct VmTrace<'a> {
+    program: &'a Program,
+    inputs: &'a [Tensor],
+    trace: &'a Trace,
+    openings: Openings<'a>,
+}
+
+impl<'a> VmTrace<'a> {
+    /// Prepares the openings of a run.
+    #[must_use]
+    pub fn new(program: &'a Program, inputs: &'a [Tensor], trace: &'a Trace) -> Self {
+        Self { program, inputs, trace, openings: Openings::new(program, inputs, trace) }
+    }
+
+    /// The trace.
+    #[must_use]
+    pub const fn trace(&self) -> &'a Trace {
+        self.trace
+    }
+
+    fn value(&self, leaf: u64) -> Answer<&'a Tensor> {
+        self.trace.value(leaf).ok_or_else(|| Unavailable(format!("value {leaf} is outside the trace")))
+    }
+
+    /// Iteration and instruction of a leaf.
+    fn step_of(&self, leaf: u64) -> Answer<(u64, u32)> {
+        let instructions = u64::from(self.trace.instructions());
+        let t = leaf.checked_div(instructions);
+        let instruction = leaf.checked_rem(instructions).and_then(|number| u32::try_from(number).ok());
+        t.zip(instruction).ok_or_else(|| Unavailable("the program has no instructions".to_owned()))
+    }
+}
+
+impl GameTrace for VmTrace<'_> {
+    fn node(&self, height: u32, index: u64) -> Answer<Hash> {
+        Ok(self.trace.tree().node(height, index))
+    }
+
+    fn header(&self, leaf: u64) -> Answer<Header> {
+        let value = self.value(leaf)?;
+        Ok(Header { dtype: value.dtype().code(), elements: value.elements() })
+    }
+
+    fn tensor_node(&self, leaf: u64, height: u32, index: u64) -> Answer<Hash> {
+        Ok(Tree::of_tensor(self.value(leaf)?.bytes()).node(height, index))
+    }
+
+    fn tensor_leaf(&self, leaf: u64, index: u64) -> Answer<Vec<u8>> {
+        Ok(witness::padded_leaf(self.value(leaf)?.bytes(), index).to_vec())
+    }
+
+    fn element(&self, leaf: u64, e: u64) -> Answer<i64> {
+        let missing = || Unavailable(format!("element {e} of value {leaf} is past its end"));
+        self.value(leaf)?.get(e).ok_or_else(missing)
+    }
+
+    fn bytes(&self, leaf: u64) -> Answer<Vec<u8>> {
+        Ok(self.value(leaf)?.bytes().to_vec())
+    }
+
+    fn shape(&self, leaf: u64) -> Answer<Shape> {
+        let (t, number) = self.step_of(leaf)?;
+        let (encoding, _) = self.opened(number)?;
+        Ok(game_shape(step::shape_of(encoding, &self.program.counts(), t)))
+    }
+
+    fn partial(&self, leaf: u64, e: u64, k0: u64, k1: u64) -> Answer<i128> {
+        let (t, number) = self.step_of(leaf)?;
+        let instruction = usize::try_from(number).ok().and_then(|number| self.program.instructions().get(number));
+        let instruction = instruction.ok_or_else(|| Unavailable(format!("no instruction {number}")))?;
+        let mut memory = RunMemory::new(self.program, self.inputs, &self.trace.run().values);
+        let at = At { instructions: self.program.counts().instructions, t, instruction: number };
+        match Evaluator::new(instruction, at).slice(e, k0, k1, &mut memory) {
+            Ok(Some(partial)) => Ok(partial),
+            Ok(None) => Err(Unavailable(format!("the slice {k0}..{k1} is empty"))),
+            Err(never) => match never {},
+        }
+    }
+
+    fn instruction(&self, leaf: u64) -> Answer<Step> {
+        let (_, number) = self.step_of(leaf)?;
+        let (encoding, siblings) = self.opened(number)?;
+        Ok(Step { instruction: encoding.to_vec(), witness: siblings.concat() })
+    }
+
+    fn step(&self, leaf: u64, question: &Question, tree: &dyn Nodes) -> Answer<Step> {
+        let (t, number) = self.step_of(leaf)?;
+        let (encoding, _) = self.opened(number)?;
+        let question = match *question {
+            Question::Element { e } => witness::Question::Element { e },
+            Question::Slice { e, k0, k1 } => witness::Question::Slice { e, k0, k1 },
+            Question::Post { e, acc } => witness::Question::Post { e, acc },
+        };
+        // A node that the submitter never showed lies outside every path that an honest proof opens.
+        let nodes = |height, index| tree.node(height, index).unwrap_or(merkle::ZERO);
+        let witness = self.openings.witness_under(t, number, question, &nodes);
+        let witness = witness.ok_or_else(|| Unavailable(format!("step {leaf} opens too much for one witness")))?;
+        Ok(Step { instruction: encoding.to_vec(), witness })
+    }
+}
+
+impl VmTrace<'_> {
+    fn opened(&self, number: u32) -> Answer<(&[u8], Vec<Hash>)> {
+        self.openings.instruction(number).ok_or_else(|| Unavailable(format!("no instruction {number}")))
+    }
+}
