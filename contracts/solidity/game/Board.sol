@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+import {Claims} from "./Claims.sol";
+import {ClaimWord, FALSE, OPENED} from "./ClaimWord.sol";
+import "./Errors.sol";
+import {ClockLib, Clock, hashState, disputeIdOf, PlaceLib, Players, PlayersLib, Range, State, TRACE_OPEN} from "./State.sol";
+import {Bonds, Times} from "./Tiers.sol";
+import {Tree} from "./Tree.sol";
+import {BURN, Claim, TOMBSTONE} from "./Types.sol";
+
+/// @dev Disputes: one slot each, the hash of the state. Every move brings the state, and leaves the next one in its event.
+abstract contract Board is Claims {
+    event Challenged(bytes32 indexed claimId, bytes32 indexed disputeId, State state);
+    event Falsified(bytes32 indexed claimId, bytes32 indexed disputeId, State state);
+    event Lost(bytes32 indexed claimId, bytes32 indexed disputeId);
+    event Settled(bytes32 indexed claimId, bytes32 indexed disputeId, uint256 share);
+
+    mapping(bytes32 disputeId => bytes32) internal disputes;
+
+    /// @notice Opens a dispute of the sender's own against a pending claim. The value is the tier's bond.
+    function challenge(bytes32 claimId, uint16 nonce) external payable returns (bytes32 id) {
+        ClaimWord word = _pending(claimId);
+        Times times = _times(word.tier());
+        Bonds bonds = _bonds(word.tier());
+        if (!_windowOpen(word)) revert WindowClosed();
+        if (word.traceLate(times)) revert TraceIsLate();
+        if (msg.value != bonds.bondC()) revert BadValue();
+        id = disputeIdOf(claimId, msg.sender, nonce);
+        if (disputes[id] != 0) revert IdUsed();
+        if (word.stage() == 0) word = word.enters(1);
+        claims[claimId] = word.opened(times.weightOpen());
+        State memory s;
+        s.claimId = claimId;
+        s.players = PlayersLib.pack(msg.sender, times.budget());
+        s.clock = ClockLib.pack(times, bonds.arityLog2(), nonce);
+        disputes[id] = hashState(s);
+        emit Challenged(claimId, id, s);
+    }
+
+    /// @notice Ends a dispute whose player on turn is late, or the claim if its trace is.
+    function claimTimeout(State calldata state, Claim calldata c) external {
+        _exact(192 + 160);
+        (State memory s, bytes32 id, ClaimWord word) = _load(state);
+        _requireClaim(s.claimId, c);
+        if (_waiting(s, word)) {
+            if (!word.traceLate(_times(word.tier()))) revert NotLate();
+            return _fall(s, id, word);
+        }
+        bool submitter = s.clock.submitterTurn();
+        if (!s.clock.late(s.players.budget(submitter))) revert NotLate();
+        submitter ? _fall(s, id, word) : _lose(s, id, word, c.submitter);
+    }
+
+    /// @notice Gives a dispute up. Only its challenger.
+    function resign(State calldata state, Claim calldata c) external {
+        _exact(192 + 160);
+        (State memory s, bytes32 id, ClaimWord word) = _load(state);
+        _requireClaim(s.claimId, c);
+        _requireChallenger(s);
+        _lose(s, id, word, c.submitter);
+    }
+
+    /// @notice Credits the challenger of a dispute that was open when its claim fell: the bond and a share of the pot. Anybody may.
+    function settle(State calldata state) external {
+        _exact(192);
+        State memory s = state;
+        bytes32 id = _requireState(s);
+        ClaimWord word = claims[s.claimId];
+        if (word.status() != FALSE) revert ClaimNotFalse();
+        uint256 tier = word.tier();
+        uint256 pot = _bonds(tier).bondS() - _burntS(tier);
+        uint256 share = pot * s.clock.weight() / word.weight();
+        word = word.closed().withPaid(word.paid() + share);
+        claims[s.claimId] = word;
+        disputes[id] = TOMBSTONE;
+        if (word.open() == 0 && pot != word.paid()) _credit(BURN, pot - word.paid());
+        _credit(s.players.challenger(), _bonds(tier).bondC() + share);
+        emit Settled(s.claimId, id, share);
+    }
+
+    /// @notice The hash of a dispute's state; 0 if there is none of this id, 1 if it is over.
+    function disputeOf(bytes32 disputeId) external view returns (bytes32) {
+        return disputes[disputeId];
+    }
+
+    /// @dev Begins a move from one of `kinds` (a set of bits) by the player on turn, who must be in time, and charges the clock.
+    function _enter(State calldata state, uint256 kinds)
+        internal
+        view
+        returns (State memory s, bytes32 id, ClaimWord word)
+    {
+        (s, id, word) = _load(state);
+        if ((kinds >> s.clock.kind()) & 1 == 0) revert WrongKind();
+        if (_waiting(s, word)) revert TraceNotOpened();
+        bool submitter = s.clock.submitterTurn();
+        if (s.clock.late(s.players.budget(submitter))) revert Late();
+        s.players = s.players.moved(submitter, s.clock.charge());
+        s.clock = s.clock.startedAt(block.timestamp, block.number);
+    }
+
+    /// @dev Ends a move.
+    function _leave(State memory s, bytes32 id) internal {
+        disputes[id] = hashState(s);
+    }
+
+    /// @dev Accounts for a move of the challenger's own.
+    function _weigh(State memory s, ClaimWord word, uint256 gain) internal {
+        s.clock = s.clock.addWeight(gain);
+        claims[s.claimId] = word.addWeight(gain);
+    }
+
+    /// @dev The claim falls by this dispute.
+    function _fall(State memory s, bytes32 id, ClaimWord word) internal {
+        _falsify(s.claimId, word);
+        emit Falsified(s.claimId, id, s);
+    }
+
+    /// @dev Refuses calldata that are longer or shorter than a move with `size` bytes of arguments.
+    function _exact(uint256 size) internal pure {
+        unchecked {
+            if (msg.data.length != size + 4) revert TrailingBytes();
+        }
+    }
+
+    function _requireChallenger(State memory s) internal view {
+        if (msg.sender != s.players.challenger()) revert WrongPlayer();
+    }
+
+    /// @dev A state that is its dispute's, of a pending claim; the first one takes its node and clock from the opened trace.
+    function _load(State calldata state) private view returns (State memory s, bytes32 id, ClaimWord word) {
+        s = state;
+        word = _pending(s.claimId);
+        id = _requireState(s);
+        if (s.players.version() == 0 && word.stage() == OPENED) {
+            uint256 leaves = word.leaves();
+            s.node = traceRoots[s.claimId];
+            s.place = PlaceLib.ofTrace(0, leaves);
+            s.clock = s.clock.to(TRACE_OPEN, Tree.depth(leaves)).startedAt(
+                _max(word.stageAt(), s.clock.turnStart()), _max(word.stageBlock(), s.clock.turnBlock())
+            );
+        }
+    }
+
+    function _requireState(State memory s) private view returns (bytes32 id) {
+        id = disputeIdOf(s.claimId, s.players.challenger(), s.clock.nonce());
+        if (disputes[id] != hashState(s)) revert WrongState();
+    }
+
+    /// @dev Whether the dispute waits for the claim's trace.
+    function _waiting(State memory s, ClaimWord word) private pure returns (bool) {
+        return s.players.version() == 0 && word.stage() != OPENED;
+    }
+
+    /// @dev The challenger has lost: part of its bond is burnt, the rest goes to the submitter.
+    function _lose(State memory s, bytes32 id, ClaimWord word, address submitter) private {
+        uint256 bond = _bonds(word.tier()).bondC();
+        uint256 burnt = bond * _times(word.tier()).burnC() / 10_000;
+        claims[s.claimId] = word.closed().subWeight(s.clock.weight());
+        disputes[id] = TOMBSTONE;
+        _credit(BURN, burnt);
+        _credit(submitter, bond - burnt);
+        emit Lost(s.claimId, id);
+    }
+
+    function _max(uint256 a, uint256 b) private pure returns (uint256) {
+        return a > b ? a : b;
+    }
+}
