@@ -40,6 +40,8 @@ pub mod model_file;
 pub mod program;
 pub mod step;
 pub mod tensor;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod trace;
 pub mod witness;
 
