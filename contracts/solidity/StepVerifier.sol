@@ -1,9 +1,149 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {Code, Decode} from "./step/Decode.sol";
+import "./step/Errors.sol";
+import "./step/Isa.sol";
+import {Machine} from "./step/Machine.sol";
+import {Reduce} from "./step/Reduce.sol";
+import {Witness} from "./step/Witness.sol";
+
+/// @notice Which value of which run is asked about: docs/SPEC.md §6.1.
+struct Job {
+    bytes32 programRoot;
+    bytes32 constsRoot;
+    bytes32 inputRoot;
+    bytes32 traceRoot;
+    /// N:32 | nConsts:32 | nInputs:32, the lowest 96 bits.
+    uint256 counts;
+    uint64 T;
+    uint64 t;
+    uint32 i;
+}
+
+/// @title The stateless verifier of one step: docs/SPEC.md §6.
+/// @notice Every question has one right answer, which depends on the committed roots alone; a witness can only be complete or refused.
+/// No data of the program or its tensors can make it revert: only a bad job, element, slice or witness does.
 contract StepVerifier {
-    /// @notice Placeholder of the build.
-    function version() external pure returns (uint256) {
-        return 1;
+    /// @notice The value of element `e` of value (t, i).
+    function element(Job calldata job, uint64 e, bytes calldata instruction, bytes calldata witness)
+        external
+        pure
+        returns (int64)
+    {
+        (Machine memory m, uint256 terms) = _open(job, e, instruction, witness);
+        uint256 reducer = m.code.reducer;
+        int256 acc = terms == 0 ? Reduce.empty(reducer) : Reduce.accumulate(reducer, Reduce.slice(m, 0, terms));
+        acc = Reduce.post(m, acc);
+        Reduce.release(m);
+        return int64(acc);
+    }
+
+    /// @notice The partial of the terms [k0, k1) of element `e`.
+    function slice(Job calldata job, uint64 e, uint64 k0, uint64 k1, bytes calldata instruction, bytes calldata witness)
+        external
+        pure
+        returns (int128)
+    {
+        (Machine memory m, uint256 terms) = _open(job, e, instruction, witness);
+        if (k0 >= k1 || k1 > terms) revert SliceOutOfRange();
+        int256 total = Reduce.slice(m, k0, k1);
+        Reduce.release(m);
+        return int128(total);
+    }
+
+    /// @notice The value of element `e` if the partial of all its terms is `acc`.
+    function post(Job calldata job, uint64 e, int128 acc, bytes calldata instruction, bytes calldata witness)
+        external
+        pure
+        returns (int64)
+    {
+        (Machine memory m, uint256 terms) = _open(job, e, instruction, witness);
+        if (terms == 0) revert SliceOutOfRange();
+        int256 value = Reduce.post(m, Reduce.accumulate(m.code.reducer, acc));
+        Reduce.release(m);
+        return int64(value);
+    }
+
+    /// @notice What the header of value (t, i) must say, and how many terms each of its elements has.
+    /// @param witness the instruction's siblings alone.
+    function shape(
+        bytes32 programRoot,
+        uint256 counts,
+        uint64 t,
+        uint32 i,
+        bytes calldata instruction,
+        bytes calldata witness
+    ) external pure returns (uint8 dtype, uint64 elements, uint64 terms) {
+        (Code memory code, bool ok, uint256 cursor) = _decode(programRoot, counts, i, instruction, witness);
+        _finish(witness, cursor);
+        if (!ok) return (uint8(DTYPE_I64), 0, 0);
+        (uint256 size, uint256 depth) = _sizes(code, t);
+        return (uint8(code.dtype), uint64(size), uint64(depth));
+    }
+
+    /// @dev Verifies the whole witness and makes a machine ready for element `e`.
+    /// @return m the machine.
+    /// @return terms K at this iteration.
+    function _open(Job calldata job, uint256 e, bytes calldata instruction, bytes calldata witness)
+        private
+        pure
+        returns (Machine memory m, uint256 terms)
+    {
+        unchecked {
+            uint256 counts = job.counts;
+            uint256 width = uint32(counts >> 64);
+            if (job.t >= job.T) revert OutsideRun();
+            bool ok;
+            uint256 cursor;
+            (m.code, ok, cursor) = _decode(job.programRoot, counts, job.i, instruction, witness);
+            if (!ok) revert ElementOutOfRange();
+            m.t = job.t;
+            m.instructions = width;
+            m.leaf = m.t * width + job.i;
+            uint256 elements;
+            (elements, terms) = _sizes(m.code, m.t);
+            if (e >= elements) revert ElementOutOfRange();
+            (m.tables[0], cursor) = Witness.open(0, job.constsRoot, uint32(counts >> 32), cursor);
+            (m.tables[1], cursor) = Witness.open(1, job.inputRoot, uint32(counts), cursor);
+            (m.tables[2], cursor) = Witness.open(2, job.traceRoot, job.T * width, cursor);
+            _finish(witness, cursor);
+            Reduce.prepare(m, e);
+        }
+    }
+
+    /// @dev Verifies and decodes the instruction; gives the place in the witness after its siblings.
+    function _decode(
+        bytes32 programRoot,
+        uint256 counts,
+        uint256 i,
+        bytes calldata instruction,
+        bytes calldata witness
+    ) private pure returns (Code memory code, bool ok, uint256 cursor) {
+        uint256 width = uint32(counts >> 64);
+        if (i >= width) revert OutsideRun();
+        assembly {
+            cursor := witness.offset
+        }
+        cursor = Witness.instruction(instruction, i, width, programRoot, cursor);
+        (code, ok) = Decode.decode(instruction, uint32(counts >> 32), uint32(counts), width);
+    }
+
+    /// @dev E(t) and K(t).
+    function _sizes(Code memory code, uint256 t) private pure returns (uint256 elements, uint256 terms) {
+        unchecked {
+            uint256 split = code.rankO;
+            elements = Decode.product(code, 0, split, int256(t));
+            terms = Decode.product(code, split, split + code.rankK, int256(t));
+        }
+    }
+
+    /// @dev Nothing of the witness may be left over or lacking.
+    function _finish(bytes calldata witness, uint256 cursor) private pure {
+        uint256 end;
+        assembly {
+            end := add(witness.offset, witness.length)
+        }
+        if (cursor != end) revert WitnessLength();
     }
 }

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+/// @title The trees of docs/SPEC.md §1 and §2.
+/// @dev `width` is the number of nodes of a level that cover a real leaf: the number of leaves `n` at level 0, ⌈n / 2^l⌉ at level `l`.
+/// A level with one such node is the root's. `cursor` is a place in calldata, from which siblings are taken, 32 bytes each; the callers
+/// check at the end that all their data have been used up, so a cursor that runs past them only makes a proof fail.
+///
+/// Arithmetic is unchecked: indices and widths are below 2^96, levels below 2^8, and no caller adds to a memory or calldata place more than
+/// the bytes that are there.
+library Merkle {
+    uint256 internal constant LEAF = 256;
+    /// As many levels as there are: up to the root.
+    uint256 internal constant TO_ROOT = type(uint256).max;
+
+    /// @notice ⌈log2 n⌉, 0 for n < 2.
+    function depth(uint256 n) internal pure returns (uint256 levels) {
+        unchecked {
+            assembly {
+                levels := mul(gt(n, 1), sub(256, clz(sub(n, 1))))
+            }
+        }
+    }
+
+    /// @notice Header hash of a tensor: H(dtype:u8 ‖ elements:u64 ‖ root).
+    function header(uint256 dtype, uint256 elements, bytes32 root) internal pure returns (bytes32 hash) {
+        assembly ("memory-safe") {
+            mstore(0x00, or(shl(248, dtype), shl(184, elements)))
+            mstore(0x09, root)
+            hash := keccak256(0x00, 41)
+        }
+    }
+
+    /// @notice Folds one known node upwards by `levels` levels or to the root, whichever comes first: a sub-tree proof.
+    /// @param width of the node's own level.
+    /// @return top the ancestor; its index is `index >> levels`.
+    function climb(bytes32 hash, uint256 index, uint256 width, uint256 levels, uint256 cursor)
+        internal
+        pure
+        returns (bytes32 top, uint256)
+    {
+        // node(l, i) = H(node(l−1, 2i) ‖ node(l−1, 2i+1)); a sibling at or past the width is 0 and is not sent
+        assembly ("memory-safe") {
+            for {} and(gt(width, 1), gt(levels, 0)) {} {
+                let sibling := 0
+                if lt(xor(index, 1), width) {
+                    sibling := calldataload(cursor)
+                    cursor := add(cursor, 0x20)
+                }
+                let side := shl(5, and(index, 1))
+                mstore(side, hash)
+                mstore(xor(side, 0x20), sibling)
+                hash := keccak256(0x00, 0x40)
+                index := shr(1, index)
+                width := shr(1, add(width, 1))
+                levels := sub(levels, 1)
+            }
+            top := hash
+        }
+        return (top, cursor);
+    }
+
+    /// @notice Folds several known leaves to the root: a multiproof.
+    /// @param list place in memory of `count` pairs (index, hash), indices strictly ascending and below `width`; it is overwritten.
+    function fold(uint256 list, uint256 count, uint256 width, uint256 cursor)
+        internal
+        pure
+        returns (bytes32 root, uint256)
+    {
+        // Level by level, in place: each known node is paired with its sibling, known as the next of the list, sent, or 0.
+        // The node count at least halves with the sibling pairs and never grows, so writes stay behind reads.
+        assembly ("memory-safe") {
+            for {} and(gt(width, 1), gt(count, 1)) {} {
+                let read := list
+                let write := list
+                let end := add(list, shl(6, count))
+                for {} lt(read, end) {} {
+                    let index := mload(read)
+                    let side := shl(5, and(index, 1))
+                    mstore(side, mload(add(read, 0x20)))
+                    read := add(read, 0x40)
+                    let sibling := 0
+                    switch and(lt(read, end), eq(mload(read), xor(index, 1)))
+                    case 1 {
+                        sibling := mload(add(read, 0x20))
+                        read := add(read, 0x40)
+                    }
+                    default {
+                        if lt(xor(index, 1), width) {
+                            sibling := calldataload(cursor)
+                            cursor := add(cursor, 0x20)
+                        }
+                    }
+                    mstore(xor(side, 0x20), sibling)
+                    mstore(write, shr(1, index))
+                    mstore(add(write, 0x20), keccak256(0x00, 0x40))
+                    write := add(write, 0x40)
+                }
+                count := shr(6, sub(write, list))
+                width := shr(1, add(width, 1))
+            }
+        }
+        uint256 index_;
+        bytes32 hash;
+        assembly ("memory-safe") {
+            index_ := mload(list)
+            hash := mload(add(list, 0x20))
+        }
+        return climb(hash, index_, width, TO_ROOT, cursor);
+    }
+
+    /// @notice Folds the leftmost `count` nodes of a level upwards by `levels` levels; all others of the level are 0.
+    /// @param row place in memory of their hashes, 32 bytes each; it is overwritten. `count` ≥ 1.
+    /// @return top the leftmost node `levels` levels up; with `levels` ≥ depth(count) it covers the whole row.
+    function foldRow(uint256 row, uint256 count, uint256 levels) internal pure returns (bytes32 top) {
+        // A node past the width stays 0: it is never computed. An odd last node is paired with 0.
+        assembly ("memory-safe") {
+            for {} levels { levels := sub(levels, 1) } {
+                let odd := and(count, 1)
+                let write := row
+                let end := add(row, shl(5, sub(count, odd)))
+                for { let read := row } lt(read, end) { read := add(read, 0x40) } {
+                    mstore(write, keccak256(read, 0x40))
+                    write := add(write, 0x20)
+                }
+                if odd {
+                    mstore(0x00, mload(end))
+                    mstore(0x20, 0)
+                    mstore(write, keccak256(0x00, 0x40))
+                }
+                count := shr(1, add(count, 1))
+            }
+            top := mload(row)
+        }
+    }
+
+    /// @notice `foldRow` of hashes in calldata.
+    function foldHashes(bytes32[] calldata hashes, uint256 levels) internal pure returns (bytes32) {
+        uint256 row;
+        assembly ("memory-safe") {
+            row := mload(0x40)
+            calldatacopy(row, hashes.offset, shl(5, hashes.length))
+            mstore(0x40, add(row, shl(5, hashes.length)))
+        }
+        return foldRow(row, hashes.length, levels);
+    }
+
+    /// @notice Tensor root of bytes: leaves of 256 bytes, the last filled with zeros; 0 for none.
+    function tensorRoot(bytes calldata data) internal pure returns (bytes32) {
+        unchecked {
+            uint256 count = (data.length + LEAF - 1) / LEAF;
+            if (count == 0) return 0;
+            uint256 row;
+            assembly ("memory-safe") {
+                row := mload(0x40)
+                // One leaf at a time in a buffer behind the row of hashes; copying past the data's end would bring foreign calldata.
+                let buffer := add(row, shl(5, count))
+                mstore(0x40, add(buffer, 0x100))
+                let left := data.length
+                let from := data.offset
+                for { let write := row } left { write := add(write, 0x20) } {
+                    let size := left
+                    switch gt(left, 0xff)
+                    case 1 { size := 0x100 }
+                    default { calldatacopy(buffer, calldatasize(), 0x100) }
+                    calldatacopy(buffer, from, size)
+                    mstore(write, keccak256(buffer, 0x100))
+                    from := add(from, size)
+                    left := sub(left, size)
+                }
+            }
+            return foldRow(row, count, depth(count));
+        }
+    }
+}
