@@ -31,6 +31,8 @@ struct Frame {
     rank_k: u8,
     constants: Vec<i64>,
     post: bool,
+    /// Reads only what exists and computes plainly, so that values differ and later loads read something.
+    tame: bool,
 }
 
 impl Frame {
@@ -77,8 +79,9 @@ impl<'r> Draft<'r> {
         shrink(self.rng, &mut reduction, &dynamics, self.share.checked_div(wide).unwrap_or(1).max(1));
         let rng = &mut *self.rng;
         let constants = (0..rng.pick(&[0, 1, 1, 2, 3, 4, 6, 32], 1)).map(|_| rng.value()).collect();
+        let tame = rng.chance(50);
         let mut frame =
-            Frame { number, dynamics, rank_o: rank(&output), rank_k: rank(&reduction), constants, post: false };
+            Frame { number, dynamics, rank_o: rank(&output), rank_k: rank(&reduction), constants, post: false, tame };
         let length = self.rng.pick(&[1, 2, 3, 4, 5, 8, 20], 3);
         let map = self.operations(&frame, length);
         frame.post = true;
@@ -135,7 +138,9 @@ impl<'r> Draft<'r> {
     fn scalar(&mut self, frame: &Frame, slot: u8) -> Op {
         let opcode = Some(self.rng.pick(Opcode::ALL, Opcode::Add)).filter(|&o| o != Opcode::Load);
         let plain = [Opcode::Add, Opcode::Sub, Opcode::Mul, Opcode::Max];
-        let opcode = opcode.filter(|_| self.rng.chance(50)).unwrap_or_else(|| self.rng.pick(&plain, Opcode::Add));
+        let opcode = opcode
+            .filter(|_| self.rng.chance(if frame.tame { 20 } else { 70 }))
+            .unwrap_or_else(|| self.rng.pick(&plain, Opcode::Add));
         let mut operands = [0; 3];
         for operand in operands.iter_mut().take(opcode.arity()) {
             *operand = self.slot(frame, slot);
@@ -147,11 +152,11 @@ impl<'r> Draft<'r> {
     fn slot(&mut self, frame: &Frame, own: u8) -> u8 {
         let rng = &mut *self.rng;
         let drawn = match rng.below(10) {
-            0..5 if own > frame.first() => own.saturating_sub(rng.pick(&[1, 1, 1, 2, 2, 3], 1)),
-            2..7 if frame.post => SLOT_ACC,
-            0..7 => frame.coordinate(rng),
-            7 => SLOT_T,
-            8 => SLOT_CONST,
+            0..6 if own > frame.first() => own.saturating_sub(rng.pick(&[1, 1, 1, 2, 2, 3], 1)),
+            0..8 if frame.post => SLOT_ACC,
+            0..8 => frame.coordinate(rng),
+            8 if frame.tame => frame.coordinate(rng),
+            8 => rng.pick(&[SLOT_T, SLOT_CONST], SLOT_T),
             _ => u8::try_from(rng.below(u64::from(own))).unwrap_or(0),
         };
         drawn.min(own.saturating_sub(1))
@@ -160,6 +165,7 @@ impl<'r> Draft<'r> {
     fn load(&mut self, frame: &Frame, slot: u8) -> Load {
         let (source, sizes) = self.source(frame, slot);
         let axes = match self.rng.below(10) {
+            _ if frame.tame => self.natural(frame, slot, &sizes),
             0 => Vec::new(),
             1..4 => (0..self.rng.between(1, 3)).map(|_| self.wild_axis(frame, slot)).collect(),
             _ => self.natural(frame, slot, &sizes),
@@ -169,7 +175,10 @@ impl<'r> Draft<'r> {
 
     /// A source and the extents at which its elements lie.
     fn source(&mut self, frame: &Frame, slot: u8) -> (Source, Vec<u32>) {
-        let kind = self.rng.below(10);
+        let kind = match self.rng.below(10) {
+            kind if frame.tame && frame.number == 0 => kind % 5,
+            kind => kind,
+        };
         if kind < 3 && self.counts.constants > 0 {
             let number = self.rng.between(0, self.counts.constants.saturating_sub(1));
             return (Source::Constant(number), flat(&self.constants, number));
@@ -180,7 +189,7 @@ impl<'r> Draft<'r> {
         }
         let earlier = frame.number.saturating_sub(1);
         let any = self.number();
-        let number = if self.rng.chance(70) { self.rng.between(0, earlier).min(earlier) } else { any };
+        let number = if frame.tame || self.rng.chance(60) { self.rng.between(0, earlier) } else { any };
         let sizes = usize::try_from(number).ok().and_then(|n| self.outputs.get(n)).cloned();
         let sizes = sizes.unwrap_or_else(|| vec![self.rng.between(1, 9)]);
         if kind < 8 {
@@ -212,6 +221,11 @@ impl<'r> Draft<'r> {
         for &size in &sizes {
             let off = self.rng.pick(&[0, 0, 0, 0, 1, 2], 0);
             let mut extent = Extent::Fixed(size.saturating_add(off));
+            if frame.tame {
+                let slot = frame.coordinate(self.rng);
+                axes.push(Axis { extent: Extent::Fixed(size), base: 0, terms: vec![Term { slot, coef: 1 }] });
+                continue;
+            }
             if !frame.dynamics.is_empty() && self.rng.chance(30) {
                 extent = Extent::Dynamic(self.dynamic_number(frame));
             }
