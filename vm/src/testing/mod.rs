@@ -4,12 +4,15 @@
 //! runs the same material.
 
 mod build;
+mod cases;
 mod encoding;
 mod instruction;
+pub mod model;
 mod program;
 mod rng;
 
 pub use build::{Build, axis, fixed, moving};
+pub use cases::{Case, build_cases, conformance_cases};
 pub use encoding::random_encoding;
 pub use program::{Limits, random_program};
 pub use rng::Rng;
