@@ -1,10 +1,8 @@
 //! The machine behind the game: the rules by [`opml_vm::step`], and a player's knowledge by its own trace.
 
 use opml_bisection::{
-    hash::{Hash, Hashing},
-    position::Header,
-    rules::{Job as GameJob, Rules, Shape, Step, StepRefused},
-    trace::{Answer, Nodes, Question, Trace as GameTrace, Unavailable},
+    Answer, Hash, Hashing, Header, Job as GameJob, Nodes, Question, Rules, Shape, Step, StepRefused,
+    Trace as GameTrace, Unavailable,
 };
 use opml_vm::{
     DType, Program, Reducer, StepError, Tensor, Trace,
@@ -28,11 +26,7 @@ impl VmRules {
     /// The rules of one model on one input.
     #[must_use]
     pub fn new(program: &Program, inputs: &[Tensor]) -> Self {
-        Self {
-            roots: program.roots(),
-            input_root: opml_vm::program::input_root(inputs),
-            counts: program.counts(),
-        }
+        Self { roots: program.roots(), input_root: opml_vm::program::input_root(inputs), counts: program.counts() }
     }
 
     fn job(&self, job: &GameJob) -> Job {
@@ -96,12 +90,7 @@ impl Rules for VmRules {
 }
 
 fn game_shape(shape: step::Shape) -> Shape {
-    Shape {
-        dtype: shape.dtype.code(),
-        elements: shape.elements,
-        terms: shape.terms,
-        reducer: shape.reducer.code(),
-    }
+    Shape { dtype: shape.dtype.code(), elements: shape.elements, terms: shape.terms, reducer: shape.reducer.code() }
 }
 
 /// A player's own trace of a run, with all that its moves open.

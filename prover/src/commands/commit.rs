@@ -1,0 +1,47 @@
+//! `opml commit`.
+
+use anyhow::Result;
+use opml_vm::program;
+use serde::Serialize;
+
+use crate::{arguments, hex, output::Output, task::Task};
+
+use super::{AGREE, run::RunResult};
+
+/// The roots of a run.
+#[derive(Debug, Serialize)]
+struct Commitment {
+    model_root: String,
+    input_root: String,
+    trace_root: String,
+    trace_leaves: u64,
+    #[serde(flatten)]
+    run: Option<RunResult>,
+}
+
+impl Commitment {
+    fn text(&self) -> String {
+        format!(
+            "model root: {}\ninput root: {}\ntrace root: {} over {} values\noutput root: {}",
+            self.model_root,
+            self.input_root,
+            self.trace_root,
+            self.trace_leaves,
+            self.run.as_ref().map_or("none", |run| run.output_root())
+        )
+    }
+}
+
+pub(super) fn run(arguments: &arguments::Commit, output: Output) -> Result<u8> {
+    let task = Task::read(&arguments.task)?;
+    let trace = task.trace()?;
+    let commitment = Commitment {
+        model_root: hex::of(&task.program.roots().model),
+        input_root: hex::of(&program::input_root(&task.inputs)),
+        trace_root: hex::of(&trace.root()),
+        trace_leaves: trace.leaves(),
+        run: trace.run().output(&task.program).map(|tensor| RunResult::new(trace.length(), tensor)),
+    };
+    output.result(&commitment, Commitment::text)?;
+    Ok(AGREE)
+}

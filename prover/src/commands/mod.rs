@@ -1,0 +1,49 @@
+//! The commands, one file each. Each gives the exit code for what it found.
+
+mod commit;
+mod demo;
+mod dispute;
+mod eval;
+mod figures;
+mod import;
+mod inspect;
+mod prove;
+mod run;
+mod verify;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::{
+    arguments::{Arguments, Command},
+    output::Output,
+};
+
+/// Everything agrees.
+pub(crate) const AGREE: u8 = 0;
+/// A fault was found.
+pub(crate) const FAULT: u8 = 1;
+/// Exit code of an error.
+pub const ERROR: u8 = 2;
+
+/// Carries out a command line.
+///
+/// # Errors
+/// What stopped the command; it has printed nothing then.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let output = Output { json: arguments.json };
+    let code = match &arguments.command {
+        Command::Demo(demo) => demo::run(demo, output),
+        Command::Import(import) => import::run(import, output),
+        Command::Inspect(inspect) => inspect::run(inspect, output),
+        Command::Run(run) => run::run(run, output),
+        Command::Commit(commit) => commit::run(commit, output),
+        Command::Prove(prove) => prove::run(prove, output),
+        Command::Verify(verify) => verify::run(verify, output),
+        Command::Dispute(dispute) => dispute::run(dispute, output),
+        Command::Eval(eval) => eval::run(eval, output),
+        Command::Figures(figures) => figures::run(figures, output),
+    }?;
+    Ok(ExitCode::from(code))
+}

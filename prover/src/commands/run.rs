@@ -1,0 +1,62 @@
+//! `opml run`.
+
+use anyhow::{Context, Result};
+use opml_vm::{Tensor, merkle};
+use serde::Serialize;
+
+use crate::{arguments, files, hex, output::Output, task::Task};
+
+use super::AGREE;
+
+/// The output of a run.
+#[derive(Debug, Serialize)]
+pub(crate) struct RunResult {
+    iterations: u64,
+    dtype: &'static str,
+    elements: u64,
+    /// Tensor root of the output.
+    output_root: String,
+    /// Hash of the output's bytes, as a claim names it.
+    output_hash: String,
+    /// The first values.
+    values: Vec<i64>,
+}
+
+/// Values printed at most.
+const SHOWN: usize = 64;
+
+impl RunResult {
+    /// Tensor root of the output.
+    pub(crate) fn output_root(&self) -> &str {
+        &self.output_root
+    }
+
+    pub(crate) fn new(iterations: u64, tensor: &Tensor) -> Self {
+        Self {
+            iterations,
+            dtype: tensor.dtype().name(),
+            elements: tensor.elements(),
+            output_root: hex::of(&merkle::tensor_root(tensor.bytes())),
+            output_hash: hex::of(&merkle::keccak(&[tensor.bytes()])),
+            values: tensor.values().into_iter().take(SHOWN).collect(),
+        }
+    }
+
+    fn text(&self) -> String {
+        format!(
+            "output: {} elements of {} after {} iteration(s)\nvalues: {:?}\noutput root: {}\noutput hash: {}",
+            self.elements, self.dtype, self.iterations, self.values, self.output_root, self.output_hash
+        )
+    }
+}
+
+pub(super) fn run(arguments: &arguments::Run, output: Output) -> Result<u8> {
+    let task = Task::read(&arguments.task)?;
+    let run = if arguments.reference { task.run_reference()? } else { task.run()? };
+    let tensor = run.output(&task.program).context("the run has no output")?;
+    if let Some(path) = &arguments.output {
+        files::write(path, &opml_ops::npy::write(tensor))?;
+    }
+    output.result(&RunResult::new(run.length, tensor), RunResult::text)?;
+    Ok(AGREE)
+}

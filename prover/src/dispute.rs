@@ -1,0 +1,248 @@
+//! A whole dispute in one process: both players, the contracts, and a report of every transaction.
+
+use std::time::Instant;
+
+use opml_bisection::{
+    Arena, Claim, Outcome, Party, Policy, Position, Revealed, Trace as GameTrace, direct_proof, honest_challenger,
+    honest_submitter, open_trace,
+};
+use opml_vm::{Trace, merkle};
+use serde::Serialize;
+
+use crate::{
+    chain::{CHALLENGER, Chain, ClaimOnChain, ContractArena, SUBMITTER, Transaction},
+    error::ProverError,
+    lie::{Fault, Lie, LyingTrace},
+    machine::{VmRules, VmTrace},
+    random::Random,
+    task::Task,
+    units,
+};
+
+/// How a dispute is set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setup {
+    /// Children of a move, a power of two from 2 to 64.
+    pub arity: u64,
+    /// Seed of a random lie.
+    pub seed: u64,
+    /// The submitter's lie; none: an honest claim under a false challenge.
+    pub fault: Option<Fault>,
+    /// Reductions of at most so many terms are proved without a further split.
+    pub max_terms: u64,
+    /// The claim posts its trace root: the challenger proves the fault in one transaction.
+    pub posted: bool,
+}
+
+/// What a dispute cost and how it ended.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// `challenger` or `submitter`.
+    pub winner: &'static str,
+    /// Why: a proof or a timeout.
+    pub end: String,
+    /// Transactions from the challenge to the resolution, of both sides.
+    pub moves: usize,
+    /// Their gas.
+    pub gas_total: u64,
+    /// Gas of the last of them.
+    pub gas_last_step: u64,
+    /// Their calldata, bytes.
+    pub calldata_bytes: usize,
+    /// Wall time of both players and the chain, runs and traces included.
+    pub seconds: f64,
+    /// Children of a move.
+    pub arity: u64,
+    /// Seed of the lie.
+    pub seed: u64,
+    /// The lie.
+    pub fault: Option<FaultReport>,
+    /// What the submitter has afterwards beside what it had before, in wei.
+    pub submitter_change: String,
+    /// What the challenger has afterwards beside what it had before, in wei.
+    pub challenger_change: String,
+    /// The walk.
+    pub transactions: Vec<Transaction>,
+}
+
+/// A lie as planted.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct FaultReport {
+    /// Iteration.
+    pub t: u64,
+    /// Instruction.
+    pub instruction: u32,
+    /// Element.
+    pub element: u64,
+    /// Term whose product is wrong.
+    pub term: Option<u64>,
+    /// Right value of the element.
+    pub right: i64,
+    /// What the submitter says.
+    pub wrong: i64,
+    /// Everything later was computed from it.
+    pub consistent: bool,
+}
+
+/// Plays a dispute to its end.
+///
+/// # Errors
+/// The run is refused, the lie cannot be planted, or the chain refuses a move that the rules allow.
+pub fn play(task: &Task, setup: &Setup) -> Result<Report, ProverError> {
+    let start = Instant::now();
+    let honest = task.trace()?;
+    let lie = setup
+        .fault
+        .map(|fault| Lie::plant(&task.program, &task.inputs, honest.run(), fault, &mut Random::new(setup.seed)))
+        .transpose()?;
+    let lying = lie.as_ref().map(|lie| Trace::new(&task.program, lie.run.clone()));
+    let submitted = lying.as_ref().unwrap_or(&honest);
+
+    let own = VmTrace::new(&task.program, &task.inputs, &honest);
+    let theirs: Box<dyn GameTrace> = match &lie {
+        Some(lie) => Box::new(LyingTrace::new(&task.program, &task.inputs, submitted, lie)),
+        None => Box::new(VmTrace::new(&task.program, &task.inputs, submitted)),
+    };
+    let table = Table::new(task, submitted, setup)?;
+    let mut chain = Chain::new(table.arity_log2()?)?;
+    let (claim, root) = table.claim(&mut chain, task, theirs.as_ref())?;
+    let mut arena = ContractArena::challenge(&mut chain, &claim, table.claim, root)?;
+    let outcome = table.walk(&mut arena, theirs.as_ref(), &own)?;
+    let transactions = arena.transactions().to_vec();
+    if outcome.winner == Party::Challenger {
+        arena.settle()?;
+    } else {
+        chain.finalize(&claim)?;
+    }
+    let submitter_change = settled(&mut chain, SUBMITTER)?;
+    let challenger_change = settled(&mut chain, CHALLENGER)?;
+    Ok(Report {
+        winner: if outcome.winner == Party::Challenger { "challenger" } else { "submitter" },
+        end: format!("{:?}", outcome.end),
+        moves: transactions.len(),
+        gas_total: transactions.iter().map(|t| t.gas).sum(),
+        gas_last_step: transactions.last().map_or(0, |t| t.gas),
+        calldata_bytes: transactions.iter().map(|t| t.calldata_bytes).sum(),
+        seconds: start.elapsed().as_secs_f64(),
+        arity: setup.arity,
+        seed: setup.seed,
+        fault: lie.map(|lie| FaultReport {
+            t: lie.cell.t,
+            instruction: lie.cell.instruction,
+            element: lie.cell.e,
+            term: lie.term.map(|(term, _)| term),
+            right: lie.right,
+            wrong: lie.wrong,
+            consistent: setup.fault.is_some_and(|fault| fault.consistent),
+        }),
+        submitter_change,
+        challenger_change,
+        transactions,
+    })
+}
+
+/// Withdraws, and tells how an account stands against its beginning, in wei with a sign.
+fn settled(chain: &mut Chain, account: alloy_primitives::Address) -> Result<String, ProverError> {
+    chain.withdraw(account)?;
+    Ok(units::change(chain.balance(account), crate::chain::FUNDS))
+}
+
+/// What both players and the contract agree the dispute is about.
+struct Table {
+    rules: VmRules,
+    claim: Claim,
+    policy: Policy,
+    posted: bool,
+}
+
+impl Table {
+    fn new(task: &Task, submitted: &Trace, setup: &Setup) -> Result<Self, ProverError> {
+        let output = submitted.run().output(&task.program);
+        let output = output.ok_or_else(|| ProverError::Stuck("the run has no output".to_owned()))?;
+        let claim = Claim {
+            instructions: task.program.counts().instructions,
+            output_at: task.program.output(),
+            halt_at: task.program.halt(),
+            max_length: task.max_t,
+            length: submitted.length(),
+            output: merkle::keccak(&[output.bytes()]),
+            arity_log2: setup.arity.ilog2(),
+        };
+        Ok(Self {
+            rules: VmRules::new(&task.program, &task.inputs),
+            claim,
+            policy: Policy { max_terms: if setup.posted { u64::MAX } else { setup.max_terms } },
+            posted: setup.posted,
+        })
+    }
+
+    fn arity_log2(&self) -> Result<u8, ProverError> {
+        u8::try_from(self.claim.arity_log2).map_err(|_| ProverError::Stuck("the arity is out of range".to_owned()))
+    }
+
+    /// Opens the task and claims; gives the trace root if it was posted.
+    fn claim(
+        &self,
+        chain: &mut Chain,
+        task: &Task,
+        theirs: &dyn GameTrace,
+    ) -> Result<(ClaimOnChain, Option<[u8; 32]>), ProverError> {
+        let on_chain = chain.open_task(&task.program, &task.inputs, task.max_t)?;
+        let open = open_trace(&self.claim, theirs, &self.rules)?;
+        let eager = self.posted.then_some((&open, self.claim.instructions));
+        let (claim, _) = chain.claim(&on_chain, self.claim.length, &open.output, eager)?;
+        Ok((claim, self.posted.then_some(open.root)))
+    }
+
+    /// Plays both sides until somebody has won.
+    fn walk(
+        &self,
+        arena: &mut ContractArena<'_>,
+        theirs: &dyn GameTrace,
+        own: &VmTrace<'_>,
+    ) -> Result<Outcome, ProverError> {
+        let mut revealed = Revealed::default();
+        if self.posted {
+            // A posted trace is public as a whole.
+            let open = opml_bisection::Move::OpenTrace(Box::new(open_trace(&self.claim, theirs, &self.rules)?));
+            revealed.observe(&self.claim, None, &open, &self.rules);
+        }
+        // Every walk is far shorter; a fault of this program shall not run for ever.
+        for _ in 0..10_000 {
+            if let Some(outcome) = arena.outcome() {
+                return Ok(outcome);
+            }
+            let position = arena.position();
+            let turn = position.as_ref().map_or(Party::Submitter, Position::turn);
+            let mv = match (&position, turn) {
+                (Some(position), Party::Challenger) => self.challenger(position, &revealed, theirs, own)?,
+                _ => honest_submitter(&self.claim, position.as_ref(), theirs, &self.rules)?,
+            };
+            match mv {
+                Some(mv) => {
+                    arena.play(turn, &mv)?;
+                    revealed.observe(&self.claim, position.as_ref(), &mv, &self.rules);
+                }
+                None => {
+                    // Nothing to say: the clock runs out.
+                    arena.advance(7 * 24 * 3_600, 1_000);
+                    arena.timeout()?;
+                }
+            }
+        }
+        Err(ProverError::Stuck("no end after 10,000 moves".to_owned()))
+    }
+
+    fn challenger(
+        &self,
+        position: &Position,
+        revealed: &Revealed,
+        theirs: &dyn GameTrace,
+        own: &VmTrace<'_>,
+    ) -> Result<Option<opml_bisection::Move>, ProverError> {
+        if self.posted {
+            return Ok(direct_proof(&self.policy, &self.claim, theirs, own, &self.rules)?);
+        }
+        Ok(honest_challenger(&self.policy, &self.claim, position, revealed, own, &self.rules)?)
+    }
+}
