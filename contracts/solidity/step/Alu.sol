@@ -336,12 +336,10 @@ library Alu {
                 }
             }
             default {
-                // OP_LOG2: bit length of a − 1, −1 if a ≤ 0
+                // OP_LOG2: the bit length of a, less 1; −1 if a ≤ 0
                 for {} lt(to, end) { to := add(to, 0x20) } {
                     let a := mload(xa)
-                    let v := not(0)
-                    if sgt(a, 0) { v := sub(256, clz(sub(a, 1))) }
-                    mstore(to, v)
+                    mstore(to, sub(255, clz(mul(a, sgt(a, 0)))))
                     xa := add(xa, sa)
                 }
             }

@@ -101,7 +101,6 @@ library Load {
                 elements := mload(add(record, 0x60))
             }
             if (dtype > DTYPE_I4 || elements > MAX_ELEMENTS) return (0, 0, 0, length);
-            if (length == 1) return (record, position, 0, 1);
             bool within;
             (within, length) = _inside(int256(position), step, length, elements);
             return (within ? record : 0, position, step, length);
