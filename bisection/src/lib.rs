@@ -7,7 +7,9 @@
 //! * the rules: [`Position`], [`Move`], [`transition`], and [`Game`] with its clocks;
 //! * what it asks of others: [`Rules`] (the machine's arithmetic), [`Trace`] (a player's knowledge), [`Arena`] (whatever
 //!   plays by the rules);
-//! * the honest strategies, [`honest_submitter`], [`honest_challenger`] and [`direct_proof`].
+//! * the honest strategies, [`honest_submitter`], [`honest_challenger`] and [`direct_proof`];
+//! * to test all of that, and any other arena: the [`players`], honest and dishonest, the honest [`Duty`]s, the [`suite`] and
+//!   a [`toy`] machine.
 //!
 //! It knows no chain, no clock and no machine: time and block numbers are arguments, steps are opaque bytes.
 
@@ -17,23 +19,28 @@
 mod arena;
 mod claim;
 mod clock;
+mod duties;
 mod fields;
 mod game;
 mod hash;
 mod honest;
 mod moves;
 mod play;
+pub mod players;
 mod position;
 mod refused;
 mod revealed;
 mod rules;
 pub mod split;
+pub mod suite;
+pub mod toy;
 mod trace;
 pub mod tree;
 
 pub use arena::{Arena, PureArena};
 pub use claim::{BadClaim, Claim, MAX_LEAVES};
 pub use clock::{Clock, Moment, Timing, TraceStage};
+pub use duties::{Broken, Duty, Witnessed, most_moves};
 pub use fields::Fields;
 pub use game::{End, Game, Outcome};
 pub use hash::{

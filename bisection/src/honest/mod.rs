@@ -10,6 +10,9 @@ pub use direct::direct_proof;
 pub use open::{element_under_tensor, element_under_trace, first_halt, open_trace};
 pub use submitter::honest_submitter;
 
+pub(crate) use open::{tensor_root, trace_leaf};
+pub(crate) use submitter::partials as honest_partials;
+
 /// What an honest challenger may choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
