@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {Merkle} from "../lib/Merkle.sol";
 import {Claims} from "./Claims.sol";
 import {ClaimWord, FALSE, OPENED} from "./ClaimWord.sol";
 import "./Errors.sol";
 import {ClockLib, Clock, hashState, disputeIdOf, PlaceLib, Players, PlayersLib, Range, State, TRACE_OPEN} from "./State.sol";
 import {Bonds, Times} from "./Tiers.sol";
-import {Tree} from "./Tree.sol";
 import {BURN, Claim, TOMBSTONE} from "./Types.sol";
 
 /// @dev Disputes: one slot each, the hash of the state. Every move brings the state, and leaves the next one in its event.
@@ -136,7 +136,7 @@ abstract contract Board is Claims {
             uint256 leaves = word.leaves();
             s.node = traceRoots[s.claimId];
             s.place = PlaceLib.ofTrace(0, leaves);
-            s.clock = s.clock.to(TRACE_OPEN, Tree.depth(leaves)).startedAt(
+            s.clock = s.clock.to(TRACE_OPEN, Merkle.depth(leaves)).startedAt(
                 _max(word.stageAt(), s.clock.turnStart()), _max(word.stageBlock(), s.clock.turnBlock())
             );
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {Merkle} from "../lib/Merkle.sol";
 import {Bank} from "./Bank.sol";
 import {AWAITED, ClaimWord, ClaimWordLib, FALSE, FINAL, OPENED, PENDING, UNDISPUTED} from "./ClaimWord.sol";
 import "./Errors.sol";
@@ -141,7 +142,7 @@ abstract contract Claims is Registry, Bank {
         TraceOpening calldata o
     ) private {
         uint256 leaves = word.leaves();
-        uint256 height = Tree.depth(leaves);
+        uint256 height = Merkle.depth(leaves);
         (uint256 levels,, uint256 count) = Tree.children(leaves, height, 0, _bonds(word.tier()).arityLog2());
         if (o.children.length != count) revert BadChild();
         unchecked {
@@ -157,7 +158,7 @@ abstract contract Claims is Registry, Bank {
                 revert NoHalt();
             }
         }
-        bytes32 root = Tree.fold(o.children, levels);
+        bytes32 root = Merkle.foldHashes(o.children, levels);
         claims[id] = word.enters(OPENED);
         traceRoots[id] = root;
         emit TraceOpened(id, root, o.children);
@@ -169,7 +170,7 @@ abstract contract Claims is Registry, Bank {
         uint256 log2 = Tensor.sizeLog2(dtype);
         uint256 elements = output.length >> log2;
         if (elements << log2 != output.length) revert BadHeader();
-        return Tensor.headerHash(dtype, elements, Tensor.root(output));
+        return Merkle.header(dtype, elements, Merkle.tensorRoot(output));
     }
 
     /// @dev Refuses a header hash that is not at this trace leaf, below the revealed child that covers it.
@@ -195,7 +196,7 @@ abstract contract Claims is Registry, Bank {
     function _headerHash(Opening calldata o) internal pure returns (bytes32) {
         uint256 leaves = Tensor.leaves(o.dtype, o.elements);
         uint256 leaf = Tensor.leafOf(o.dtype, o.e);
-        bytes32 root = Tree.climb(Tensor.leafHash(o.data), leaves, 0, leaf, Tree.depth(leaves), o.tensorPath);
-        return Tensor.headerHash(o.dtype, o.elements, root);
+        bytes32 root = Tree.climb(Tensor.leafHash(o.data), leaves, 0, leaf, Merkle.depth(leaves), o.tensorPath);
+        return Merkle.header(o.dtype, o.elements, root);
     }
 }

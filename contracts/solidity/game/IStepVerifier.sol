@@ -34,12 +34,13 @@ interface IStepVerifier {
         returns (int64);
 
     /// @notice Type, number of elements and number of terms of value (t, i); (4, 0, 0) for a malformed instruction.
+    /// `siblings` open the instruction in the program tree, 32 bytes each.
     function shape(
         bytes32 programRoot,
         uint256 counts,
         uint64 t,
         uint32 i,
         bytes calldata instruction,
-        bytes32[] calldata siblings
+        bytes calldata siblings
     ) external view returns (uint8 dtype, uint64 elements, uint64 terms);
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {Merkle} from "../lib/Merkle.sol";
 import {Board} from "./Board.sol";
 import {ClaimWord} from "./ClaimWord.sol";
 import "./Errors.sol";
 import {IStepVerifier} from "./IStepVerifier.sol";
 import {Partials} from "./Partials.sol";
-import {Header, HeaderLib} from "./Registry.sol";
+import {Model} from "./Registry.sol";
 import "./State.sol";
 import {Tensor} from "./Tensor.sol";
 import {Tree} from "./Tree.sol";
@@ -55,7 +56,7 @@ abstract contract Moves is Board {
             if (height == 0) revert WrongKind();
             (uint256 levels,, uint256 count) = _children(s, height);
             if (children.length != count) revert BadChild();
-            if (Tree.fold(children, levels) != s.node) revert BadHash();
+            if (Merkle.foldHashes(children, levels) != s.node) revert BadHash();
             s.clock = s.clock.to(s.clock.kind() - 1, height);
             _leave(s, id);
             emit Revealed(id, s, children);
@@ -73,11 +74,11 @@ abstract contract Moves is Board {
             s.place = PlaceLib.ofTensor(s.place.index(), leaves, elements, dtype);
             bytes32 node = s.node;
             if (leaves > 1) {
-                uint256 height = Tree.depth(leaves);
+                uint256 height = Merkle.depth(leaves);
                 s.clock = s.clock.to(TENSOR_OPEN, height);
                 (uint256 levels,, uint256 count) = _children(s, height);
                 if (words.length != count) revert BadChild();
-                s.node = Tree.fold(words, levels);
+                s.node = Merkle.foldHashes(words, levels);
             } else if (leaves == 1) {
                 s.clock = s.clock.to(LEAF, 0);
                 if (words.length != 8) revert BadChild();
@@ -87,7 +88,7 @@ abstract contract Moves is Board {
                 if (words.length != 0) revert BadChild();
                 s.node = 0;
             }
-            if (Tensor.headerHash(dtype, elements, s.node) != node) revert BadHash();
+            if (Merkle.header(dtype, elements, s.node) != node) revert BadHash();
             _leave(s, id);
             emit Revealed(id, s, words);
         }
@@ -112,9 +113,9 @@ abstract contract Moves is Board {
         uint64 e,
         bytes32[8] calldata data,
         bytes calldata instruction,
-        bytes32[] calldata siblings
+        bytes calldata siblings
     ) external {
-        _exact(192 + 2 * 160 + 256 + 5 * 32 + _padded(instruction.length) + 32 * siblings.length);
+        _exact(192 + 2 * 160 + 256 + 5 * 32 + _padded(instruction.length) + _padded(siblings.length));
         (State memory s, bytes32 id, ClaimWord word) = _enter(state, 1 << LEAF);
         _requireChallenger(s);
         if (Tensor.leafHash(data) != s.node) revert BadHash();
@@ -185,7 +186,7 @@ abstract contract Moves is Board {
         Task calldata task,
         uint256 leaf,
         bytes calldata instruction,
-        bytes32[] calldata siblings
+        bytes calldata siblings
     ) internal view returns (uint256 dtype, uint256 elements, uint256 terms) {
         _requireTask(s, c, task);
         Model storage model = models[task.modelRoot];

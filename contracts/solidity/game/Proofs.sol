@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {Merkle} from "../lib/Merkle.sol";
 import {ClaimWord} from "./ClaimWord.sol";
 import "./Errors.sol";
 import {Job} from "./IStepVerifier.sol";
 import {Moves} from "./Moves.sol";
 import {Partials} from "./Partials.sol";
-import {Header} from "./Registry.sol";
+import {Header, Model} from "./Registry.sol";
 import "./State.sol";
 import {Tensor} from "./Tensor.sol";
 import {Tree} from "./Tree.sol";
@@ -22,16 +23,16 @@ abstract contract Proofs is Moves {
         Task calldata task,
         HeaderOpening calldata o,
         bytes calldata instruction,
-        bytes32[] calldata siblings
+        bytes calldata siblings
     ) external {
         _exact(
-            192 + 2 * 160 + 5 * 32 + 6 * 32 + 32 * o.tracePath.length + _padded(instruction.length) + 32 * siblings.length
+            192 + 2 * 160 + 5 * 32 + 6 * 32 + 32 * o.tracePath.length + _padded(instruction.length) + _padded(siblings.length)
         );
         (State memory s, bytes32 id, ClaimWord word) = _enterProof(
             state, (1 << TRACE_OPEN) | (1 << TENSOR_OPEN) | (1 << LEAF) | (1 << EMPTY)
         );
         if (s.clock.kind() == TRACE_OPEN) {
-            _requireUnder(s, o.leaf, Tensor.headerHash(o.dtype, o.elements, o.tensorRoot), o.tracePath);
+            _requireUnder(s, o.leaf, Merkle.header(o.dtype, o.elements, o.tensorRoot), o.tracePath);
         } else {
             _requireHeader(s, o.leaf, o.dtype, o.elements, o.tracePath);
             if (o.tensorRoot != 0) revert BadHash();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {Merkle} from "../lib/Merkle.sol";
 import {BadInputs, BadLength, BadModel, UnknownModel, UnknownTask} from "./Errors.sol";
 import {Tensor} from "./Tensor.sol";
 import {Tiers} from "./Tiers.sol";
@@ -51,15 +52,16 @@ library HeaderLib {
     }
 }
 
+/// @dev What moves need of a model.
+struct Model {
+    Header header;
+    bytes32 programRoot;
+    bytes32 constsRoot;
+    bytes32 inputsHash;
+}
+
 /// @dev Models and tasks, both named by value.
 abstract contract Registry is Tiers {
-    struct Model {
-        Header header;
-        bytes32 programRoot;
-        bytes32 constsRoot;
-        bytes32 inputsHash;
-    }
-
     event ModelRegistered(
         bytes32 indexed modelRoot, bytes32 programRoot, bytes32 constsRoot, Header header, bytes inputHeaders
     );
@@ -111,7 +113,7 @@ abstract contract Registry is Tiers {
         for (uint256 j = 0; j < count; ++j) {
             (uint256 dtype, uint256 elements) = _inputHeader(inputHeaders, j);
             if (inputs[j].length != elements << Tensor.sizeLog2(dtype)) revert BadInputs();
-            leaves[j] = Tensor.headerHash(dtype, elements, Tensor.root(inputs[j]));
+            leaves[j] = Merkle.header(dtype, elements, Merkle.tensorRoot(inputs[j]));
         }
         Task memory task = Task(modelRoot, Tree.root(leaves), maxT, tier, address(0));
         taskId = _open(task);

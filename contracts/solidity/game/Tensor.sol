@@ -2,7 +2,6 @@
 pragma solidity 0.8.37;
 
 import {BadHeader} from "./Errors.sol";
-import {Tree} from "./Tree.sol";
 import {MAX_COUNT} from "./Types.sol";
 
 /// @dev Tensors of types 0 … 4: u8, i8, i16, i32, i64 (SPEC §1).
@@ -36,41 +35,11 @@ library Tensor {
         if (dtype > MAX_DTYPE || elements > MAX_COUNT) revert BadHeader();
     }
 
-    function headerHash(uint256 dtype, uint256 elements, bytes32 tensorRoot) internal pure returns (bytes32 hash) {
-        assembly ("memory-safe") {
-            mstore(0, or(shl(248, dtype), shl(184, elements)))
-            mstore(9, tensorRoot)
-            hash := keccak256(0, 41)
-        }
-    }
-
     function leafHash(bytes32[8] calldata data) internal pure returns (bytes32 hash) {
         assembly ("memory-safe") {
             let ptr := mload(0x40)
             calldatacopy(ptr, data, 256)
             hash := keccak256(ptr, 256)
-        }
-    }
-
-    /// @dev The tensor root of posted bytes; the last leaf is filled with zeros.
-    function root(bytes calldata data) internal pure returns (bytes32) {
-        unchecked {
-            uint256 count = (data.length + LEAF - 1) / LEAF;
-            bytes32[] memory hashes = new bytes32[](count);
-            for (uint256 i = 0; i < count; ++i) {
-                uint256 from = i * LEAF;
-                uint256 size = data.length - from;
-                if (size > LEAF) size = LEAF;
-                bytes32 hash;
-                assembly ("memory-safe") {
-                    let ptr := mload(0x40)
-                    calldatacopy(ptr, add(data.offset, from), size)
-                    calldatacopy(add(ptr, size), calldatasize(), sub(256, size)) // past the calldata there are zeros
-                    hash := keccak256(ptr, 256)
-                }
-                hashes[i] = hash;
-            }
-            return Tree.root(hashes);
         }
     }
 
