@@ -168,11 +168,11 @@ impl Tree {
         siblings(self.leaves(), indices, &|level, index| self.node(level, index))
     }
 
-    /// Siblings that prove node `(level, index)` under the node `levels` above it.
+    /// Siblings that prove node `(level, index)` under the node `levels` above it, or under the root if that is nearer.
     pub fn prove_under(&self, level: u32, index: u64, levels: u32) -> Vec<Hash> {
         let mut siblings = Vec::new();
         let mut index = index;
-        for level in level..level.saturating_add(levels) {
+        for level in level..level.saturating_add(levels).min(self.depth()) {
             if is_real(self.leaves(), level, index ^ 1) {
                 siblings.push(self.node(level, index ^ 1));
             }
@@ -202,10 +202,14 @@ pub fn siblings(leaves: u64, indices: &[u64], node: &dyn Fn(u32, u64) -> Hash) -
     siblings
 }
 
-/// Folds a multiproof; `None` if a sibling is missing. `next` gives the siblings in order.
+/// Folds a multiproof. `next` gives the siblings in order.
 ///
-/// `known` are strictly ascending leaf indices below `leaves` with their hashes, at least one.
+/// `None` if a sibling is missing, or `known` are not strictly ascending leaf indices below `leaves`, at least one.
 pub fn fold_multi(leaves: u64, known: &[(u64, Hash)], next: &mut impl FnMut() -> Option<Hash>) -> Option<Hash> {
+    let ascending = known.iter().zip(known.iter().skip(1)).all(|((a, _), (b, _))| a < b);
+    if !ascending || known.last().is_none_or(|&(last, _)| last >= leaves) {
+        return None;
+    }
     let mut known = known.to_vec();
     for level in 0..depth(leaves) {
         let mut above: Vec<(u64, Hash)> = Vec::new();
@@ -230,8 +234,13 @@ pub fn fold_multi(leaves: u64, known: &[(u64, Hash)], next: &mut impl FnMut() ->
     }
 }
 
-/// Folds a sub-tree proof: the node `levels` above node `(level, index)`. `None` unless all siblings are used.
+/// Folds a sub-tree proof: the node `levels` above node `(level, index)`.
+///
+/// `None` unless all siblings are used, the node covers a real leaf and the node above is not above the root.
 pub fn fold_under(leaves: u64, level: u32, index: u64, hash: Hash, levels: u32, siblings: &[Hash]) -> Option<Hash> {
+    if level.checked_add(levels)? > depth(leaves) || !is_real(leaves, level, index) {
+        return None;
+    }
     let mut siblings = siblings.iter();
     let mut node = hash;
     let mut index = index;
