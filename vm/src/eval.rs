@@ -227,13 +227,37 @@ fn partial_of(reducer: Reducer, term: i64, k: u64) -> i128 {
     }
 }
 
-/// `a ⊕ b` of adjacent slices. A sum of fewer than 2^40 terms stays inside i128.
+/// `a ⊕ b` of adjacent slices that were computed: a sum of at most 2^40 terms stays inside i128. Posted partials need
+/// [`combine_all`].
 pub fn combine(reducer: Reducer, a: i128, b: i128) -> i128 {
     match reducer {
         Reducer::Sum => a.saturating_add(b),
         Reducer::Max | Reducer::Argmax => a.max(b),
         Reducer::Min => a.min(b),
     }
+}
+
+/// The `⊕` of partials that anybody may have posted: exact, whatever the order. `None` if there are none or the whole
+/// is not an i128 (SPEC §7.2).
+pub fn combine_all(reducer: Reducer, partials: &[i128]) -> Option<i128> {
+    match reducer {
+        Reducer::Sum => exact_sum(partials),
+        Reducer::Max | Reducer::Argmax => partials.iter().copied().max(),
+        Reducer::Min => partials.iter().copied().min(),
+    }
+}
+
+/// Sums the high and low halves apart: a prefix may leave i128 although the whole does not.
+fn exact_sum(values: &[i128]) -> Option<i128> {
+    const LOW: i128 = (1 << 64) - 1;
+    let (&first, rest) = values.split_first()?;
+    let (mut high, mut low) = (first >> 64, first & LOW);
+    for value in rest {
+        low += value & LOW;
+        high += (value >> 64) + (low >> 64);
+        low &= LOW;
+    }
+    high.checked_mul(1 << 64)?.checked_add(low)
 }
 
 /// The reduced value from the partial over all terms.
