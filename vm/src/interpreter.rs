@@ -51,7 +51,7 @@ pub enum Stop {
     Exactly(u64),
 }
 
-/// Runs a program; at most `budget` elements are computed in all.
+/// Runs a program; at most `budget` elements are computed in all, an empty value counted as one.
 ///
 /// # Errors
 /// Inputs do not match the headers, the length is 0 or `length·N > 2^40`, or the budget is exceeded.
@@ -79,7 +79,7 @@ pub fn run_tampered(
     let mut spent: u64 = 0;
     for t in 0..longest {
         for (number, instruction) in (0..instructions).zip(program.instructions()) {
-            spent = spent.saturating_add(instruction.elements(t));
+            spent = spent.saturating_add(instruction.elements(t).max(1));
             if spent > budget {
                 return Err(ModelError::TooLarge { what: "number of elements", value: spent, limit: budget });
             }

@@ -25,7 +25,7 @@ fn programs_stay_inside_their_limits() {
         let (program, inputs, max_t) = random_program(seed, &limits);
         assert!(program.counts().instructions <= 3 && max_t <= 2);
         assert!(inputs.iter().all(|t| t.elements() <= 10));
-        let run = run(&program, &inputs, Stop::Halt { max: max_t }, 40).expect("small enough");
+        let run = run(&program, &inputs, Stop::Halt { max: max_t }, 40 + 6).expect("small enough");
         assert!(run.values.iter().all(|t| t.elements() <= 10));
     }
     let (program, ..) = random_program(1, &Limits { instructions: 0, max_t: 0, elements: 0, work: 0 });
