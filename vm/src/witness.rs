@@ -52,21 +52,21 @@ pub struct Openings<'a> {
     input_tree: HeaderTree,
 }
 
-/// Headers of a list of tensors, and the tree over them.
+/// The trees of a list of tensors, and the tree over their headers.
 struct HeaderTree {
-    roots: Vec<Hash>,
+    tensors: Vec<Tree>,
     tree: Tree,
 }
 
 impl HeaderTree {
     fn new(tensors: &[Tensor]) -> Self {
-        let roots: Vec<Hash> = tensors.iter().map(|tensor| merkle::tensor_root(tensor.bytes())).collect();
+        let trees: Vec<Tree> = tensors.iter().map(|tensor| Tree::of_tensor(tensor.bytes())).collect();
         let headers = tensors
             .iter()
-            .zip(&roots)
-            .map(|(tensor, root)| merkle::header_hash(tensor.dtype().code(), tensor.elements(), root))
+            .zip(&trees)
+            .map(|(tensor, tree)| merkle::header_hash(tensor.dtype().code(), tensor.elements(), &tree.root()))
             .collect();
-        Self { roots, tree: Tree::new(headers) }
+        Self { tensors: trees, tree: Tree::new(headers) }
     }
 }
 
@@ -116,9 +116,12 @@ impl<'a> Openings<'a> {
         let touched = self.touch(t, instruction, question)?;
         let mut out = Vec::new();
         put_hashes(&mut out, &siblings);
-        let constants = |index: u64| Some((at(self.program.constants(), index)?, *at(&self.constants.roots, index)?));
-        let inputs = |index: u64| Some((at(self.inputs, index)?, *at(&self.input_tree.roots, index)?));
-        let values = |index: u64| Some((self.trace.value(index)?, self.trace.tensor_root(index)?));
+        let constants =
+            |index: u64| Some(Source::of(at(self.program.constants(), index)?, at(&self.constants.tensors, index)?));
+        let inputs = |index: u64| Some(Source::of(at(self.inputs, index)?, at(&self.input_tree.tensors, index)?));
+        let values = |index: u64| {
+            Some(Source { tensor: self.trace.value(index)?, root: self.trace.tensor_root(index)?, tree: None })
+        };
         let nodes = |tree: &Tree, level, index| tree.node(level, index);
         let constants_nodes = |level, index| nodes(&self.constants.tree, level, index);
         let input_nodes = |level, index| nodes(&self.input_tree.tree, level, index);
@@ -220,22 +223,43 @@ fn put_hashes(out: &mut Vec<u8>, hashes: &[Hash]) {
     }
 }
 
+/// A tensor to open. Trees over values are built when needed: a run has many values and opens few.
+struct Source<'t> {
+    tensor: &'t Tensor,
+    root: Hash,
+    tree: Option<&'t Tree>,
+}
+
+impl<'t> Source<'t> {
+    fn of(tensor: &'t Tensor, tree: &'t Tree) -> Self {
+        Self { tensor, root: tree.root(), tree: Some(tree) }
+    }
+
+    fn prove(&self, leaves: &[u64]) -> Vec<Hash> {
+        match self.tree {
+            Some(tree) => tree.prove(leaves),
+            None => Tree::of_tensor(self.tensor.bytes()).prove(leaves),
+        }
+    }
+}
+
 fn put_table<'t>(
     out: &mut Vec<u8>,
     touched: &TouchedTree,
-    tensor: impl Fn(u64) -> Option<(&'t Tensor, Hash)>,
+    source: impl Fn(u64) -> Option<Source<'t>>,
     tree_leaves: u64,
     tree_nodes: &TraceNodes<'_>,
 ) -> Option<()> {
     out.push(u8::try_from(touched.len()).ok()?);
     for (&index, leaves) in touched {
-        let (tensor, root) = tensor(index)?;
+        let source = source(index)?;
+        let tensor = source.tensor;
         out.extend(index.to_be_bytes());
         out.push(tensor.dtype().code());
         out.extend(tensor.elements().to_be_bytes());
         out.push(u8::try_from(leaves.len()).ok()?);
         if leaves.is_empty() {
-            out.extend(root);
+            out.extend(source.root);
             continue;
         }
         for number in leaves {
@@ -246,7 +270,7 @@ fn put_table<'t>(
             out.extend(padded_leaf(tensor.bytes(), number));
         }
         let numbers: Vec<u64> = leaves.iter().copied().collect();
-        put_hashes(out, &Tree::of_tensor(tensor.bytes()).prove(&numbers));
+        put_hashes(out, &source.prove(&numbers));
     }
     if !touched.is_empty() {
         let indices: Vec<u64> = touched.keys().copied().collect();
