@@ -1,11 +1,12 @@
 //! The model file (SPEC §4.1): canonical bytes, strict reader.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{format, string::ToString, vec::Vec};
+use core::fmt::Arguments;
 
 use crate::{
     codec,
-    error::ModelError,
-    isa::{DType, MAX_INSTRUCTIONS},
+    error::{ModelError, TensorError},
+    isa::{DType, MAX_ELEMENTS, MAX_INSTRUCTIONS},
     program::{Counts, InputHeader, Program},
     tensor::Tensor,
 };
@@ -44,15 +45,15 @@ pub fn write(program: &Program) -> Vec<u8> {
 /// Names the place at which the file is not a canonical model.
 pub fn read(bytes: &[u8]) -> Result<Program, ModelError> {
     let mut reader = Reader { bytes, at: 0 };
-    let magic = reader.array::<5>("the magic and version")?;
+    let magic = reader.array::<5>(format_args!("the magic and version"))?;
     if magic != MAGIC {
         return Err(ModelError::Magic(magic));
     }
-    let instructions = reader.u32("the instruction count")?;
-    let constants = reader.u32("the constant count")?;
-    let inputs = reader.u32("the input count")?;
-    let output = reader.u32("the output instruction")?;
-    let halt = reader.u32("the halt instruction")?;
+    let instructions = reader.u32(format_args!("the instruction count"))?;
+    let constants = reader.u32(format_args!("the constant count"))?;
+    let inputs = reader.u32(format_args!("the input count"))?;
+    let output = reader.u32(format_args!("the output instruction"))?;
+    let halt = reader.u32(format_args!("the halt instruction"))?;
     if instructions == 0 || instructions > MAX_INSTRUCTIONS {
         return Err(ModelError::Count { field: "instructions", value: u64::from(instructions), why: "1 to 2^24" });
     }
@@ -60,8 +61,8 @@ pub fn read(bytes: &[u8]) -> Result<Program, ModelError> {
     let inputs = (0..inputs).map(|index| read_input(&mut reader, index)).collect::<Result<_, _>>()?;
     let instructions = (0..instructions)
         .map(|index| {
-            let length = reader.u32(&format!("the length of instruction {index}"))?;
-            let encoding = reader.take(u64::from(length), &format!("instruction {index}"))?;
+            let length = reader.u32(format_args!("the length of instruction {index}"))?;
+            let encoding = reader.take(u64::from(length), format_args!("instruction {index}"))?;
             let index = usize::try_from(index).unwrap_or(usize::MAX);
             codec::decode(encoding, &counts).map_err(|error| ModelError::Instruction { index, error })
         })
@@ -76,22 +77,20 @@ pub fn read(bytes: &[u8]) -> Result<Program, ModelError> {
 }
 
 fn read_input(reader: &mut Reader<'_>, index: u32) -> Result<InputHeader, ModelError> {
-    let place = format!("input {index}");
-    let [code] = reader.array(&place)?;
-    let elements = u64::from_be_bytes(reader.array(&place)?);
-    let dtype = DType::from_code(code).ok_or(ModelError::DType { place, code })?;
+    let (code, elements) = reader.header(format_args!("input {index}"))?;
+    let dtype = DType::from_code(code).ok_or_else(|| ModelError::DType { place: format!("input {index}"), code })?;
     Ok(InputHeader { dtype, elements })
 }
 
 fn read_constant(reader: &mut Reader<'_>, index: u32) -> Result<Tensor, ModelError> {
-    let place = format!("constant {index}");
-    let [code] = reader.array(&place)?;
-    let elements = u64::from_be_bytes(reader.array(&place)?);
-    let dtype = DType::from_code(code).ok_or(ModelError::DType { place: place.clone(), code })?;
-    let length = dtype.bytes(elements).unwrap_or(u64::MAX);
-    let bytes = reader.take(length, &place)?;
-    let index = usize::try_from(index).unwrap_or(usize::MAX);
-    Tensor::new(dtype, elements, bytes.to_vec()).map_err(|error| ModelError::Constant { index, error })
+    let (code, elements) = reader.header(format_args!("constant {index}"))?;
+    let dtype = DType::from_code(code).ok_or_else(|| ModelError::DType { place: format!("constant {index}"), code })?;
+    let number = usize::try_from(index).unwrap_or(usize::MAX);
+    let refused = |error| ModelError::Constant { index: number, error };
+    let length = dtype.bytes(elements).filter(|_| elements <= MAX_ELEMENTS);
+    let length = length.ok_or_else(|| refused(TensorError::Elements(elements)))?;
+    let bytes = reader.take(length, format_args!("constant {index}"))?;
+    Tensor::new(dtype, elements, bytes.to_vec()).map_err(refused)
 }
 
 struct Reader<'a> {
@@ -100,21 +99,30 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn take(&mut self, length: u64, place: &str) -> Result<&'a [u8], ModelError> {
-        let truncated = ModelError::Truncated { at: self.bytes.len(), place: String::from(place) };
+    fn take(&mut self, length: u64, place: Arguments<'_>) -> Result<&'a [u8], ModelError> {
         let end = usize::try_from(length).ok().and_then(|length| self.at.checked_add(length));
         let field = end.and_then(|end| Some((self.bytes.get(self.at..end)?, end)));
-        let (field, end) = field.ok_or(truncated)?;
+        let (field, end) = field.ok_or_else(|| truncated(self.bytes.len(), place))?;
         self.at = end;
         Ok(field)
     }
 
-    fn array<const W: usize>(&mut self, place: &str) -> Result<[u8; W], ModelError> {
+    fn array<const W: usize>(&mut self, place: Arguments<'_>) -> Result<[u8; W], ModelError> {
         let field = self.take(u64::try_from(W).unwrap_or(u64::MAX), place)?;
-        field.try_into().map_err(|_| ModelError::Truncated { at: self.at, place: String::from(place) })
+        field.try_into().map_err(|_| truncated(self.at, place))
     }
 
-    fn u32(&mut self, place: &str) -> Result<u32, ModelError> {
+    fn u32(&mut self, place: Arguments<'_>) -> Result<u32, ModelError> {
         Ok(u32::from_be_bytes(self.array(place)?))
     }
+
+    /// Type code and element count of a tensor.
+    fn header(&mut self, place: Arguments<'_>) -> Result<(u8, u64), ModelError> {
+        let [code] = self.array(place)?;
+        Ok((code, u64::from_be_bytes(self.array(place)?)))
+    }
+}
+
+fn truncated(at: usize, place: Arguments<'_>) -> ModelError {
+    ModelError::Truncated { at, place: place.to_string() }
 }
