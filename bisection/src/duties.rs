@@ -160,7 +160,7 @@ impl Witnessed<'_> {
     }
 
     fn left_elements(&self, cell: &Cell) -> Answer<bool> {
-        let size = self.rules.element_size(cell.tensor.header.dtype).unwrap_or(256);
+        let size = self.rules.element_size(self.own.header(cell.tensor.leaf)?.dtype).unwrap_or(256);
         let own = self.own.tensor_leaf(cell.tensor.leaf, cell.e.saturating_mul(size) / 256)?;
         let before = usize::try_from(cell.e.saturating_mul(size) % 256).unwrap_or(0);
         Ok(own.iter().zip(self.revealed.bytes()).take(before).all(|(a, b)| a == b))

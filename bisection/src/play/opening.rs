@@ -30,18 +30,17 @@ impl<R: Rules + ?Sized> Table<'_, R> {
         header.elements.saturating_mul(size).div_ceil(BYTES)
     }
 
-    /// 256 bytes, of which those past the tensor's last element are 0; their hash.
-    pub(super) fn leaf_hash(&self, header: Header, index: u64, bytes: &[u8]) -> Result<Hash, Refused> {
-        if bytes.len() != LEAF_BYTES {
-            return Err(Refused::LeafBytes);
-        }
+    /// The hash of a tensor leaf's 256 bytes.
+    pub(super) fn leaf_hash(&self, bytes: &[u8]) -> Result<Hash, Refused> {
+        if bytes.len() == LEAF_BYTES { Ok(self.rules.hash(bytes)) } else { Err(Refused::LeafBytes) }
+    }
+
+    /// The bytes of leaf `index` past the tensor's last element are 0.
+    pub(super) fn padded(&self, header: Header, index: u64, bytes: &[u8]) -> Result<(), Refused> {
         let (_, size) = self.header(header.dtype, header.elements)?;
         let used = header.elements.saturating_mul(size).saturating_sub(index.saturating_mul(BYTES));
         let used = usize::try_from(used).unwrap_or(usize::MAX);
-        if bytes.iter().skip(used).any(|&b| b != 0) {
-            return Err(Refused::Padding);
-        }
-        Ok(self.rules.hash(bytes))
+        if bytes.iter().skip(used).all(|&b| b == 0) { Ok(()) } else { Err(Refused::Padding) }
     }
 
     /// Element `e` of a tensor, which must lie in its leaf `index`, whose bytes these are.
@@ -85,7 +84,7 @@ impl<R: Rules + ?Sized> Table<'_, R> {
         let n = self.tensor_leaves(header);
         let index = opening.e.saturating_mul(size) / BYTES;
         let value = self.element_in(header, index, &opening.bytes, opening.e)?;
-        let leaf = self.leaf_hash(header, index, &opening.bytes)?;
+        let leaf = self.leaf_hash(&opening.bytes)?;
         let root = tree::climb(self.rules, n, (0, index), leaf, tree::depth(n), &opening.proof);
         let tensor = self.trace_leaf(node, trace, &root.ok_or(Refused::Opening)?)?;
         Ok(Opened { tensor, value })
@@ -107,7 +106,7 @@ impl<R: Rules + ?Sized> Table<'_, R> {
         if index >> node.height != node.index {
             return Err(Refused::Element);
         }
-        let leaf = self.leaf_hash(header, index, &opening.bytes)?;
+        let leaf = self.leaf_hash(&opening.bytes)?;
         let n = self.tensor_leaves(header);
         let top = tree::climb(self.rules, n, (0, index), leaf, node.height, &opening.proof);
         if top != Some(node.hash) {

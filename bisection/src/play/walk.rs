@@ -100,9 +100,10 @@ impl<R: Rules + ?Sized> Table<'_, R> {
     }
 
     fn opened_leaf(&self, tensor: Tensor, node: Node, bytes: &[u8]) -> Result<Position, Refused> {
-        if self.leaf_hash(tensor.header, node.index, bytes)? != node.hash {
+        if self.leaf_hash(bytes)? != node.hash {
             return Err(Refused::LeafBytes);
         }
+        self.padded(tensor.header, node.index, bytes)?;
         Ok(Position::Leaf(tensor, node))
     }
 
@@ -111,7 +112,7 @@ impl<R: Rules + ?Sized> Table<'_, R> {
             return Err(Refused::NotHere(MoveKind::SelectElement));
         };
         let value = self.element_in(tensor.header, node.index, bytes, e)?;
-        if self.leaf_hash(tensor.header, node.index, bytes)? != node.hash {
+        if self.leaf_hash(bytes)? != node.hash {
             return Err(Refused::LeafBytes);
         }
         let shape = self.rules.shape(&self.claim.job(tensor.leaf, self.root), step)?;

@@ -79,7 +79,7 @@ impl<'a> Troll<'a> {
     fn beyond(&mut self, view: &View<'_>) -> Answer<Option<Move>> {
         let Some(at) = view.position else { return Ok(None) };
         let all = ideas(view.claim, at, self.theirs, view.rules)?;
-        let last = all.iter().filter(|idea| matches!(idea, Idea::Select(_))).next_back();
+        let last = all.iter().rfind(|idea| matches!(idea, Idea::Select(_)));
         match last.map(|idea| realise(view, *idea, self.theirs)).transpose()?.flatten() {
             Some(Move::Select { child, proof, .. }) => Ok(Some(Move::Select { child: child + 1, hash: ZERO, proof })),
             _ => self.walk(view),

@@ -1,10 +1,12 @@
 //! The cast: honest players, and dishonest ones of both sides.
 
 mod challengers;
+mod corrupt;
 mod corrupted;
 mod dice;
 mod honest;
 mod ideas;
+mod lies;
 mod mangle;
 mod partials;
 mod submitters;
@@ -14,9 +16,10 @@ pub use corrupted::Corrupted;
 pub use dice::Dice;
 pub use honest::{HonestChallenger, HonestSubmitter};
 pub use ideas::{Idea, ideas, realise};
+pub use lies::Lies;
 pub use mangle::mangle;
 pub use partials::{Slant, slanted};
-pub use submitters::{Liar, Lies, cast};
+pub use submitters::{Liar, cast};
 
 use crate::claim::Claim;
 use crate::moves::Move;

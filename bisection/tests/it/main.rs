@@ -1,5 +1,7 @@
 //! The game, the strategies and the cast, on toy machines.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may fail loudly")]
+
 mod challengers_enumerated;
 mod clocks;
 mod ends;

@@ -5,7 +5,10 @@ use crate::worlds::{self, instruction};
 use opml_bisection::players::{Corrupted, Idea};
 use opml_bisection::suite::World;
 use opml_bisection::toy::{Run, ToyWorld};
-use opml_bisection::{Below, Claim, Game, Move, MoveKind, Party, Position, Refused, Step, Trace, TraceStage, ZERO};
+use opml_bisection::{
+    Below, Claim, Game, Hashing, Move, MoveKind, Party, Position, Refused, Step, Trace, TraceLeaf, TraceStage, ZERO,
+    header_hash,
+};
 
 fn two_level() -> ToyWorld {
     ToyWorld::once(&[instruction(1, 4, 0, 40, 5), instruction(2, 1, 1, 3, 3), instruction(3, 0, 0, 0, 2)], 1)
@@ -25,6 +28,9 @@ fn only_the_party_on_turn_moves() {
         let refused = table.game.clone().apply(who, &select, now, &world.program);
         assert_eq!(refused, Err(Refused::NotYours(who)));
     }
+    let early = Move::Reveal { children: Vec::new() };
+    let refused = table.game.clone().apply(Party::Stranger, &early, now, &world.program);
+    assert_eq!(refused, Err(Refused::NotYours(Party::Stranger)), "nothing is hidden");
     let mut hidden = table.clone();
     hidden.play(&select).unwrap();
     let reveal = hidden.answer();
@@ -161,6 +167,7 @@ fn headers_no_value_can_have_are_refused() {
     let header = |dtype, elements| Move::RevealHeader { dtype, elements, root, below: below.clone() };
     assert_eq!(table.refusal(&header(5, elements)), Refused::Header);
     assert_eq!(table.refusal(&header(dtype, (1 << 40) + 1)), Refused::Header);
+    assert_eq!(table.refusal(&header(dtype, 1 << 40)), Refused::Opening, "large, but possible");
     assert_eq!(table.refusal(&header(dtype, elements + 1)), Refused::Opening);
     for below in [Below::Nothing, Below::Leaf(vec![0; 256])] {
         assert_eq!(table.refusal(&Move::RevealHeader { dtype, elements, root, below }), Refused::Below);
@@ -256,4 +263,50 @@ fn claims_out_of_range_cannot_be_made() {
     for claim in wrong {
         assert!(Game::new(claim, timing, stage).is_err(), "{claim:?}");
     }
+}
+
+#[test]
+fn an_empty_tensor_has_no_root() {
+    let world = two_level();
+    let run = honest(&world);
+    let leaf = header_hash(&world.program, 0, 0, &[9; 32]);
+    let lie = Corrupted::new(&run, &world.program).junk(0, 2, leaf);
+    let mut table = Table::new(&world, 1, 1, &lie).follow(&[Idea::Select(1)]);
+    let Some(Move::ProveHeader { trace, step, .. }) = table.idea(Idea::Header(2)) else { panic!() };
+    let opening = Move::ProveHeader { trace, root: [9; 32], step };
+    assert_eq!(table.refusal(&opening), Refused::Header);
+    let select = table.idea(Idea::Select(0)).unwrap();
+    table.play(&select).unwrap();
+    let reveal = Move::RevealHeader { dtype: 0, elements: 0, root: [9; 32], below: Below::Nothing };
+    assert_eq!(table.refusal(&reveal), Refused::Header);
+}
+
+#[test]
+fn a_leaf_of_another_length_is_none() {
+    let world = two_level();
+    let run = honest(&world);
+    for length in [0, 3, 255, 257] {
+        let bytes = vec![0; length];
+        let root = world.program.hash(&bytes);
+        let leaf = header_hash(&world.program, 1, 3, &root);
+        let lie = Corrupted::new(&run, &world.program).junk(0, 2, leaf);
+        let mut table = Table::new(&world, 1, 1, &lie).follow(&[Idea::Select(1)]);
+        let select = table.idea(Idea::Select(0)).unwrap();
+        table.play(&select).unwrap();
+        let reveal = Move::RevealHeader { dtype: 1, elements: 3, root, below: Below::Leaf(bytes) };
+        assert_eq!(table.refusal(&reveal), Refused::LeafBytes);
+    }
+}
+
+#[test]
+fn what_lies_behind_the_last_leaf_cannot_be_opened() {
+    let world = two_level();
+    let run = honest(&world);
+    let leaf = header_hash(&world.program, 1, 0, &ZERO);
+    let lie = Corrupted::new(&run, &world.program).junk(0, 3, leaf);
+    let mut table = Table::new(&world, 1, 1, &lie).follow(&[]);
+    let proof = vec![lie.node(0, 2).unwrap(), lie.node(1, 0).unwrap()];
+    let trace = Some(TraceLeaf { leaf: 3, dtype: 1, elements: 0, proof });
+    let step = run.instruction(0).unwrap();
+    assert_eq!(table.refusal(&Move::ProveHeader { trace, root: ZERO, step }), Refused::Number);
 }

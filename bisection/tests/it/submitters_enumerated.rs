@@ -54,11 +54,10 @@ fn choices(table: &Table<'_>) -> Vec<Move> {
     let Move::RevealPartials { partials } = table.answer() else { panic!("no partials") };
     let total = table.world.program.combine(cell.reducer, &partials).unwrap();
     let steps = [-1, 0, 1, slice.value - total, slice.value - partials[0]];
-    let near = |at: usize| steps.map(|by| partials[at] + by);
     let mut all: Vec<Vec<i128>> = vec![Vec::new()];
-    for at in 0..partials.len() {
+    for (at, right) in partials.iter().enumerate() {
         // Beyond the third part only the right value, so that the number of choices stays small.
-        let values = if at < 3 { near(at).to_vec() } else { vec![partials[at]] };
+        let values = if at < 3 { steps.map(|by| right + by).to_vec() } else { vec![*right] };
         all = all.iter().flat_map(|head| values.iter().map(|v| [head.clone(), vec![*v]].concat())).collect();
     }
     all.sort();
