@@ -1,5 +1,5 @@
-// Compiles solidity/**/*.sol into artifacts/<Name>.json, one for each deployable contract: those that stand directly in solidity/ in a
-// file of their own name. Interfaces, libraries and abstract contracts have no code to deploy and get none.
+// Compiles solidity/**/*.sol into artifacts/<Name>.json, one for each deployable contract: those that stand directly in solidity/, or in
+// solidity/test/, in a file of their own name. Interfaces, libraries and abstract contracts have no code to deploy and get none.
 //
 //   node build.mjs            rewrite the artifacts
 //   node build.mjs --check    compare with the committed ones instead; exit code 1 if they differ
@@ -24,16 +24,16 @@ const fail = (message) => {
   process.exit(1);
 };
 
-/** Source names under `folder`, relative to solidity/, with forward slashes. */
-const list = (folder = '') =>
-  readdirSync(join(SOURCES, folder), { withFileTypes: true })
+/** Files of this extension under `root`/`folder`, relative to `root`, with forward slashes. */
+const list = (root, extension, folder = '') =>
+  readdirSync(join(root, folder), { withFileTypes: true })
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .flatMap((entry) => {
       const name = folder === '' ? entry.name : `${folder}/${entry.name}`;
-      return entry.isDirectory() ? list(name) : name.endsWith('.sol') ? [name] : [];
+      return entry.isDirectory() ? list(root, extension, name) : name.endsWith(extension) ? [name] : [];
     });
 
-const names = only.length > 0 ? only.map((name) => `${name}.sol`) : list();
+const names = only.length > 0 ? only.map((name) => `${name}.sol`) : list(SOURCES, '.sol');
 const input = {
   language: 'Solidity',
   sources: Object.fromEntries(names.map((name) => [name, { content: readFileSync(join(SOURCES, name), 'utf8') }])),
@@ -60,7 +60,7 @@ const built = new Map();
 for (const [source, contracts] of Object.entries(output.contracts)) {
   const name = basename(source, '.sol');
   const contract = contracts[name];
-  if (source.includes('/') || contract === undefined || contract.evm.bytecode.object === '') continue;
+  if (!/^(test\/)?\w+\.sol$/.test(source) || contract === undefined || contract.evm.bytecode.object === '') continue;
   const size = contract.evm.deployedBytecode.object.length / 2;
   if (size > MAX_CODE) fail(`${name}: ${size} bytes of code, the limit is ${MAX_CODE}`);
   const artifact = {
@@ -68,18 +68,18 @@ for (const [source, contracts] of Object.entries(output.contracts)) {
     bytecode: `0x${contract.evm.bytecode.object}`,
     deployedBytecode: `0x${contract.evm.deployedBytecode.object}`,
   };
-  built.set(`${name}.json`, `${JSON.stringify(artifact, null, 1)}\n`);
+  built.set(source.replace(/sol$/, 'json'), `${JSON.stringify(artifact, null, 1)}\n`);
   console.error(`${name}: ${size} bytes`);
 }
 
-const old = existsSync(ARTIFACTS) ? readdirSync(ARTIFACTS).filter((file) => file.endsWith('.json')) : [];
+const old = existsSync(ARTIFACTS) ? list(ARTIFACTS, '.json') : [];
 const orphans = only.length > 0 ? [] : old.filter((file) => !built.has(file));
 if (check) {
   const committed = (file) => (old.includes(file) ? readFileSync(join(ARTIFACTS, file), 'utf8') : undefined);
   const stale = [...built.keys()].filter((file) => built.get(file) !== committed(file)).concat(orphans);
   if (stale.length > 0) fail(`stale artifacts: ${stale.join(', ')}; mend with: ${MEND}`);
 } else {
-  mkdirSync(ARTIFACTS, { recursive: true });
+  mkdirSync(join(ARTIFACTS, 'test'), { recursive: true });
   built.forEach((text, file) => writeFileSync(join(ARTIFACTS, file), text));
   orphans.forEach((file) => rmSync(join(ARTIFACTS, file)));
 }

@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {Merkle} from "../lib/Merkle.sol";
 import {Claims} from "./Claims.sol";
-import {ClaimWord, FALSE, OPENED} from "./ClaimWord.sol";
+import {AWAITED, ClaimWord, FALSE, OPENED, UNDISPUTED} from "./ClaimWord.sol";
 import "./Errors.sol";
 import {ClockLib, Clock, hashState, disputeIdOf, PlaceLib, Players, PlayersLib, Range, State, TRACE_OPEN} from "./State.sol";
 import {Bonds, Times} from "./Tiers.sol";
@@ -28,7 +28,7 @@ abstract contract Board is Claims {
         if (msg.value != bonds.bondC()) revert BadValue();
         id = disputeIdOf(claimId, msg.sender, nonce);
         if (disputes[id] != 0) revert IdUsed();
-        if (word.stage() == 0) word = word.enters(1);
+        if (word.stage() == UNDISPUTED) word = word.enters(AWAITED);
         claims[claimId] = word.opened(times.weightOpen());
         State memory s;
         s.claimId = claimId;
@@ -62,6 +62,7 @@ abstract contract Board is Claims {
     }
 
     /// @notice Credits the challenger of a dispute that was open when its claim fell: the bond and a share of the pot. Anybody may.
+    /// The last one burns what is left of the submitter's bond.
     function settle(State calldata state) external {
         _exact(192);
         State memory s = state;
@@ -69,13 +70,12 @@ abstract contract Board is Claims {
         ClaimWord word = claims[s.claimId];
         if (word.status() != FALSE) revert ClaimNotFalse();
         uint256 tier = word.tier();
-        uint256 pot = _bonds(tier).bondS() - _burntS(tier);
-        uint256 share = pot * s.clock.weight() / word.weight();
+        uint256 share = _pot(tier) * s.clock.weight() / word.weight();
         word = word.closed().withPaid(word.paid() + share);
         claims[s.claimId] = word;
         disputes[id] = TOMBSTONE;
-        if (word.open() == 0 && pot != word.paid()) _credit(BURN, pot - word.paid());
         _credit(s.players.challenger(), _bonds(tier).bondC() + share);
+        if (word.open() == 0) _credit(BURN, _bonds(tier).bondS() - word.paid());
         emit Settled(s.claimId, id, share);
     }
 
@@ -112,7 +112,7 @@ abstract contract Board is Claims {
 
     /// @dev The claim falls by this dispute.
     function _fall(State memory s, bytes32 id, ClaimWord word) internal {
-        _falsify(s.claimId, word);
+        claims[s.claimId] = word.becomes(FALSE).withPaid(0);
         emit Falsified(s.claimId, id, s);
     }
 

@@ -3,13 +3,13 @@ pragma solidity 0.8.37;
 
 import {Merkle} from "../lib/Merkle.sol";
 import {Bank} from "./Bank.sol";
-import {AWAITED, ClaimWord, ClaimWordLib, FALSE, FINAL, OPENED, PENDING, UNDISPUTED} from "./ClaimWord.sol";
+import {AWAITED, ClaimWord, ClaimWordLib, FINAL, OPENED, PENDING} from "./ClaimWord.sol";
 import "./Errors.sol";
 import {Header, Registry} from "./Registry.sol";
 import {Tensor} from "./Tensor.sol";
 import {Bonds, Times} from "./Tiers.sol";
 import {Tree} from "./Tree.sol";
-import {Claim, BURN, NO_HALT, Opening, TraceOpening} from "./Types.sol";
+import {Claim, NO_HALT, Opening, TraceOpening} from "./Types.sol";
 
 /// @dev Claims: their bonds, the opening of their traces, and their end.
 abstract contract Claims is Registry, Bank {
@@ -105,17 +105,12 @@ abstract contract Claims is Registry, Bank {
         }
     }
 
-    /// @dev Of a submitter's lost bond: what is burnt.
-    function _burntS(uint256 tier) internal view returns (uint256) {
+    /// @dev The part of a submitter's lost bond that its challengers share; all else is burnt.
+    function _pot(uint256 tier) internal view returns (uint256) {
         unchecked {
-            return _bonds(tier).bondS() * _times(tier).burnS() / 10_000;
+            uint256 bond = _bonds(tier).bondS();
+            return bond - bond * _times(tier).burnS() / 10_000;
         }
-    }
-
-    /// @dev The claim falls: its open disputes share the pot by `settle`.
-    function _falsify(bytes32 id, ClaimWord word) internal {
-        claims[id] = word.becomes(FALSE).withPaid(0);
-        _credit(BURN, _burntS(word.tier()));
     }
 
     function _claim(bytes32 taskId, uint64 T, uint64 nonce, bytes calldata output)

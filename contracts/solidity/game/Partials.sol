@@ -25,19 +25,28 @@ library Partials {
         }
     }
 
-    function get(bytes calldata partials, uint256 j) internal pure returns (int256) {
-        return int128(uint128(bytes16(partials[16 * j:])));
+    /// @dev Partial `j < partials.length / 16`.
+    function get(bytes calldata partials, uint256 j) internal pure returns (int256 value) {
+        assembly ("memory-safe") {
+            value := sar(128, calldataload(add(partials.offset, shl(4, j))))
+        }
     }
 
-    /// @dev ⊕ of one to 64 partials, exactly: at most 2^133.
+    /// @dev ⊕ of one to 64 partials, exactly: below 2^133.
     function combine(bytes calldata partials, uint256 reducer) internal pure returns (int256 whole) {
         unchecked {
             uint256 m = partials.length / 16;
             whole = get(partials, 0);
+            if (reducer == SUM) {
+                for (uint256 j = 1; j < m; ++j) {
+                    whole += get(partials, j);
+                }
+                return whole;
+            }
+            bool min = reducer == MIN;
             for (uint256 j = 1; j < m; ++j) {
                 int256 next = get(partials, j);
-                if (reducer == SUM) whole += next;
-                else if (reducer == MIN ? next < whole : next > whole) whole = next;
+                if (min ? next < whole : next > whole) whole = next;
             }
         }
     }
