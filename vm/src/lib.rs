@@ -14,6 +14,8 @@
 //! | [`trace`] | §5 | the tree over a run |
 //! | [`witness`], [`step`] | §6 | openings for one step, and its verification |
 //! | [`disasm`] | | text for people |
+//! | [`bounds`] | | what a program costs at most |
+//! | `testing` | | random programs and conformance cases, behind the feature of that name |
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
 #![deny(
@@ -28,6 +30,7 @@
 
 extern crate alloc;
 
+pub mod bounds;
 pub mod codec;
 pub mod disasm;
 pub mod error;
