@@ -3,6 +3,7 @@
 use opml_vm::{
     Counts, Program, Tensor, Trace,
     interpreter::{Stop, run},
+    program::ModelRoots,
     step::Job,
     testing::{Case, Limits, conformance_cases, random_program},
     witness::{Openings, Question},
@@ -19,13 +20,15 @@ pub(crate) struct Setup {
     pub(crate) program: Program,
     pub(crate) inputs: Vec<Tensor>,
     pub(crate) trace: Trace,
+    roots: ModelRoots,
 }
 
 impl Setup {
     pub(crate) fn new(program: Program, inputs: Vec<Tensor>, max_t: u64) -> Self {
         let run = run(&program, &inputs, Stop::Halt { max: max_t }, 1 << 20).expect("a small run");
         let trace = Trace::new(&program, run);
-        Self { program, inputs, trace }
+        let roots = program.roots();
+        Self { program, inputs, trace, roots }
     }
 
     pub(crate) fn random(seed: u64) -> Self {
@@ -45,7 +48,7 @@ impl Setup {
 
     /// The job of value `(t, i)` against the honest trace.
     pub(crate) fn job(&self, t: u64, instruction: u32) -> Job {
-        let roots = self.program.roots();
+        let roots = self.roots;
         Job {
             program_root: roots.program,
             constants_root: roots.constants,
