@@ -1,1 +1,29 @@
-//! (in preparation)
+//! From a model file to an integer program, and a fast engine for such programs.
+//!
+//! | module | what it does | numbers |
+//! |---|---|---|
+//! | [`onnx`] | reads ONNX files into a [`graph`] | floats |
+//! | [`graph`] | operators with static shapes, and rewrites of them | floats |
+//! | [`float`] | evaluates a graph in f32, the same bits everywhere | floats |
+//! | [`quantise`] | chooses integer encodings by calibration or from the file, and emits the program | floats |
+//! | [`lower`] | writes operators as instructions | integers |
+//! | [`engine`] | runs programs fast, bit for bit like the reference interpreter | integers |
+//! | [`import`] | all of it in one call | |
+//! | [`npy`] | reads arrays | |
+#![forbid(unsafe_code)]
+
+pub mod engine;
+pub mod error;
+pub mod float;
+pub mod graph;
+pub mod import;
+pub mod lower;
+mod moves;
+pub mod npy;
+mod num;
+pub mod onnx;
+pub mod quantise;
+
+pub use import::{ImportOptions, Imported, import_onnx};
+
+pub use error::{ImportError, NodeFault};

@@ -1,0 +1,32 @@
+//! Pooling.
+
+use super::{Operand, taps::Taps};
+use crate::{graph::Window, num};
+
+fn pool(
+    x: Operand<'_>,
+    window: &Window,
+    shape: &[usize],
+    f: impl Fn(&[f32], &[Option<usize>], usize) -> f32,
+) -> Vec<f32> {
+    let taps = Taps::new(window, x.shape, shape);
+    let offsets: Vec<_> = (0..taps.count()).map(|position| taps.at(position)).collect();
+    let channel: usize = x.shape[2..].iter().product();
+    let planes = x.data.chunks(channel);
+    planes.flat_map(|plane| offsets.iter().map(|(offsets, padded)| f(plane, offsets, *padded)).collect::<Vec<_>>()).collect()
+}
+
+pub(super) fn max(x: Operand<'_>, window: &Window, shape: &[usize]) -> Vec<f32> {
+    pool(x, window, shape, |plane, offsets, _| {
+        offsets.iter().flatten().map(|&o| plane[o]).fold(f32::NEG_INFINITY, f32::max)
+    })
+}
+
+/// The divisor is the number of covered elements, or of padded places.
+pub(super) fn average(x: Operand<'_>, window: &Window, count_pad: bool, shape: &[usize]) -> Vec<f32> {
+    pool(x, window, shape, |plane, offsets, padded| {
+        let sum: f64 = offsets.iter().flatten().map(|&o| f64::from(plane[o])).sum();
+        let count = if count_pad { padded } else { offsets.iter().flatten().count() };
+        num::single(sum / num::real(num::signed(count.max(1))))
+    })
+}

@@ -1,0 +1,327 @@
+//! A small graph of tensor operators with static shapes: what importers read into and quantisation works on.
+//!
+//! Values are real numbers in ONNX's row-major layout; how they are stored as integers is decided later.
+
+pub mod passes;
+pub mod shape;
+
+use std::collections::BTreeSet;
+
+/// Number of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ValueId(pub(crate) usize);
+
+/// Operators over values with static shapes. Operands and results are the node's.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Operator {
+    /// Batched product of `a [.., M, K]` and `b [.., K, N]`; the leading extents broadcast.
+    MatMul,
+    /// `x [.., K]` times a constant `w [N, K]`, plus a constant `b [N]` if there is a third operand.
+    Dense,
+    /// Convolution of `x [N, C, ..]` with a constant `w [M, C/groups, ..]`, plus a constant `b [M]` if there is one.
+    Conv {
+        /// Kernel, strides, pads, dilations.
+        window: Window,
+        /// Groups of channels.
+        groups: usize,
+    },
+    /// Maximum over windows of `x [N, C, ..]`.
+    MaxPool(Window),
+    /// Mean over windows of `x [N, C, ..]`.
+    AveragePool {
+        /// Kernel, strides, pads.
+        window: Window,
+        /// Whether padding counts in the divisor.
+        count_pad: bool,
+    },
+    /// `min(max(x, low), high)`.
+    Clip {
+        /// Lower bound, maybe −∞.
+        low: f32,
+        /// Upper bound, maybe +∞.
+        high: f32,
+    },
+    /// `x` if `x ≥ 0`, else `alpha · x`.
+    LeakyRelu {
+        /// Slope of the negative side.
+        alpha: f32,
+    },
+    /// `a + b`, broadcast.
+    Add,
+    /// `a − b`, broadcast.
+    Sub,
+    /// `a · b`, broadcast.
+    Mul,
+    /// `x · m + b` with constants `m`, `b` that broadcast to the shape of `x`.
+    Affine,
+    /// The same elements in row-major order with another shape.
+    Reshape,
+    /// Axes permuted: result axis `j` is operand axis `perm[j]`.
+    Transpose {
+        /// The permutation.
+        perm: Vec<usize>,
+    },
+    /// Operands one after another along an axis.
+    Concat {
+        /// The axis.
+        axis: usize,
+    },
+    /// `exp(x − max) / Σ exp(x − max)` along an axis.
+    Softmax {
+        /// The axis.
+        axis: usize,
+    },
+    /// Number of the largest element along an axis, which disappears.
+    ArgMax {
+        /// The axis.
+        axis: usize,
+        /// Whether the last of several equal ones is meant, instead of the first.
+        last: bool,
+    },
+    /// `1 / (1 + exp(−x))`.
+    Sigmoid,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// Rounds to an integer encoding and back: `QuantizeLinear` and `DequantizeLinear`.
+    Quantise(Encoding),
+}
+
+impl Operator {
+    /// Name for messages.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::MatMul => "MatMul",
+            Self::Dense => "Dense",
+            Self::Conv { .. } => "Conv",
+            Self::MaxPool(_) => "MaxPool",
+            Self::AveragePool { .. } => "AveragePool",
+            Self::Clip { .. } => "Clip",
+            Self::LeakyRelu { .. } => "LeakyRelu",
+            Self::Add => "Add",
+            Self::Sub => "Sub",
+            Self::Mul => "Mul",
+            Self::Affine => "Affine",
+            Self::Reshape => "Reshape",
+            Self::Transpose { .. } => "Transpose",
+            Self::Concat { .. } => "Concat",
+            Self::Softmax { .. } => "Softmax",
+            Self::ArgMax { .. } => "ArgMax",
+            Self::Sigmoid => "Sigmoid",
+            Self::Tanh => "Tanh",
+            Self::Quantise(_) => "Quantise",
+        }
+    }
+
+    /// Whether the operator only moves elements, so that its result has the encoding of its operand.
+    pub const fn is_view(&self) -> bool {
+        matches!(self, Self::Reshape | Self::Transpose { .. })
+    }
+}
+
+/// Most spatial axes of a window.
+pub const MAX_SPATIAL: usize = 3;
+
+/// The window of a convolution or pooling; all lists have one entry for each spatial axis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// Extents.
+    pub kernel: Vec<usize>,
+    /// Steps.
+    pub strides: Vec<usize>,
+    /// Padding before.
+    pub before: Vec<usize>,
+    /// Padding after.
+    pub after: Vec<usize>,
+    /// Distances between taps.
+    pub dilations: Vec<usize>,
+    /// Whether a last, partly covered position counts (pooling).
+    pub ceil: bool,
+}
+
+/// How real numbers are stored: `real = scale · (stored − zero_point)`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Encoding {
+    /// Stored type.
+    pub dtype: opml_vm::DType,
+    /// Size of a unit.
+    pub scale: f64,
+    /// Stored number that means 0.
+    pub zero_point: i64,
+}
+
+/// A constant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Constant {
+    /// Elements.
+    pub data: Data,
+    /// The integers that the elements were dequantised from, if so.
+    pub quantised: Option<Quantised>,
+}
+
+/// Elements of a constant.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Data {
+    /// Real numbers.
+    Float(Vec<f32>),
+    /// Integers of any ONNX type.
+    Int(Vec<i64>),
+}
+
+impl Data {
+    /// Number of elements.
+    pub const fn len(&self) -> usize {
+        match self {
+            Self::Float(values) => values.len(),
+            Self::Int(values) => values.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Integers with scales from the source file: `data = scale · (integer − zero_point)`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Quantised {
+    /// Elements.
+    pub integers: Vec<i64>,
+    /// One scale, or one for each index along `axis`.
+    pub scales: Vec<f32>,
+    /// Zero points, as many as scales.
+    pub zero_points: Vec<i64>,
+    /// Axis of the scales.
+    pub axis: usize,
+}
+
+/// A value: its shape, and its elements if constant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Value {
+    /// Name in the source file.
+    pub name: String,
+    /// Extents.
+    pub shape: Vec<usize>,
+    /// Elements, if known.
+    pub constant: Option<Constant>,
+    /// Encoding that the source file demands.
+    pub encoding: Option<Encoding>,
+}
+
+impl Value {
+    /// Number of elements.
+    pub fn elements(&self) -> usize {
+        elements(&self.shape)
+    }
+
+    /// Real elements of a constant.
+    pub fn floats(&self) -> Option<&[f32]> {
+        match &self.constant.as_ref()?.data {
+            Data::Float(values) => Some(values),
+            Data::Int(_) => None,
+        }
+    }
+
+    /// Integer elements of a constant.
+    pub fn integers(&self) -> Option<&[i64]> {
+        match &self.constant.as_ref()?.data {
+            Data::Int(values) => Some(values),
+            Data::Float(_) => None,
+        }
+    }
+}
+
+/// Product of the extents, saturating.
+pub fn elements(shape: &[usize]) -> usize {
+    shape.iter().fold(1, |n: usize, &extent| n.saturating_mul(extent))
+}
+
+/// One operator call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// The operator.
+    pub operator: Operator,
+    /// Operands.
+    pub inputs: Vec<ValueId>,
+    /// Result.
+    pub output: ValueId,
+    /// Bounds applied to the result: a fused `Relu` or `Clip`.
+    pub clamp: Option<(f32, f32)>,
+}
+
+/// A graph; nodes stand after the nodes whose results they use.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Graph {
+    /// All values.
+    pub values: Vec<Value>,
+    /// All nodes.
+    pub nodes: Vec<Node>,
+    /// Inputs in the order of the source file.
+    pub inputs: Vec<ValueId>,
+    /// Outputs in the order of the source file.
+    pub outputs: Vec<ValueId>,
+    /// Names of the outputs.
+    pub output_names: Vec<String>,
+}
+
+impl Graph {
+    /// A value. Ids come from this graph only.
+    pub fn value(&self, id: ValueId) -> &Value {
+        &self.values[id.0]
+    }
+
+    /// A value, to change.
+    pub(crate) fn value_mut(&mut self, id: ValueId) -> &mut Value {
+        &mut self.values[id.0]
+    }
+
+    /// Extents of a value.
+    pub fn shape(&self, id: ValueId) -> &[usize] {
+        &self.value(id).shape
+    }
+
+    /// Adds a value that is not a constant.
+    pub(crate) fn add_value(&mut self, name: impl Into<String>, shape: Vec<usize>) -> ValueId {
+        self.values.push(Value { name: name.into(), shape, constant: None, encoding: None });
+        ValueId(self.values.len().saturating_sub(1))
+    }
+
+    /// Adds a constant.
+    pub(crate) fn add_constant(&mut self, name: impl Into<String>, shape: Vec<usize>, constant: Constant) -> ValueId {
+        let id = self.add_value(name, shape);
+        self.value_mut(id).constant = Some(constant);
+        id
+    }
+
+    /// Adds a constant of real numbers.
+    pub(crate) fn add_floats(&mut self, name: impl Into<String>, shape: Vec<usize>, floats: Vec<f32>) -> ValueId {
+        self.add_constant(name, shape, Constant { data: Data::Float(floats), quantised: None })
+    }
+
+    /// Multiplications of one evaluation, saturating.
+    pub fn work(&self) -> u64 {
+        let of = |node: &Node| {
+            let result = elements(self.shape(node.output));
+            let second = || node.inputs.get(1).map_or(&[][..], |&id| self.shape(id));
+            let terms = match &node.operator {
+                Operator::MatMul => self.shape(node.inputs[0]).last().copied().unwrap_or(1),
+                Operator::Dense | Operator::Conv { .. } => elements(second().get(1..).unwrap_or(&[])),
+                Operator::MaxPool(window) | Operator::AveragePool { window, .. } => elements(&window.kernel),
+                _ => 1,
+            };
+            crate::num::wide(result.saturating_mul(terms))
+        };
+        self.nodes.iter().fold(0, |sum: u64, node| sum.saturating_add(of(node)))
+    }
+
+    /// Removes nodes whose results nobody uses.
+    pub(crate) fn remove_dead(&mut self) {
+        let mut live: BTreeSet<ValueId> = self.outputs.iter().copied().collect();
+        for node in self.nodes.iter().rev() {
+            if live.contains(&node.output) {
+                live.extend(&node.inputs);
+            }
+        }
+        self.nodes.retain(|node| live.contains(&node.output));
+    }
+}

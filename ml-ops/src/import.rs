@@ -1,0 +1,160 @@
+//! From a file to a program in one call.
+
+use std::collections::BTreeMap;
+
+use opml_vm::{DType, Program};
+
+pub use crate::{
+    error::ImportError,
+    graph::Encoding,
+    onnx::Limits,
+    quantise::{RangeRule, Report},
+};
+use crate::{graph, onnx, quantise};
+
+/// How the numbers of an input are stored: `real = scale · (stored − zero_point)`.
+pub type InputEncoding = Encoding;
+
+/// Pixels: u8, real number = pixel / 255.
+pub const PIXELS: InputEncoding = Encoding { dtype: DType::U8, scale: 1.0 / 255.0, zero_point: 0 };
+
+/// What the importer is told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImportOptions {
+    /// Samples of real inputs: for each sample the elements of all inputs in the file's order, one after another.
+    pub calibration: Vec<Vec<f32>>,
+    /// Encodings of float inputs by name.
+    pub encodings: BTreeMap<String, InputEncoding>,
+    /// Encoding of the other float inputs.
+    pub default_encoding: InputEncoding,
+    /// Shapes of inputs by name, where the file leaves extents open.
+    pub shapes: BTreeMap<String, Vec<usize>>,
+    /// The output to compute; needed if the file has several.
+    pub output: Option<String>,
+    /// How activation ranges are chosen.
+    pub range: RangeRule,
+    /// Samples that the report compares with the float network.
+    pub compared: usize,
+    /// What the import may take.
+    pub limits: Limits,
+}
+
+impl Default for ImportOptions {
+    fn default() -> Self {
+        Self {
+            calibration: Vec::new(),
+            encodings: BTreeMap::new(),
+            default_encoding: PIXELS,
+            shapes: BTreeMap::new(),
+            output: None,
+            range: RangeRule::default(),
+            compared: 8,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// An input or the output of the program, as a person knows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Port {
+    /// Name in the file.
+    pub name: String,
+    /// Extents, row-major.
+    pub shape: Vec<usize>,
+    /// How the real numbers are stored.
+    pub encoding: Encoding,
+}
+
+/// A finished import.
+#[derive(Debug, Clone)]
+pub struct Imported {
+    /// The program.
+    pub program: Program,
+    /// Its inputs.
+    pub inputs: Vec<Port>,
+    /// Its output.
+    pub output: Port,
+    /// The float network, for comparisons.
+    pub graph: graph::Graph,
+    /// What quantisation did.
+    pub report: Report,
+}
+
+/// Reads an ONNX file and quantises it.
+///
+/// The result depends on the bytes and the options alone, not on the machine.
+///
+/// # Errors
+/// See [`ImportError`].
+pub fn import_onnx(bytes: &[u8], options: &ImportOptions) -> Result<Imported, ImportError> {
+    let onnx::Read { mut graph, encodings } = onnx::read(bytes, &options.shapes, &options.limits)?;
+    choose_output(&mut graph, options.output.as_deref())?;
+    graph::passes::simplify(&mut graph);
+    let work = graph.work();
+    if work > options.limits.work {
+        let what = "number of multiplications".into();
+        return Err(ImportError::Limit { what, value: work, limit: options.limits.work });
+    }
+    let encodings: Vec<Encoding> = graph
+        .inputs
+        .iter()
+        .zip(encodings)
+        .map(|(&id, stated)| {
+            let named = || options.encodings.get(&graph.value(id).name).copied();
+            stated.or_else(named).unwrap_or(options.default_encoding)
+        })
+        .collect();
+    let samples = samples(&graph, &options.calibration)?;
+    let quantised = quantise::quantise(&graph, &encodings, &samples, options.range)?;
+    let inputs = graph.inputs.iter().zip(&encodings).map(|(&id, &encoding)| port(&graph, id, encoding)).collect();
+    let output = graph.outputs.first().copied().ok_or(ImportError::NoOutput)?;
+    let mut output = port(&graph, output, quantised.output);
+    if let Some(name) = graph.output_names.first() {
+        output.name.clone_from(name);
+    }
+    let report = Report { work, ..Report::default() };
+    Ok(Imported { program: quantised.program, inputs, output, graph, report })
+}
+
+fn port(graph: &graph::Graph, id: graph::ValueId, encoding: Encoding) -> Port {
+    let value = graph.value(id);
+    Port { name: value.name.clone(), shape: value.shape.clone(), encoding }
+}
+
+fn choose_output(graph: &mut graph::Graph, name: Option<&str>) -> Result<(), ImportError> {
+    let chosen = match name {
+        Some(name) => graph.output_names.iter().position(|known| known == name),
+        None if graph.outputs.len() == 1 => Some(0),
+        None => return Err(ImportError::ManyOutputs(graph.output_names.join(", "))),
+    };
+    let chosen = chosen.ok_or_else(|| ImportError::Output(name.unwrap_or_default().to_owned()))?;
+    graph.outputs = vec![graph.outputs[chosen]];
+    graph.output_names = vec![graph.output_names[chosen].clone()];
+    graph.remove_dead();
+    Ok(())
+}
+
+/// Cuts each sample into the inputs.
+fn samples<'a>(graph: &graph::Graph, calibration: &'a [Vec<f32>]) -> Result<Vec<Vec<&'a [f32]>>, ImportError> {
+    let sizes: Vec<usize> = graph.inputs.iter().map(|&id| graph.value(id).elements()).collect();
+    let total = sizes.iter().fold(0, |n: usize, &size| n.saturating_add(size));
+    let cut = |(number, sample): (usize, &'a Vec<f32>)| {
+        if sample.len() != total {
+            let found = sample.len();
+            return Err(ImportError::Calibration(format!("sample {number} has {found} numbers, the inputs have {total}")));
+        }
+        if sample.iter().any(|v| !v.is_finite()) {
+            return Err(ImportError::Calibration(format!("sample {number} has a number that is not finite")));
+        }
+        let mut rest = sample.as_slice();
+        Ok(sizes
+            .iter()
+            .map(|&size| {
+                let (head, tail) = rest.split_at(size);
+                rest = tail;
+                head
+            })
+            .collect())
+    };
+    calibration.iter().enumerate().map(cut).collect()
+}

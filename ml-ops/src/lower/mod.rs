@@ -1,0 +1,58 @@
+//! Lowerings: each writes an operator as instructions of the machine. Integers only.
+//!
+//! [`Builder`] collects a program, [`Draft`] one instruction, [`View`] says where a tensor's elements lie. An operator is
+//! a function over these; `x`, `w` … are views, and requantisation comes ready as integers ([`Requant`]).
+
+mod builder;
+//mod concat;
+//mod convolution;
+mod draft;
+mod elementwise;
+//mod gather;
+mod layout;
+mod matmul;
+//mod pool;
+//mod reduce;
+mod requant;
+mod view;
+
+use thiserror::Error;
+
+pub use builder::{Builder, Stored};
+//pub use concat::{Part, concat};
+//pub use convolution::{Convolution, Spatial, convolution};
+pub use draft::{Arg, Draft, Index, Reg};
+pub use elementwise::{Affine, Scaled, affine, combine, copy, product};
+//pub use gather::{interpolate, leaky, lookup};
+pub use layout::Domain;
+pub use matmul::{dense, matmul};
+//pub use pool::{average_pool, max_pool};
+//pub use reduce::{arg_max, softmax};
+pub use requant::{Requant, Scale};
+pub use view::{Digit, View};
+
+/// Why a lowering does not fit the machine.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum LowerError {
+    /// A number exceeds its field.
+    #[error("{what} is {value}, which does not fit its field")]
+    Field {
+        /// The field.
+        what: &'static str,
+        /// Its value.
+        value: i64,
+    },
+    /// More of something than an instruction can hold.
+    #[error("an instruction cannot hold {count} {what}; the limit is {limit}")]
+    Count {
+        /// The thing.
+        what: &'static str,
+        /// How many.
+        count: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// A tensor whose elements do not lie as the lowering needs them.
+    #[error("{0}")]
+    Layout(&'static str),
+}

@@ -1,0 +1,70 @@
+//! Weights and other constants as integers.
+
+use opml_vm::DType;
+
+use super::multiplier;
+use crate::{graph::Value, lower::Builder, num};
+
+/// Smallest channel scale relative to the largest, as a power of two. Finer channels would not share a shift with the rest.
+const FLOOR: i64 = -12;
+
+/// Integer weights with a scale for each row.
+#[derive(Debug, Clone)]
+pub(super) struct Weights {
+    /// Smallest type that holds them.
+    pub(super) dtype: DType,
+    /// Rows of weights.
+    pub(super) integers: Vec<i64>,
+    /// Scale of each row.
+    pub(super) scales: Vec<f64>,
+}
+
+impl Weights {
+    /// Sum of each row.
+    pub(super) fn sums(&self) -> Vec<i64> {
+        let row = self.integers.len() / self.scales.len().max(1);
+        self.integers.chunks(row.max(1)).map(|row| row.iter().sum()).collect()
+    }
+}
+
+/// Weights whose first axis counts output channels: the file's integers, or `round(w · 127 / max |w|)` row by row.
+pub(super) fn weights(value: &Value) -> Weights {
+    let rows = value.shape.first().copied().unwrap_or(1).max(1);
+    if let Some(weights) = from_file(value, rows) {
+        return weights;
+    }
+    let floats = value.floats().unwrap_or(&[]);
+    let row = (floats.len() / rows).max(1);
+    let mut scales: Vec<f64> = floats
+        .chunks(row)
+        .map(|row| row.iter().fold(0.0, |m: f64, &w| m.max(f64::from(w).abs())) / 127.0)
+        .collect();
+    let largest = scales.iter().fold(0.0, |m: f64, &s| m.max(s));
+    let floor = if largest > 1e-30 { largest * multiplier::power(FLOOR) } else { 1.0 };
+    for scale in &mut scales {
+        *scale = scale.max(floor);
+    }
+    let quantise = |(row, &scale): (&[f32], &f64)| {
+        row.iter().map(|&w| num::round(f64::from(w) / scale).clamp(-127, 127)).collect::<Vec<_>>()
+    };
+    let integers = floats.chunks(row).zip(&scales).flat_map(quantise).collect();
+    Weights { dtype: DType::I8, integers, scales }
+}
+
+fn from_file(value: &Value, rows: usize) -> Option<Weights> {
+    let quantised = value.constant.as_ref()?.quantised.as_ref()?;
+    let scales: Vec<f64> = match quantised.scales.as_slice() {
+        [scale] => vec![f64::from(*scale); rows],
+        scales if quantised.axis == 0 && scales.len() == rows => scales.iter().map(|&s| f64::from(s)).collect(),
+        _ => return None,
+    };
+    let row = (quantised.integers.len() / rows).max(1);
+    let zero = |number: usize| {
+        let points = &quantised.zero_points;
+        if points.len() == 1 { points[0] } else { points[number] }
+    };
+    let rows = quantised.integers.chunks(row).enumerate();
+    let integers: Vec<i64> =
+        rows.flat_map(|(number, row)| row.iter().map(move |&w| w.saturating_sub(zero(number)))).collect();
+    Some(Weights { dtype: Builder::width(&integers), integers, scales })
+}

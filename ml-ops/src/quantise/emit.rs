@@ -1,0 +1,123 @@
+//! The graph as a program: for each node the integers of its lowering.
+
+mod linear;
+
+use opml_vm::Program;
+
+use super::multiplier;
+use crate::{
+    error::ImportError,
+    graph::{Encoding, Graph, Node, Operator, ValueId},
+    lower::{self, Builder, LowerError, Requant, Scale, View},
+    num,
+};
+
+/// A finished program.
+pub(super) struct Emitted {
+    pub(super) program: Program,
+    pub(super) output: Encoding,
+    pub(super) places: Vec<Option<(View, Encoding)>>,
+}
+
+/// Where the values of the graph are while the program grows.
+pub(super) struct Emit<'g> {
+    graph: &'g Graph,
+    encodings: &'g [Option<Encoding>],
+    builder: Builder,
+    places: Vec<Option<(View, Encoding)>>,
+}
+
+/// Emits all nodes. `encodings` has one entry for each value that is not a constant.
+pub(super) fn emit(
+    graph: &Graph,
+    inputs: &[Encoding],
+    encodings: &[Option<Encoding>],
+) -> Result<Emitted, ImportError> {
+    let mut emit = Emit { graph, encodings, builder: Builder::new(), places: vec![None; graph.values.len()] };
+    for (&id, encoding) in graph.inputs.iter().zip(inputs) {
+        let view = emit.builder.input(encoding.dtype, &signed(graph.shape(id)));
+        emit.places[id.0] = Some((view, *encoding));
+    }
+    for node in &graph.nodes {
+        let place = emit.node(node).map_err(|fault| {
+            ImportError::Lower { node: graph.value(node.output).name.clone(), fault }
+        })?;
+        emit.places[node.output.0] = Some(place);
+    }
+    let output = graph.outputs.first().copied().ok_or(ImportError::NoOutput)?;
+    let encoding = emit.finish(output).map_err(|fault| {
+        ImportError::Lower { node: graph.value(output).name.clone(), fault }
+    })?;
+    Ok(Emitted { program: emit.builder.finish()?, output: encoding, places: emit.places })
+}
+
+fn signed(shape: &[usize]) -> Vec<i64> {
+    shape.iter().map(|&n| num::signed(n)).collect()
+}
+
+impl Emit<'_> {
+    /// A computed value.
+    fn place(&self, id: ValueId) -> Result<(View, Encoding), LowerError> {
+        self.places[id.0].clone().ok_or(LowerError::Layout("a constant stands where a computed value is needed"))
+    }
+
+    /// Extents of a node's result.
+    fn shape(&self, node: &Node) -> Vec<i64> {
+        signed(self.graph.shape(node.output))
+    }
+
+    /// Encoding of a node's result.
+    fn encoding(&self, node: &Node) -> Result<Encoding, LowerError> {
+        self.encodings[node.output.0].ok_or(LowerError::Layout("a value has no encoding"))
+    }
+
+    /// Requantisation by real factors (of an accumulator's unit to one unit of the result).
+    fn requant(&self, node: &Node, factors: &[f64]) -> Result<Requant, LowerError> {
+        let equal = factors.windows(2).all(|pair| pair[0].to_bits() == pair[1].to_bits());
+        let factors = if equal { factors.get(..1).unwrap_or(factors) } else { factors };
+        self.requant_scaled(node, multiplier::scale(factors))
+    }
+
+    fn requant_scaled(&self, node: &Node, scale: Scale) -> Result<Requant, LowerError> {
+        let Encoding { dtype, scale: unit, zero_point } = self.encoding(node)?;
+        let (low, high) = node.clamp.unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
+        let stored = |bound: f32| {
+            dtype.saturate(num::round(f64::from(bound) / unit).saturating_add(zero_point))
+        };
+        Ok(Requant { dtype, scale, zero_point, low: stored(low), high: stored(high) })
+    }
+
+    fn node(&mut self, node: &Node) -> Result<(View, Encoding), LowerError> {
+        let encoding = self.encoding(node)?;
+        let view = match &node.operator {
+            Operator::Reshape => self.reshape(node)?,
+            Operator::Transpose { perm } => self.place(node.inputs[0])?.0.transpose(perm),
+            Operator::Dense => self.dense(node)?,
+            _ => return Err(LowerError::Layout("operator not lowered")),
+        };
+        Ok((view, encoding))
+    }
+
+    /// Another shape over the same elements, or over a row-major copy if they lie too crookedly.
+    fn reshape(&mut self, node: &Node) -> Result<View, LowerError> {
+        let (x, _) = self.place(node.inputs[0])?;
+        let shape = self.shape(node);
+        if let Some(view) = x.reshape(&shape) {
+            return Ok(view);
+        }
+        let copied = lower::copy(&mut self.builder, &x)?;
+        copied.reshape(&shape).ok_or(LowerError::Layout("shapes of different sizes"))
+    }
+
+    /// Makes the output the last instruction's value, row-major.
+    fn finish(&mut self, id: ValueId) -> Result<Encoding, LowerError> {
+        let (view, encoding) = self.place(id)?;
+        let last = num::signed(self.builder.len()).checked_sub(1).and_then(|n| u32::try_from(n).ok());
+        let is_last = last.is_some_and(|last| view.stored.source == opml_vm::Source::Value(last));
+        if !(is_last && view.is_contiguous()) {
+            let copied = lower::copy(&mut self.builder, &view)?;
+            self.places[id.0] = Some((copied, encoding));
+        }
+        Ok(encoding)
+    }
+}

@@ -1,0 +1,97 @@
+//! Post-training quantisation: integer encodings for all values, and the program over them.
+//!
+//! Weights: i8 in [−127, 127] with a scale for each output channel. Activations: u8 with a zero point and a calibrated
+//! scale; i16 where they enter a curve; i32 fixed point where they leave the network. Encodings that a QDQ file states are
+//! taken as they are. A zero point is folded into the bias, and padding reads the zero point, so borders are exact.
+//!
+//! Rounding: factors become 31-bit integers over a power of two (round half even, [`multiplier`]); the machine rounds
+//! results half up. Against `QuantizeLinear`, which divides in f32 and rounds half to even, a result may differ by one
+//! unit where the exact value is a tie or within 2^−24 of one.
+
+mod constants;
+mod emit;
+mod multiplier;
+mod plan;
+mod range;
+mod report;
+
+use opml_vm::Program;
+
+use crate::{
+    error::ImportError,
+    float,
+    graph::{Encoding, Graph, Operator},
+    lower::View,
+};
+
+pub use range::{Range, RangeRule};
+pub use report::{Report, TensorReport};
+
+/// A quantised program and where the values of the graph are in it.
+#[derive(Debug, Clone)]
+pub struct Quantised {
+    /// The program.
+    pub program: Program,
+    /// Encoding of the output.
+    pub output: Encoding,
+    /// For each computed value of the graph: where it lies and how it is encoded.
+    pub places: Vec<Option<(View, Encoding)>>,
+    /// What calibration saw of each value.
+    pub ranges: Vec<Range>,
+}
+
+/// Quantises a simplified graph with one output.
+///
+/// `samples` are calibration inputs, one list of real numbers for each input of the graph.
+///
+/// # Errors
+/// Calibration is needed but missing or not finite, or an operator does not fit the machine.
+pub fn quantise(
+    graph: &Graph,
+    inputs: &[Encoding],
+    samples: &[Vec<&[f32]>],
+    rule: RangeRule,
+) -> Result<Quantised, ImportError> {
+    let ranges = calibrate(graph, samples, rule)?;
+    let encodings = plan::encodings(graph, inputs, &ranges, rule);
+    let emitted = emit::emit(graph, inputs, &encodings)?;
+    Ok(Quantised { program: emitted.program, output: emitted.output, places: emitted.places, ranges })
+}
+
+/// Ranges of all values; two evaluations of every sample.
+fn calibrate(graph: &Graph, samples: &[Vec<&[f32]>], rule: RangeRule) -> Result<Vec<Range>, ImportError> {
+    let mut ranges = vec![Range::default(); graph.values.len()];
+    let computed = || graph.nodes.iter().map(|node| node.output);
+    for sample in samples {
+        let values = float::run(graph, sample);
+        for id in computed() {
+            ranges[id.0].widen(values.get(id));
+        }
+    }
+    let unknown = graph.nodes.iter().find(|node| {
+        let needs_range = !(node.operator.is_view()
+            || matches!(
+                node.operator,
+                Operator::MaxPool(_)
+                    | Operator::ArgMax { .. }
+                    | Operator::Softmax { .. }
+                    | Operator::Sigmoid
+                    | Operator::Tanh
+            ));
+        needs_range && graph.value(node.output).encoding.is_none() && !ranges[node.output.0].is_finite()
+    });
+    if let Some(node) = unknown {
+        let name = &graph.value(node.output).name;
+        let why = if samples.is_empty() { "samples are needed, because the file states no scale" } else { "no finite range" };
+        return Err(ImportError::Calibration(format!("value \"{name}\": {why}")));
+    }
+    if rule == RangeRule::LeastSquares {
+        for sample in samples {
+            let values = float::run(graph, sample);
+            for id in computed().filter(|&id| graph.value(id).encoding.is_none()) {
+                ranges[id.0].count(values.get(id));
+            }
+        }
+    }
+    Ok(ranges)
+}
