@@ -3,6 +3,8 @@ pragma solidity 0.8.37;
 
 import {Code} from "./Decode.sol";
 
+using Memory for Machine global;
+
 /// @notice The state of an evaluation. A `map` program is interpreted once for a *run*: `terms` successive terms in which only one
 /// reduction coordinate, `inner`, moves, by 1 each term.
 /// @dev The register file has a word for each slot. A slot whose bit is clear in `arrays` holds the same value for all terms of the run;
@@ -13,17 +15,21 @@ struct Machine {
     uint256 registers;
     /// Which slots hold arrays.
     uint256 arrays;
+    /// Which slots differ from term to term: those that hold arrays, and `inner`.
+    uint256 moving;
     /// Which arrays hold only values of the i32 range.
     uint256 narrow;
     /// The slot of the moving coordinate, or NO_SLOT.
     uint256 inner;
     /// Terms of the run.
     uint256 terms;
-    /// Place of the array of the first operation's slot; those of the next ones follow, `arraySize` bytes each.
+    /// Place of the first array of a run, and of the next one.
     uint256 arrayBase;
-    uint256 arraySize;
+    uint256 nextArray;
     /// The slot of the first operation.
     uint256 firstSlot;
+    /// The reduction extents at the present iteration.
+    uint256[8] extents;
     /// The instruction.
     Code code;
     /// The iteration, the number of instructions, the number of the present trace leaf.
@@ -32,7 +38,48 @@ struct Machine {
     uint256 leaf;
     /// Opened tensors of the three tables.
     uint256[3] tables;
+    /// The source of the present load: the iteration at which its view is taken, table, index in it, record (0: not looked up yet).
+    int256 tau;
+    uint256 table;
+    uint256 index;
+    uint256 record;
 }
 
 /// @dev Above every slot: a moving coordinate that no operand names.
 uint256 constant NO_SLOT = 255;
+/// @dev Words after an array that filling it may overwrite.
+uint256 constant SLACK = 7;
+
+/// @title Places in a machine's memory.
+library Memory {
+    /// @notice Room for an array of the present run, until the run ends.
+    function newArray(Machine memory m) internal pure returns (uint256 place) {
+        unchecked {
+            place = m.nextArray;
+            m.nextArray = place + 32 * (m.terms + SLACK);
+        }
+    }
+
+    /// @notice The word of a slot.
+    function read(Machine memory m, uint256 slot) internal pure returns (uint256 value) {
+        uint256 registers = m.registers;
+        assembly ("memory-safe") {
+            value := mload(add(registers, shl(5, slot)))
+        }
+    }
+
+    /// @notice Writes the word of a slot.
+    function write(Machine memory m, uint256 slot, uint256 value) internal pure {
+        uint256 registers = m.registers;
+        assembly ("memory-safe") {
+            mstore(add(registers, shl(5, slot)), value)
+        }
+    }
+
+    /// @notice Makes a slot hold an array.
+    function writeArray(Machine memory m, uint256 slot, uint256 place) internal pure {
+        write(m, slot, place);
+        m.arrays |= 1 << slot;
+        m.moving |= 1 << slot;
+    }
+}

@@ -5,7 +5,7 @@ import {Alu} from "./Alu.sol";
 import {Code, Decode} from "./Decode.sol";
 import "./Isa.sol";
 import {Load} from "./Load.sol";
-import {Machine, NO_SLOT} from "./Machine.sol";
+import {Machine, NO_SLOT, SLACK} from "./Machine.sol";
 
 /// @title Meaning: docs/SPEC.md §3.4.
 /// @dev Terms are i64 and at most 2^40, so a sum is below 2^103; an argmax partial is below 2^63 · 2^32 + 2^32. Both fit an i128 and
@@ -13,11 +13,10 @@ import {Machine, NO_SLOT} from "./Machine.sol";
 library Reduce {
     /// @dev Words of memory that the arrays of a run share. More would make fewer runs, but memory costs the square of its size.
     uint256 private constant ARRAY_WORDS = 2048;
-    /// @dev Words after an array that `Unpack` may overwrite.
-    uint256 private constant SLACK = 8;
 
     /// @notice Makes room for the registers and writes those that stay the same: t, the output coordinates of element `e`, the constants.
     /// `acc` and the reduction coordinates are 0.
+    /// @dev Until `release` nothing may be allocated: it would stand behind the arrays, and memory is paid up to its last word.
     function prepare(Machine memory m, uint256 e) internal pure {
         unchecked {
             Code memory code = m.code;
@@ -25,7 +24,6 @@ library Reduce {
             uint256 constants = code.constants;
             uint256 first = SLOT_CONST + code.nConst;
             uint256 ops = code.nMap > code.nPost ? code.nMap : code.nPost;
-            uint256 size = 32 * (ARRAY_WORDS / (code.nMap + 1));
             assembly ("memory-safe") {
                 registers := mload(0x40)
                 calldatacopy(registers, calldatasize(), shl(5, SLOT_CONST))
@@ -39,10 +37,9 @@ library Reduce {
             m.firstSlot = first;
             m.inner = NO_SLOT;
             m.terms = 1;
-            m.arraySize = size;
             m.arrayBase = registers + 32 * (first + ops);
             uint256 t = m.t;
-            uint256 end_ = m.arrayBase + size * (code.nMap + 1);
+            uint256 end_ = m.arrayBase + 32 * ARRAY_WORDS;
             assembly ("memory-safe") {
                 mstore(registers, t)
                 mstore(0x40, end_)
@@ -50,7 +47,7 @@ library Reduce {
             for (uint256 j = code.rankO; j != 0;) {
                 --j;
                 uint256 extent = Decode.domainExtent(code, j, int256(t));
-                _write(m, SLOT_O + j, int256(e % extent));
+                m.write(SLOT_O + j, e % extent);
                 e /= extent;
             }
         }
@@ -67,13 +64,14 @@ library Reduce {
     /// @notice The value of the slice [k0, k1), k0 < k1 ≤ K.
     function slice(Machine memory m, uint256 k0, uint256 k1) internal pure returns (int256 total) {
         unchecked {
-            uint256[8] memory extents;
+            uint256[8] memory extents = m.extents;
             uint256 inner = NO_SLOT;
             for (uint256 j; j < m.code.rankK; ++j) {
                 extents[j] = Decode.domainExtent(m.code, m.code.rankO + j, int256(m.t));
                 if (extents[j] > 1) inner = SLOT_K + j;
             }
-            uint256 longest = m.arraySize / 32 - SLACK;
+            // an array for each operation and for the coordinate
+            uint256 longest = ARRAY_WORDS / (m.code.nMap + 1) - SLACK;
             uint256 reducer = m.code.reducer;
             if (reducer != REDUCER_SUM) total = reducer == REDUCER_MIN ? type(int256).max : type(int256).min;
             while (k0 < k1) {
@@ -84,14 +82,16 @@ library Reduce {
                     uint256 extent = extents[j];
                     uint256 digit = rest % extent;
                     rest /= extent;
-                    _write(m, SLOT_K + j, int256(digit));
+                    m.write(SLOT_K + j, digit);
                     if (SLOT_K + j == inner && extent - digit < terms) terms = extent - digit;
                 }
                 if (terms > longest) terms = longest;
                 m.terms = terms;
                 m.inner = terms == 1 ? NO_SLOT : inner;
+                m.moving = terms == 1 ? 0 : 1 << inner;
                 m.arrays = 0;
                 m.narrow = 0;
+                m.nextArray = m.arrayBase;
                 total = reducer == REDUCER_SUM ? total + _sum(m) : _extreme(m, reducer, total, k0);
                 k0 += terms;
             }
@@ -118,13 +118,14 @@ library Reduce {
         unchecked {
             Code memory code = m.code;
             if (code.nPost != 0) {
-                for (uint256 slot = SLOT_K; slot < SLOT_ACC; ++slot) _write(m, slot, 0);
-                _write(m, SLOT_ACC, acc);
+                for (uint256 slot = SLOT_K; slot < SLOT_ACC; ++slot) m.write(slot, 0);
+                m.write(SLOT_ACC, uint256(acc));
                 m.terms = 1;
                 m.inner = NO_SLOT;
+                m.moving = 0;
                 m.arrays = 0;
                 _run(m, code.postOps, code.nPost, m.firstSlot);
-                acc = _read(m, m.firstSlot + code.nPost - 1);
+                acc = int256(m.read(m.firstSlot + code.nPost - 1));
             }
             return saturate(code.dtype, acc);
         }
@@ -154,10 +155,10 @@ library Reduce {
             uint256 both = (1 << a) | (1 << b);
             if (word >> 248 == OP_MUL && m.arrays & both == both) {
                 // the last operation is the term: its products need not be stored
-                return _dot(uint256(_read(m, a)), uint256(_read(m, b)), m.terms, m.narrow & both == both);
+                return _dot(m.read(a), m.read(b), m.terms, m.narrow & both == both);
             }
             _run(m, ptr, 1, last);
-            total = _read(m, last);
+            total = int256(m.read(last));
             uint256 terms = m.terms;
             if ((m.arrays >> last) & 1 == 0) return total * int256(terms);
             assembly ("memory-safe") {
@@ -205,7 +206,7 @@ library Reduce {
             uint256 from = m.registers + 32 * last;
             uint256 terms = 1; // of equal terms the first decides
             if ((m.arrays >> last) & 1 != 0) {
-                from = uint256(_read(m, last));
+                from = m.read(last);
                 terms = m.terms;
             }
             // argmax: term·2^32 + (2^32 − 1 − k), so that of equal terms the first is the greatest
@@ -238,20 +239,6 @@ library Reduce {
                 }
             }
             return ptr;
-        }
-    }
-
-    function _read(Machine memory m, uint256 slot) private pure returns (int256 value) {
-        uint256 registers = m.registers;
-        assembly ("memory-safe") {
-            value := mload(add(registers, shl(5, slot)))
-        }
-    }
-
-    function _write(Machine memory m, uint256 slot, int256 value) private pure {
-        uint256 registers = m.registers;
-        assembly ("memory-safe") {
-            mstore(add(registers, shl(5, slot)), value)
         }
     }
 }

@@ -89,25 +89,76 @@ library Witness {
         if (record == 0) revert MissingTensor(table, index);
     }
 
-    /// @notice The window that holds element `position` of a record.
-    function window(uint256 record, uint256 position) internal pure returns (uint256 place) {
-        assembly ("memory-safe") {
-            place := mload(add(record, 0xa0))
-            if iszero(and(iszero(lt(position, mload(place))), lt(position, mload(add(place, 0x20))))) {
-                let end := add(add(record, WINDOWS), mul(mload(add(record, 0x80)), WINDOW))
-                for { place := add(record, WINDOWS) } lt(place, end) { place := add(place, WINDOW) } {
-                    if and(iszero(lt(position, mload(place))), lt(position, mload(add(place, 0x20)))) { break }
-                }
-                mstore(add(record, 0xa0), place)
-                if eq(place, end) { place := 0 }
+    /// @notice Whether x is in [0, extent), and for how many of x, x + d, x + 2d, … the answer stays the same, at most `length`.
+    function within(int256 x, int256 d, uint256 length, uint256 extent) internal pure returns (bool inside, uint256) {
+        unchecked {
+            inside = uint256(x) < extent;
+            if (length == 1 || d == 0) return (inside, length);
+            uint256 same;
+            if (inside) {
+                if (uint256(x + d * int256(length - 1)) < extent) return (true, length);
+                same = d > 0 ? (extent - 1 - uint256(x)) / uint256(d) + 1 : uint256(x) / uint256(-d) + 1;
+            } else if (x < 0) {
+                if (d < 0) return (false, length);
+                same = (uint256(-x) + uint256(d) - 1) / uint256(d);
+            } else {
+                if (d > 0) return (false, length);
+                same = (uint256(x) - extent) / uint256(-d) + 1;
             }
+            return (inside, same < length ? same : length);
         }
-        if (place == 0) {
-            uint256 index;
+    }
+
+    /// @notice Whether a record's header allows the element `position`, and for how many of position, position + step, … that stays the
+    /// same, at most `length`. No element may be read under a header that no tensor can have.
+    function holds(uint256 record, uint256 position, int256 step, uint256 length)
+        internal
+        pure
+        returns (bool, uint256)
+    {
+        uint256 elements;
+        assembly ("memory-safe") {
+            elements := mload(add(record, 0x60))
+            if or(gt(mload(add(record, 0x40)), DTYPE_I4), gt(elements, MAX_ELEMENTS)) { elements := 0 }
+        }
+        return within(int256(position), step, length, elements);
+    }
+
+    /// @notice The window that holds element `position` of a record, and how many of position, position + step, … it holds, at most
+    /// `length`.
+    function window(uint256 record, uint256 position, int256 step, uint256 length)
+        internal
+        pure
+        returns (uint256 place, uint256)
+    {
+        unchecked {
+            uint256 first;
+            uint256 size;
             assembly ("memory-safe") {
-                index := mload(add(record, 0x20))
+                place := mload(add(record, 0xa0))
+                first := mload(place)
+                size := sub(mload(add(place, 0x20)), first)
+                // position − first, unsigned, is also too great if it is negative
+                if iszero(lt(sub(position, first), size)) {
+                    let end := add(add(record, WINDOWS), mul(mload(add(record, 0x80)), WINDOW))
+                    for { place := add(record, WINDOWS) } lt(place, end) { place := add(place, WINDOW) } {
+                        first := mload(place)
+                        size := sub(mload(add(place, 0x20)), first)
+                        if lt(sub(position, first), size) { break }
+                    }
+                    if eq(place, end) { place := 0 }
+                    if place { mstore(add(record, 0xa0), place) }
+                }
             }
-            revert MissingLeaf(index, position);
+            if (place == 0) {
+                uint256 index;
+                assembly ("memory-safe") {
+                    index := mload(add(record, 0x20))
+                }
+                revert MissingLeaf(index, position);
+            }
+            (, length) = within(int256(position - first), step, length, size);
+            return (place, length);
         }
     }
 
