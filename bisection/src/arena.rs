@@ -17,13 +17,13 @@ pub trait Arena {
     /// The position; none before the trace is open.
     fn position(&self) -> Option<Position>;
 
-    /// Plays a move as `who`.
+    /// Plays a move as `who`, at the present moment; it takes no time.
     ///
     /// # Errors
     /// If the rules refuse it; nothing has then changed.
     fn play(&mut self, who: Party, mv: &Move) -> Result<(), Self::Error>;
 
-    /// Lets time pass.
+    /// Lets time pass. Nothing else does.
     fn advance(&mut self, seconds: u64, blocks: u64);
 
     /// Claims that the party on turn is late.
@@ -34,6 +34,11 @@ pub trait Arena {
 
     /// How the dispute ended, if it has.
     fn outcome(&self) -> Option<Outcome>;
+
+    /// What is wrong with the arena itself, if anything was noticed.
+    fn broken(&self) -> Option<String> {
+        None
+    }
 }
 
 /// The pure game with a clock that stands still until told.

@@ -29,6 +29,8 @@ pub enum Duty {
     Ends,
     /// It wins.
     Wins,
+    /// The arena keeps its own rules. (Not the player's duty, but what all its duties rest on.)
+    FairArena,
 }
 
 impl Duty {
@@ -44,6 +46,7 @@ impl Duty {
             Self::ProofsWin => "a proof that fails has given its data away and spent its time",
             Self::Ends => "the free delay of every turn counts towards the bound on finality",
             Self::Wins => "one honest player is enough",
+            Self::FairArena => "contract and pure game are one game",
         }
     }
 }

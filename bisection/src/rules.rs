@@ -54,7 +54,8 @@ pub trait Rules: Hashing {
     /// The number that `bytes` (exactly [`Rules::element_size`] many) encode.
     fn decode(&self, dtype: u8, bytes: &[u8]) -> Option<i64>;
 
-    /// `⊕` of adjacent partials in order; `None` if it is not an i128 or the reducer is unknown.
+    /// `⊕` of adjacent partials in order, exact whatever the sums on the way; `None` if it is not an i128, if there are none or
+    /// if the reducer is unknown.
     fn combine(&self, reducer: u8, partials: &[i128]) -> Option<i128>;
 
     /// Shape of instruction `job.i` at iteration `job.t`.

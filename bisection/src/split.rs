@@ -1,4 +1,4 @@
-//! The fixed partition of a range of terms.
+//! The fixed partition of a range of terms, and its sum.
 
 /// Number of parts of a range of `n` terms: `min(arity, n)`.
 #[must_use]
@@ -30,4 +30,16 @@ pub fn rounds(arity: u64, mut n: u64) -> u32 {
         rounds += 1;
     }
     rounds
+}
+
+/// The sum of partials if it is an i128, even if sums on the way are not; `None` also if there are none.
+#[must_use]
+pub fn exact_sum(partials: &[i128]) -> Option<i128> {
+    let (mut sum, mut wraps) = (0_i128, 0_i64);
+    for p in partials {
+        let (next, wrapped) = sum.overflowing_add(*p);
+        sum = next;
+        wraps += if wrapped { i64::from(p.is_positive()) * 2 - 1 } else { 0 };
+    }
+    (wraps == 0 && !partials.is_empty()).then_some(sum)
 }

@@ -52,16 +52,16 @@ impl<'a, T: Trace + ?Sized> Corrupted<'a, T> {
         Ok(self.value(leaf, header, bytes))
     }
 
-    /// Puts a non-zero byte behind the last element of a value. Changes nothing if its last leaf is full.
+    /// Puts a non-zero byte right behind the last element of a value. Changes nothing if its last leaf is full.
     ///
     /// # Errors
     /// If the trace cannot be read.
     pub fn pad(self, leaf: u64) -> Answer<Self> {
         let (header, bytes) = (self.inner.header(leaf)?, self.inner.bytes(leaf)?);
-        let full = bytes.len().is_multiple_of(256);
+        let end = bytes.len() % 256;
         let mut this = self.value(leaf, header, bytes);
-        let last = this.values.get_mut(&leaf).and_then(|patch| patch.leaves.last_mut()?.last_mut());
-        if let Some(byte) = last.filter(|_| !full) {
+        let last = this.values.get_mut(&leaf).and_then(|patch| patch.leaves.last_mut()?.get_mut(end));
+        if let Some(byte) = last.filter(|_| end > 0) {
             *byte = 1;
         }
         Ok(this)

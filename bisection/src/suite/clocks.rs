@@ -1,7 +1,7 @@
 //! The edges of the clocks: at every instant either a move of the party on turn is legal or its timeout, never both.
 
 use super::World;
-use super::duel::Played;
+use super::duel::{Played, fair};
 use super::scenarios::fault;
 use crate::arena::Arena;
 use crate::claim::Claim;
@@ -70,7 +70,9 @@ impl<W: World> Course<'_, W> {
                 let late = draw == Draw::Late;
                 let blocks = if draw == Draw::TooFewBlocks { min_blocks.saturating_sub(1) } else { min_blocks };
                 arena.advance(seconds + u64::from(draw != Draw::InTime), blocks);
-                return self.probe(&mut arena, (party, &mv), late || (min_blocks == 0 && draw != Draw::InTime), edge);
+                let late = late || (min_blocks == 0 && draw != Draw::InTime);
+                let end = self.probe(&mut arena, (party, &mv), late, edge)?;
+                return fair(&arena).map(|()| end);
             }
             self.accept(&mut arena, (party, &mv))?;
             revealed.observe(self.claim, before.as_ref(), &mv, self.world.rules());

@@ -56,6 +56,7 @@ pub fn duel<A: Arena>(
     let mut played = Vec::new();
     let (mut refused, mut refusals) = (0, 0);
     loop {
+        fair(arena)?;
         if let Some(outcome) = arena.outcome() {
             return duel.verdict(Played { outcome, moves: played, refused: refusals });
         }
@@ -93,6 +94,11 @@ pub fn duel<A: Arena>(
             return Err(Broken::new(Duty::Ends, format_args!("more than {} moves: {played:?}", duel.bound)));
         }
     }
+}
+
+/// The arena has noticed nothing wrong with itself.
+pub(super) fn fair(arena: &impl Arena) -> Result<(), Broken> {
+    arena.broken().map_or(Ok(()), |why| Err(Broken::new(Duty::FairArena, why)))
 }
 
 fn lost(why: Unavailable) -> Broken {

@@ -5,9 +5,11 @@
 mod clocks;
 mod duel;
 mod scenarios;
+mod twin;
 
 pub use duel::{Duel, Played, duel};
 pub use scenarios::{Broke, Scenario, Tally, run, run_one};
+pub use twin::Twin;
 
 use crate::arena::Arena;
 use crate::claim::{BadClaim, Claim};

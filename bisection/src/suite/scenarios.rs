@@ -104,7 +104,7 @@ pub fn run<W: World>(world: &W, arities: &[u32], seeds: &[u64]) -> Result<Tally,
 pub fn run_one<W: World>(world: &W, scenario: Scenario, arity_log2: u32, seed: u64) -> Result<Option<Played>, Broken> {
     let mut dice = Dice::new(seed ^ u64::from(arity_log2) << 32);
     let right = Claim { arity_log2, ..world.claim() };
-    let policy = Policy { max_terms: [1, 64, 3, u64::MAX][dice.index(4)] };
+    let policy = Policy { max_terms: [0, 64, 3, u64::MAX][dice.index(4)] };
     let hall = Hall { world, right, policy };
     match scenario {
         Scenario::Liar(lies) => hall.liar(lies, dice),

@@ -4,6 +4,7 @@ use super::hash::mix;
 use super::program::Instruction;
 use crate::position::Header;
 use crate::rules::StepRefused;
+use crate::split::exact_sum;
 
 /// Where operands come from.
 pub(super) trait Memory {
@@ -76,7 +77,7 @@ impl<M: Memory> At<'_, M> {
 /// `⊕` of partials.
 pub(super) fn combine(reducer: u8, partials: &[i128]) -> Option<i128> {
     match reducer {
-        0 => partials.iter().try_fold(0_i128, |sum, p| sum.checked_add(*p)),
+        0 => exact_sum(partials),
         1 | 3 => partials.iter().max().copied(),
         2 => partials.iter().min().copied(),
         _ => None,

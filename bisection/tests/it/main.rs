@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may fail loudly")]
 
+mod bounds;
 mod challengers_enumerated;
 mod clocks;
 mod ends;
+mod halts;
 mod positions;
 mod refusals;
 mod shapes;

@@ -6,8 +6,8 @@ use opml_bisection::players::{Corrupted, Idea};
 use opml_bisection::suite::World;
 use opml_bisection::toy::{Run, ToyWorld};
 use opml_bisection::{
-    Below, Claim, Game, Hashing, Move, MoveKind, Party, Position, Refused, Step, Trace, TraceLeaf, TraceStage, ZERO,
-    header_hash,
+    Below, Claim, ElementOpening, Game, Hashing, Move, MoveKind, Party, Position, Refused, Step, Trace, TraceLeaf,
+    TraceStage, ZERO, header_hash,
 };
 
 fn two_level() -> ToyWorld {
@@ -117,12 +117,14 @@ fn partials_must_be_as_many_as_parts_and_give_the_slice() {
 fn a_sum_that_is_no_i128_is_refused() {
     let world = two_level();
     let run = honest(&world);
-    let path = [Idea::Select(0), Idea::Select(0), Idea::Select(0)];
-    let mut table = opened(&world, &run, &path);
+    let mut table = Table::new(&world, 2, 1, &run).follow(&[Idea::Select(0), Idea::Select(0)]);
     let cut = table.idea(Idea::Cut(0)).unwrap();
     table.play(&cut).unwrap();
-    assert_eq!(table.refusal(&Move::RevealPartials { partials: vec![i128::MAX, 1] }), Refused::PartialSum);
-    table.play(&Move::RevealPartials { partials: vec![i128::MAX, -1] }).unwrap();
+    assert_eq!(table.refusal(&Move::RevealPartials { partials: vec![i128::MAX, 1, 0, 0] }), Refused::PartialSum);
+    assert_eq!(table.refusal(&Move::RevealPartials { partials: vec![i128::MIN, 0, 0, -1] }), Refused::PartialSum);
+    for partials in [vec![i128::MAX, 1, -1, 0], vec![i128::MIN, -1, 0, 1], vec![i128::MAX, i128::MAX, i128::MIN, 1]] {
+        table.clone().play(&Move::RevealPartials { partials }).unwrap();
+    }
 }
 
 #[test]
@@ -188,48 +190,6 @@ fn padding_bytes_must_be_zero() {
     assert_eq!(table.refusal(&reveal), Refused::Padding);
     let short = Move::RevealLeaf { bytes: vec![0; 255] };
     assert_eq!(table.refusal(&short), Refused::LeafBytes);
-}
-
-#[test]
-fn the_trace_must_hold_the_claimed_output() {
-    let world = two_level();
-    let run = honest(&world);
-    let table = Table::new(&world, 1, 1, &run);
-    let Move::OpenTrace(open) = table.answer() else { panic!() };
-    let refused = |change: &dyn Fn(&mut opml_bisection::OpenTrace)| {
-        let mut open = open.clone();
-        change(&mut open);
-        table.clone().refusal(&Move::OpenTrace(open))
-    };
-    assert_eq!(refused(&|o| o.output.push(0)), Refused::Output);
-    assert_eq!(refused(&|o| o.output[0] ^= 1), Refused::Output);
-    assert_eq!(refused(&|o| o.output_leaf.leaf = 0), Refused::Output);
-    assert_eq!(refused(&|o| o.output_leaf.dtype = 9), Refused::Header);
-    assert_eq!(refused(&|o| o.output_leaf.dtype = 0), Refused::Opening);
-    assert_eq!(refused(&|o| o.children.push(ZERO)), Refused::Children);
-    assert_eq!(refused(&|o| o.root = ZERO), Refused::Children);
-    let mut open_twice = table.clone().follow(&[]);
-    assert_eq!(open_twice.refusal(&Move::OpenTrace(open)), Refused::NotHere(MoveKind::OpenTrace));
-}
-
-#[test]
-fn a_short_run_must_show_its_halt() {
-    let world = worlds::recurrent();
-    let early = world.run(2).unwrap();
-    let mut table = Table::new(&world, 2, 2, &early);
-    let opening = table.answer();
-    assert_eq!(table.refusal(&opening), Refused::NotHalted);
-    let right = honest(&world);
-    let mut table = Table::new(&world, 2, 3, &right);
-    let Move::OpenTrace(mut open) = table.answer() else { panic!() };
-    let halt = open.halt.take();
-    assert_eq!(table.refusal(&Move::OpenTrace(open.clone())), Refused::NotHalted);
-    open.halt = halt;
-    table.play(&Move::OpenTrace(open)).unwrap();
-    let last = table.idea(Idea::Halt(2)).unwrap();
-    assert_eq!(table.refusal(&last), Refused::Halt, "the halt at T-1 is right");
-    let before = table.idea(Idea::Halt(1)).unwrap();
-    assert_eq!(table.refusal(&before), Refused::NoFault);
 }
 
 #[test]
@@ -309,4 +269,34 @@ fn what_lies_behind_the_last_leaf_cannot_be_opened() {
     let trace = Some(TraceLeaf { leaf: 3, dtype: 1, elements: 0, proof });
     let step = run.instruction(0).unwrap();
     assert_eq!(table.refusal(&Move::ProveHeader { trace, root: ZERO, step }), Refused::Number);
+}
+
+#[test]
+fn below_a_header_no_other_header_is_opened() {
+    let world = two_level();
+    let run = honest(&world);
+    let root = opened(&world, &run, &[]);
+    let Some(Move::ProveElement { opening, .. }) = root.idea(Idea::Element(1, 0)) else { panic!() };
+    let mut table = opened(&world, &run, &[Idea::Select(0), Idea::Select(1)]);
+    let Some(Move::ProveElement { opening: bare, step }) = table.idea(Idea::Element(1, 0)) else { panic!() };
+    let both = Move::ProveElement { opening: ElementOpening { trace: opening.trace, ..bare }, step };
+    assert_eq!(table.refusal(&both), Refused::Opening);
+    let Some(Move::ProveHeader { trace, root, .. }) = root.idea(Idea::Header(1)) else { panic!() };
+    let step = run.instruction(1).unwrap();
+    assert_eq!(table.refusal(&Move::ProveHeader { trace, root, step }), Refused::Opening);
+}
+
+#[test]
+fn a_leaf_is_not_revealed_as_its_own_child() {
+    let world = two_level();
+    let run = honest(&world);
+    for ideas in [&[Idea::Select(1)][..], &[Idea::Select(0), Idea::Select(0)]] {
+        let mut table = opened(&world, &run, ideas);
+        let select = table.idea(Idea::Select(0)).unwrap();
+        table.play(&select).unwrap();
+        let (Position::TraceHidden(node) | Position::TensorHidden(_, node)) = table.at() else { panic!() };
+        assert_eq!(node.height, 0);
+        let same = Move::Reveal { children: vec![node.hash] };
+        assert_eq!(table.refusal(&same), Refused::NotHere(MoveKind::Reveal), "the submitter could go on for ever");
+    }
 }
