@@ -146,7 +146,7 @@ pub fn decode(bytes: &[u8], counts: &Counts) -> Result<Instruction, DecodeError>
     limit("post operations", u64::from(n_post), wide(MAX_OPS))?;
     limit("dynamic extents", u64::from(n_dyn), wide(MAX_DYNAMICS))?;
     if n_map == 0 {
-        return Err(DecodeError::Limit { field: "map operations", value: 0, limit: wide(MAX_OPS) });
+        return Err(DecodeError::Limit { field: "map operations (at least 1)", value: 0, limit: wide(MAX_OPS) });
     }
 
     let output = reader.extents(rank_o, n_dyn)?;

@@ -10,7 +10,7 @@ use crate::{
     eval::{At, Evaluator, Memory, Place},
     interpreter::{RunMemory, leaf_index},
     isa::{DType, MAX_ELEMENTS},
-    merkle::{self, Hash, LEAF_BYTES, Tree},
+    merkle::{self, Hash, LEAF_BYTES, TensorTree, Tree},
     program::Program,
     tensor::Tensor,
     trace::Trace,
@@ -48,19 +48,19 @@ pub struct Openings<'a> {
     inputs: &'a [Tensor],
     trace: &'a Trace,
     program_tree: Tree,
-    constants: HeaderTree,
-    input_tree: HeaderTree,
+    constants: HeaderTree<'a>,
+    input_tree: HeaderTree<'a>,
 }
 
 /// The trees of a list of tensors, and the tree over their headers.
-struct HeaderTree {
-    tensors: Vec<Tree>,
+struct HeaderTree<'a> {
+    tensors: Vec<TensorTree<'a>>,
     tree: Tree,
 }
 
-impl HeaderTree {
-    fn new(tensors: &[Tensor]) -> Self {
-        let trees: Vec<Tree> = tensors.iter().map(|tensor| Tree::of_tensor(tensor.bytes())).collect();
+impl<'a> HeaderTree<'a> {
+    fn new(tensors: &'a [Tensor]) -> Self {
+        let trees: Vec<TensorTree<'_>> = tensors.iter().map(|tensor| TensorTree::new(tensor.bytes())).collect();
         let headers = tensors
             .iter()
             .zip(&trees)
@@ -227,18 +227,18 @@ fn put_hashes(out: &mut Vec<u8>, hashes: &[Hash]) {
 struct Source<'t> {
     tensor: &'t Tensor,
     root: Hash,
-    tree: Option<&'t Tree>,
+    tree: Option<&'t TensorTree<'t>>,
 }
 
 impl<'t> Source<'t> {
-    fn of(tensor: &'t Tensor, tree: &'t Tree) -> Self {
+    fn of(tensor: &'t Tensor, tree: &'t TensorTree<'t>) -> Self {
         Self { tensor, root: tree.root(), tree: Some(tree) }
     }
 
     fn prove(&self, leaves: &[u64]) -> Vec<Hash> {
         match self.tree {
             Some(tree) => tree.prove(leaves),
-            None => Tree::of_tensor(self.tensor.bytes()).prove(leaves),
+            None => TensorTree::new(self.tensor.bytes()).prove(leaves),
         }
     }
 }

@@ -3,8 +3,8 @@
 use opml_vm::{
     DType, Hash, Tensor,
     merkle::{
-        self, LEAF_BYTES, Tree, ZERO, depth, fold_multi, fold_under, instruction_hash, is_real, keccak, leaf_hash,
-        node_hash, tensor_root,
+        self, LEAF_BYTES, TensorTree, Tree, ZERO, depth, fold_multi, fold_under, instruction_hash, is_real, keccak,
+        leaf_hash, node_hash, tensor_root,
     },
 };
 
@@ -182,6 +182,27 @@ fn rule_28_preimages_cannot_be_taken_for_each_other() {
     let (five, six) = (Tree::new(leaves(5)), Tree::new(leaves(6)));
     assert_ne!(fold(6, &[(4, leaves(6)[4])], &five.prove(&[4])), Some(six.root()));
     assert_ne!(fold(5, &[(4, leaves(6)[4])], &six.prove(&[4])), Some(five.root()));
+}
+
+#[test]
+fn trees_of_tensors_have_all_nodes_though_few_are_kept() {
+    let bytes: Vec<u8> = (0..256 * 21 + 9u32).map(|i| u8::try_from(i % 241).unwrap()).collect();
+    for leaves in 0..=22 {
+        let bytes = &bytes[..bytes.len().min(leaves * 256)];
+        let (whole, slim) = (Tree::of_tensor(bytes), TensorTree::new(bytes));
+        assert_eq!(slim.root(), whole.root());
+        for level in 0..=whole.depth() + 1 {
+            for index in 0..40 {
+                assert_eq!(slim.node(level, index), whole.node(level, index), "{leaves} {level} {index}");
+            }
+            assert_eq!(slim.node(level, u64::MAX), ZERO);
+        }
+        for index in 0..whole.leaves() {
+            assert_eq!(slim.prove(&[index]), whole.prove(&[index]));
+        }
+    }
+    let large = bytes.repeat(40);
+    assert_eq!(TensorTree::new(&large).root(), tensor_root(&large));
 }
 
 #[test]
