@@ -33,3 +33,23 @@ fn an_mlp_dispute() {
     let state = game.state.clone();
     println!("settle {}", game.settle(&state).unwrap().gas_used);
 }
+#[test]
+fn probe() {
+    use opml_contracts::abi::StepVerifier;
+    let sample = mlp();
+    let run = sample.run(1, &mut |_, _, _| ());
+    let mut game = Game::claimed(&sample, 0, run);
+    let (instruction, witness) = game.instruction(0);
+    let call = StepVerifier::shapeCall {
+        programRoot: sample.program.roots().program.into(),
+        counts: alloy_primitives::U256::from(3u128 << 64 | 2 << 32 | 1),
+        t: 0,
+        i: 0,
+        instruction,
+        witness,
+    };
+    use alloy_sol_types::SolCall;
+    let v = game.world.verifier;
+    let r = game.world.host.static_call(super::world::STRANGER, v, call.abi_encode().into()).unwrap();
+    println!("shape exec {} gas {}", r.exec_gas, r.gas_used);
+}

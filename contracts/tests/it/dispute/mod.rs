@@ -2,6 +2,9 @@
 #![allow(clippy::as_conversions, reason = "tests fail loudly")]
 
 mod commit;
+mod clocks;
 mod gas;
+mod moves;
 mod programs;
+mod registry;
 mod world;
