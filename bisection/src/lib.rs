@@ -11,6 +11,20 @@
 //! * to test all of that, and any other arena: the [`players`], honest and dishonest, the honest [`Duty`]s, the [`suite`] and
 //!   a [`toy`] machine.
 //!
+//! ```
+//! use opml_bisection::suite::{Scenario, run_one};
+//! use opml_bisection::toy::{Instruction, ToyWorld};
+//! use opml_bisection::{MoveKind, Party, players::Lies};
+//!
+//! // Three elements, each a sum of a hundred terms, one of them with a wrong bit.
+//! let sums = Instruction { seed: 7, dtype: 4, reducer: 0, elements: 3, growth: 0, terms: 100, until: 0 };
+//! let world = ToyWorld::once(&[sums], 0);
+//! let played = run_one(&world, Scenario::Liar(Lies::OneByte), 4, 2)?.expect("there is a bit to flip");
+//! assert_eq!(played.outcome.winner, Party::Challenger);
+//! assert_eq!(played.moves[..3], [MoveKind::OpenTrace, MoveKind::Select, MoveKind::RevealHeader]);
+//! # Ok::<(), opml_bisection::Broken>(())
+//! ```
+//!
 //! It knows no chain, no clock and no machine: time and block numbers are arguments, steps are opaque bytes.
 
 #![forbid(unsafe_code)]

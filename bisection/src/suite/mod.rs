@@ -12,7 +12,7 @@ pub use scenarios::{Broke, Scenario, Tally, run, run_one};
 pub use twin::Twin;
 
 use crate::arena::Arena;
-use crate::claim::{BadClaim, Claim};
+use crate::claim::Claim;
 use crate::clock::Timing;
 use crate::rules::Rules;
 use crate::trace::{Answer, Trace};
@@ -65,5 +65,5 @@ pub trait World {
     ///
     /// # Errors
     /// If such a claim cannot be made.
-    fn arena(&self, claim: &Claim) -> Result<Self::Arena, BadClaim>;
+    fn arena(&self, claim: &Claim) -> Answer<Self::Arena>;
 }

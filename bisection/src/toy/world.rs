@@ -3,10 +3,10 @@
 use super::program::{Instruction, Program};
 use super::run::Run;
 use crate::arena::PureArena;
-use crate::claim::{BadClaim, Claim};
+use crate::claim::Claim;
 use crate::clock::{Moment, Timing};
 use crate::suite::{Lie, World};
-use crate::trace::Answer;
+use crate::trace::{Answer, Unavailable};
 
 /// A toy program and its right length, played by the pure game.
 #[derive(Clone, Debug)]
@@ -77,7 +77,9 @@ impl World for ToyWorld {
         Ok(Some(Run::new(&self.program, length, Some(lie))))
     }
 
-    fn arena(&self, claim: &Claim) -> Result<PureArena<Program>, BadClaim> {
-        PureArena::new(*claim, self.timing, Moment { time: 1_000_000, block: 500 }, self.program.clone())
+    fn arena(&self, claim: &Claim) -> Answer<PureArena<Program>> {
+        let now = Moment { time: 1_000_000, block: 500 };
+        let arena = PureArena::new(*claim, self.timing, now, self.program.clone());
+        arena.map_err(|bad| Unavailable(bad.to_string()))
     }
 }

@@ -24,7 +24,6 @@ impl Search {
         let mv = (table.game.turn() == Party::Submitter).then(|| table.answer());
         if let Some(mv) = mv {
             self.garbage(table, &mv);
-            both_ways(table, &mv);
             self.child(table, &mv);
             return;
         }
@@ -43,6 +42,7 @@ impl Search {
         let mut next = table.clone();
         match next.play(mv) {
             Ok(()) => {
+                both_ways(table, mv);
                 assert_eq!(next.game.outcome(), None, "{:?} ended a right claim's dispute", mv.kind());
                 self.explore(&next);
                 true

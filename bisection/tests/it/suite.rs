@@ -3,7 +3,7 @@
 use crate::worlds;
 use opml_bisection::suite::{self, Scenario, Tally, Twin, World};
 use opml_bisection::toy::{Program, Run, ToyWorld};
-use opml_bisection::{Answer, BadClaim, Claim, Duty, PureArena, Timing};
+use opml_bisection::{Answer, Claim, Duty, PureArena, Timing};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -41,7 +41,7 @@ impl World for Twins<'_> {
         self.world.run(length)
     }
 
-    fn arena(&self, claim: &Claim) -> Result<Self::Arena, BadClaim> {
+    fn arena(&self, claim: &Claim) -> Answer<Self::Arena> {
         let second = ToyWorld { timing: self.second, ..self.world.clone() };
         Ok(Twin::new(self.world.arena(claim)?, second.arena(claim)?))
     }
