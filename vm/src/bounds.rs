@@ -115,6 +115,11 @@ impl Bounds {
     }
 }
 
+/// Bytes of the largest witness for one term, with `post`, that any legal program, run and trace can need: 16 loads in
+/// `map`, 16 in `post`, each from a tensor of 2^35 leaves in a trace of 2^40, one of 2^24 instructions. Trees that
+/// registered programs cannot have, with 2^32 constants say, are not deeper than the trace's.
+pub const LARGEST_WITNESS: u128 = TABLES + HASH * 24 + 32 * (OPENING + HASH * (35 + 40));
+
 /// A program and the length of its runs.
 struct Frame<'a> {
     program: &'a Program,

@@ -2,7 +2,7 @@
 
 use opml_vm::{
     DType, InputHeader, ModelError, Op, Opcode, Program, Reducer, Source, Tensor,
-    bounds::{Bounds, Budget},
+    bounds::{Bounds, Budget, LARGEST_WITNESS},
     merkle,
     testing::{Build, fixed},
     witness::Question,
@@ -36,6 +36,19 @@ fn a_matrix_product_by_hand() {
     assert_eq!(instruction.witness_bytes, 3 + 279 + 32 + 279);
     assert_eq!((bounds.trace_leaves, bounds.trace_depth, bounds.constant_bytes), (3, 2, 400));
     assert_eq!((bounds.run_elements, bounds.witness_bytes), (30, instruction.witness_bytes));
+}
+
+#[test]
+fn rule_15_no_legal_program_needs_a_larger_witness() {
+    assert_eq!(LARGEST_WITNESS, 86_499);
+    // 32 loads of values of 2^35 leaves in a trace of 2^40 leaves, or nearly.
+    let mut build = Build::each(DType::I64, &[1 << 20, 1 << 20]);
+    for _ in 0..16 {
+        build = build.load(Source::Value(0), 0, &[]).post_load(Source::Value(0), 0, &[]);
+    }
+    let program = Program::new(vec![build.done()], Vec::new(), Vec::new(), 0, None).expect("well-formed");
+    // A program of one instruction has no siblings; everything else is there.
+    assert_eq!(Bounds::new(&program, 1 << 40).witness_bytes, LARGEST_WITNESS - 32 * 24);
 }
 
 #[test]
