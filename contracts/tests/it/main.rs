@@ -1,0 +1,10 @@
+//! The step verifier in the EVM against the reference interpreter and the Rust step verifier.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail loudly")]
+
+mod conformance;
+mod dispute;
+mod gas;
+mod programs;
+mod random;
+mod refusals;
+mod support;
