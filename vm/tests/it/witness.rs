@@ -1,10 +1,10 @@
 //! Witnesses: whatever is not the honest one is refused with a typed error, and never gives another value.
 
 use opml_vm::{
-    Hash, StepError,
+    DType, Hash, InputHeader, Opcode, Program, Reducer, Source, StepError, Tensor, Term,
     merkle::{self, Tree},
     step::Job,
-    testing::Rng,
+    testing::{Build, Rng, fixed},
     witness::Question,
 };
 use proptest::prelude::*;
@@ -135,10 +135,6 @@ fn opened_headers_need_not_be_sane() {
 #[test]
 fn long_reductions_have_no_witness_in_one_piece() {
     // More than 255 leaves of one tensor: the question must be cut.
-    use opml_vm::{
-        DType, InputHeader, Program, Reducer, Source, Tensor,
-        testing::{Build, fixed},
-    };
     let count = 256 * 300;
     let build =
         Build::new(DType::I64, Reducer::Sum, &[], &[count]).load(Source::Input(0), 0, &[fixed(count, 0, &[(9, 1)])]);
@@ -149,6 +145,61 @@ fn long_reductions_have_no_witness_in_one_piece() {
     assert_eq!(openings.witness(0, 0, Question::Element { e: 0 }), None);
     let witness = openings.witness(0, 0, Question::Slice { e: 0, k0: 256, k1: 256 * 256 }).expect("255 leaves");
     assert_eq!(setup.job(0, 0).slice(0, 256, 256 * 256, setup.encoding(0), &witness), Ok(255 * 256));
+}
+
+#[test]
+fn rule_15_the_deepest_trees_open() {
+    // The last element of a value of 2^40 elements, one iteration back, at the last iteration of the longest run.
+    let (length, most) = (1u64 << 40, 1u64 << 40);
+    let t = length - 1;
+    let side = 1u32 << 20;
+    let last = i64::from(side) - 1;
+    let history = Source::History { instruction: 0, base: -1, terms: vec![Term { slot: 0, coef: 1 }] };
+    let build = Build::each(DType::I64, &[])
+        .dynamic(-(1 << 40), 1, 9)
+        .dynamic(2 - (1 << 40), 1, 9)
+        .output(1)
+        .load(history, -7, &[fixed(side, last, &[]), fixed(side, last, &[])])
+        .op(Opcode::Add, [18, 0, 0]);
+    let program = Program::new(vec![build.done()], Vec::new(), Vec::new(), 0, None).unwrap();
+    let mut numbers = Rng::new(15);
+    let mut siblings =
+        |count: u8| -> Vec<Hash> { (0..count).map(|_| merkle::keccak(&[&numbers.bits().to_be_bytes()])).collect() };
+    let (tensor_siblings, trace_siblings) = (siblings(35), siblings(40));
+    let leaf: Vec<u8> = (1..=32i64).flat_map(i64::to_le_bytes).collect();
+    let number = (1u64 << 35) - 1;
+    let fold = |leaves, index, hash, list: &[Hash]| {
+        let mut list = list.iter().copied();
+        merkle::fold_multi(leaves, &[(index, hash)], &mut || list.next()).filter(|_| list.next().is_none()).unwrap()
+    };
+    let root = fold(1 << 35, number, merkle::leaf_hash(&leaf), &tensor_siblings);
+    let trace_root = fold(length, t - 1, merkle::header_hash(4, most, &root), &trace_siblings);
+    let mut witness = vec![0, 0, 1];
+    witness.extend((t - 1).to_be_bytes());
+    witness.push(4);
+    witness.extend(most.to_be_bytes());
+    witness.push(1);
+    witness.extend(&number.to_be_bytes()[3..]);
+    witness.extend(&leaf);
+    witness.extend(tensor_siblings.as_flattened());
+    witness.extend(trace_siblings.as_flattened());
+    let job = Job {
+        program_root: program.roots().program,
+        constants_root: [0; 32],
+        input_root: [0; 32],
+        trace_root,
+        counts: program.counts(),
+        length,
+        t,
+        instruction: 0,
+    };
+    let encoding = &program.encodings()[0];
+    assert_eq!(job.shape(encoding, &[]).map(|shape| shape.elements), Ok(1), "2 − 2^40 + t");
+    assert_eq!(job.element(0, encoding, &witness), Ok(32 + (1 << 40) - 1));
+    // One iteration earlier the value is empty, and the same witness is of no use.
+    let earlier = Job { t: t - 1, ..job };
+    assert_eq!(earlier.element(0, encoding, &witness), Err(StepError::Element { e: 0, elements: 0 }));
+    assert_eq!(Job { trace_root: [1; 32], ..job }.element(0, encoding, &witness), Err(StepError::Root("trace table")));
 }
 
 /// Random damage to bytes.
