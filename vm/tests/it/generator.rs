@@ -1,9 +1,12 @@
 //! The generator of random programs: bounded, deterministic, and using every feature.
 
+use std::convert::Infallible;
+
 use opml_vm::{
     DType, Instruction, Op, Opcode, Reducer, Source,
     codec::decode,
-    interpreter::{Stop, run},
+    eval::{At, Evaluator, Memory, Place},
+    interpreter::{RunMemory, Stop, run},
     testing::{Limits, random_encoding, random_program},
 };
 
@@ -86,4 +89,53 @@ fn loads_often_hit() {
         })
         .count();
     assert!(differing > 100, "{differing} of 300 programs have a value with three different elements");
+}
+
+/// Counts reads that find an element, by kind of source.
+struct Hits<'a> {
+    memory: RunMemory<'a>,
+    at: At,
+    hits: &'a mut [u32; 5],
+}
+
+impl Memory for Hits<'_> {
+    type Error = Infallible;
+
+    fn header(&mut self, place: Place, position: u64) -> Result<(u8, u64), Infallible> {
+        self.memory.header(place, position)
+    }
+
+    fn element(&mut self, place: Place, position: u64) -> Result<i64, Infallible> {
+        let kind = match place {
+            Place::Constant(_) => 0,
+            Place::Input(_) => 1,
+            Place::Value { t, .. } if t < self.at.t => 2,
+            Place::Value { .. } => 3,
+        };
+        self.hits[kind] += 1;
+        if position > 255 {
+            self.hits[4] += 1;
+        }
+        self.memory.element(place, position)
+    }
+}
+
+#[test]
+fn loads_of_every_kind_find_elements() {
+    let mut hits = [0; 5];
+    for seed in 0..300 {
+        let (program, inputs, max_t) = random_program(seed, &Limits::default());
+        let run = run(&program, &inputs, Stop::Halt { max: max_t }, 1 << 20).expect("small enough");
+        let instructions = program.counts().instructions;
+        for t in 0..run.length {
+            for (instruction, i) in (0..).zip(program.instructions()) {
+                let at = At { instructions, t, instruction };
+                let mut memory = Hits { memory: RunMemory::new(&program, &inputs, &run.values), at, hits: &mut hits };
+                for e in (0..i.elements(t)).step_by(5) {
+                    let Ok(_) = Evaluator::new(i, at).element(e, &mut memory);
+                }
+            }
+        }
+    }
+    assert!(hits.iter().all(|&count| count > 200), "constants, inputs, past, present, far: {hits:?}");
 }
