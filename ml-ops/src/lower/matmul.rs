@@ -2,7 +2,7 @@
 
 use opml_vm::{DType, Reducer};
 
-use super::{Builder, Domain, Draft, LowerError, Reg, Requant, View, view};
+use super::{Builder, Domain, Draft, LowerError, Reg, Requant, View, reduce::without, view};
 use crate::{moves, num};
 
 /// `x [.., K]` times weights `[N, K]` (row-major), plus a bias for each of the `N` results.
@@ -111,13 +111,6 @@ pub fn matmul(
     requant.finish(builder, &mut draft, acc, &[], &[]);
     let stored = builder.push(draft)?;
     Ok(domain.result(stored, 1))
-}
-
-/// A view with one axis reduced to extent 1.
-fn without(view: &View, axis: usize) -> View {
-    let mut view = view.clone();
-    view.axes[axis] = Vec::new();
-    view
 }
 
 /// One axis alone.

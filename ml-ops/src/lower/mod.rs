@@ -4,30 +4,31 @@
 //! a function over these; `x`, `w` … are views, and requantisation comes ready as integers ([`Requant`]).
 
 mod builder;
-//mod concat;
-//mod convolution;
+mod concat;
+mod convolution;
 mod draft;
 mod elementwise;
-//mod gather;
+mod gather;
 mod layout;
 mod matmul;
-//mod pool;
-//mod reduce;
+mod pool;
+mod reduce;
 mod requant;
 mod view;
+mod words;
 
 use thiserror::Error;
 
 pub use builder::{Builder, Stored};
-//pub use concat::{Part, concat};
-//pub use convolution::{Convolution, Spatial, convolution};
+pub use concat::{Part, concat};
+pub use convolution::{Convolution, Spatial, convolution};
 pub use draft::{Arg, Draft, Index, Reg};
 pub use elementwise::{Affine, Scaled, affine, combine, copy, product};
-//pub use gather::{interpolate, leaky, lookup};
+pub use gather::{Curve, FRACTION, interpolate, leaky, lookup};
 pub use layout::Domain;
 pub use matmul::{dense, matmul};
-//pub use pool::{average_pool, max_pool};
-//pub use reduce::{arg_max, softmax};
+pub use pool::{average_pool, max_pool};
+pub use reduce::{arg_max, softmax};
 pub use requant::{Requant, Scale};
 pub use view::{Digit, View};
 

@@ -1,6 +1,9 @@
 //! The graph as a program: for each node the integers of its lowering.
 
+mod curves;
+mod elementwise;
 mod linear;
+mod pool;
 
 use opml_vm::Program;
 
@@ -88,14 +91,32 @@ impl Emit<'_> {
     }
 
     fn node(&mut self, node: &Node) -> Result<(View, Encoding), LowerError> {
-        let encoding = self.encoding(node)?;
+        let inherited = |emit: &Self| Ok::<_, LowerError>(emit.place(node.inputs[0])?.1);
         let view = match &node.operator {
-            Operator::Reshape => self.reshape(node)?,
-            Operator::Transpose { perm } => self.place(node.inputs[0])?.0.transpose(perm),
+            Operator::Reshape => return Ok((self.reshape(node)?, inherited(self)?)),
+            Operator::Transpose { perm } => {
+                let (x, encoding) = self.place(node.inputs[0])?;
+                return Ok((x.transpose(perm), encoding));
+            }
+            Operator::MaxPool(window) => return Ok((self.max_pool(node, window)?, inherited(self)?)),
+            Operator::Quantise(_) => return self.requantise(node),
+            Operator::Clip { low, high } => {
+                return self.requantise(&Node { clamp: Some((*low, *high)), ..node.clone() });
+            }
             Operator::Dense => self.dense(node)?,
-            _ => return Err(LowerError::Layout("operator not lowered")),
+            Operator::MatMul => self.matmul(node)?,
+            Operator::Conv { window, groups } => self.conv(node, window, *groups)?,
+            Operator::AveragePool { window, count_pad } => self.average_pool(node, window, *count_pad)?,
+            Operator::Add => self.sum(node, 1)?,
+            Operator::Sub => self.sum(node, -1)?,
+            Operator::Mul => self.product(node)?,
+            Operator::Affine => self.affine(node)?,
+            Operator::LeakyRelu { .. } | Operator::Sigmoid | Operator::Tanh => self.curve(node)?,
+            Operator::Softmax { axis } => self.softmax(node, *axis)?,
+            Operator::ArgMax { axis, last } => self.arg_max(node, *axis, *last)?,
+            Operator::Concat { axis } => self.concat(node, *axis)?,
         };
-        Ok((view, encoding))
+        Ok((view, self.encoding(node)?))
     }
 
     /// Another shape over the same elements, or over a row-major copy if they lie too crookedly.

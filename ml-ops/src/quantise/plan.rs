@@ -62,6 +62,12 @@ pub(super) fn encodings(
         encodings[id.0] = match &node.operator {
             operator if operator.is_view() => inherited,
             Operator::MaxPool(_) => inherited,
+            Operator::Concat { .. }
+                if graph.value(id).encoding.is_none()
+                    && node.inputs.iter().all(|input| encodings[input.0].is_some() && encodings[input.0] == inherited) =>
+            {
+                inherited
+            }
             Operator::ArgMax { .. } => Some(Encoding { dtype: DType::I32, scale: 1.0, zero_point: 0 }),
             operator => {
                 let need = needs[id.0].unwrap_or(Need::Byte);

@@ -40,7 +40,7 @@ fn agreement(model: &str, data: &str) -> usize {
     let expected = expected["models"][model]["argmax"].as_array().unwrap();
     let images = images(&format!("samples/{data}_images.npy"));
     let header = imported.program.inputs()[0];
-    images.iter().zip(expected).filter(|(image, expected)| {
+    images.iter().zip(expected).take(64).filter(|(image, expected)| {
         let input = Tensor::from_values(header.dtype, image).unwrap();
         let run = interpreter::run(&imported.program, &[input], Stop::Exactly(1), 1 << 30).unwrap();
         argmax(run.output(&imported.program).unwrap()) as u64 == expected.as_u64().unwrap()
@@ -49,9 +49,9 @@ fn agreement(model: &str, data: &str) -> usize {
 
 #[test]
 fn mlp() {
-    for (model, data) in [("mlp-fashion", "fashion"), ("mlp-digits", "digits")] {
+    for (model, data) in [("mlp-fashion", "fashion"), ("mlp-digits", "digits"), ("mlp-fashion-qdq", "fashion"), ("lenet-digits", "digits"), ("lenet-fashion", "fashion"), ("lenet-fashion-qdq", "fashion")] {
         let n = agreement(model, data);
         eprintln!("{model} {n}");
-        assert!(n >= 253);
+        assert!(n >= 63);
     }
 }

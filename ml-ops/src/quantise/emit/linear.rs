@@ -2,7 +2,7 @@
 
 use super::{super::constants, Emit};
 use crate::{
-    graph::Node,
+    graph::{Node, Window},
     lower::{self, LowerError, View},
     num,
 };
@@ -38,5 +38,27 @@ impl Emit<'_> {
         let requant = self.requant(node, &linear.factors)?;
         let weights = (linear.weights.dtype, linear.weights.integers.as_slice());
         lower::dense(&mut self.builder, &x, weights, &linear.bias, &requant)
+    }
+
+    pub(super) fn conv(&mut self, node: &Node, window: &Window, groups: usize) -> Result<View, LowerError> {
+        let (x, encoding) = self.simple(node.inputs[0])?;
+        let linear = self.linear(node)?;
+        let requant = self.requant(node, &linear.factors)?;
+        let convolution = lower::Convolution {
+            spatial: self.spatial(node, window),
+            groups: num::signed(groups),
+            weights: (linear.weights.dtype, &linear.weights.integers),
+            bias: &linear.bias,
+            pad: encoding.zero_point,
+        };
+        lower::convolution(&mut self.builder, &x, &convolution, &requant)
+    }
+
+    /// A product of two computed values, or of a constant and one.
+    pub(super) fn matmul(&mut self, node: &Node) -> Result<View, LowerError> {
+        let (a, a_encoding) = self.operand(node.inputs[0])?;
+        let (b, b_encoding) = self.operand(node.inputs[1])?;
+        let requant = self.requant(node, &[a_encoding.scale * b_encoding.scale / self.encoding(node)?.scale])?;
+        lower::matmul(&mut self.builder, (&a, a_encoding.zero_point), (&b, b_encoding.zero_point), &requant)
     }
 }

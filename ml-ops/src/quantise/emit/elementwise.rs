@@ -1,0 +1,142 @@
+//! Element by element.
+
+use opml_vm::DType;
+
+use super::{super::multiplier, Emit, signed};
+use crate::{
+    graph::{Encoding, Node, ValueId},
+    lower::{self, Builder, LowerError, Requant, Scale, Scaled, View},
+    num,
+};
+
+/// Bits of a factor that multiplies a stored number, so that sums of products stay in 64 bits.
+fn factor_bits(dtype: DType) -> i64 {
+    if dtype.bits() > 16 { 26 } else { 31 }
+}
+
+impl Emit<'_> {
+    /// A computed value, or a constant stored as i16 with its own scale.
+    pub(super) fn operand(&mut self, id: ValueId) -> Result<(View, Encoding), LowerError> {
+        if let Some(place) = &self.places[id.0] {
+            return Ok(place.clone());
+        }
+        let value = self.graph.value(id);
+        let floats = value.floats().ok_or(LowerError::Layout("a constant of integers stands where numbers are needed"))?;
+        let largest = floats.iter().fold(0.0, |m: f64, &v| m.max(f64::from(v).abs()));
+        let scale = if largest > 1e-30 { largest / 32767.0 } else { 1.0 };
+        let stored: Vec<i64> = floats.iter().map(|&v| num::round(f64::from(v) / scale)).collect();
+        let view = self.builder.constant(DType::I16, &signed(&value.shape), &stored);
+        Ok((view, Encoding { dtype: DType::I16, scale, zero_point: 0 }))
+    }
+
+    /// The same number in another encoding, or with bounds.
+    ///
+    /// From a type of 8 bits the result is a table look-up, exact for every stored number. A table that only adds a
+    /// constant needs no instruction: the zero point moves instead.
+    pub(super) fn requantise(&mut self, node: &Node) -> Result<(View, Encoding), LowerError> {
+        let (x, from) = self.place(node.inputs[0])?;
+        let to = self.encoding(node)?;
+        if from.dtype.bits() > 8 {
+            return Ok((self.rescale(node, &x, from)?, to));
+        }
+        let requant = self.requant_scaled(node, Scale { multipliers: vec![], shift: 0 })?;
+        let curve = |stored: i64| {
+            let real = num::single(num::real(stored - from.zero_point) * from.scale);
+            // As QuantizeLinear: the quotient in f32, ties to even.
+            let quotient = num::round(f64::from(real / num::single(to.scale)));
+            quotient.saturating_add(to.zero_point).clamp(requant.low, requant.high)
+        };
+        let table: Vec<i64> = (from.dtype.min()..=from.dtype.max()).map(curve).collect();
+        let shift = table.first().copied().unwrap_or(0) - from.dtype.min();
+        if table.iter().zip(from.dtype.min()..).all(|(&y, x)| y == x + shift) {
+            return Ok((x, Encoding { dtype: from.dtype, zero_point: to.zero_point - shift, ..to }));
+        }
+        Ok((lower::lookup(&mut self.builder, &x, to.dtype, &table)?, to))
+    }
+
+    fn rescale(&mut self, node: &Node, x: &View, from: Encoding) -> Result<View, LowerError> {
+        let ratio = from.scale / self.encoding(node)?.scale;
+        let shift = multiplier::shift(&[ratio], factor_bits(from.dtype));
+        let requant = self.requant_scaled(node, Scale { multipliers: vec![], shift })?;
+        let operand = Scaled { view: x, zero_point: from.zero_point, multiplier: multiplier::fixed(ratio, shift) };
+        lower::combine(&mut self.builder, &[operand], &x.shape(), &requant)
+    }
+
+    /// `a ± b`.
+    pub(super) fn sum(&mut self, node: &Node, sign: i64) -> Result<View, LowerError> {
+        let (a, a_encoding) = self.operand(node.inputs[0])?;
+        let (b, b_encoding) = self.operand(node.inputs[1])?;
+        let unit = self.encoding(node)?.scale;
+        let factors = [a_encoding.scale / unit, b_encoding.scale / unit];
+        let bits = factor_bits(a_encoding.dtype).min(factor_bits(b_encoding.dtype));
+        let shift = multiplier::shift(&factors, bits);
+        let requant = self.requant_scaled(node, Scale { multipliers: vec![], shift })?;
+        let scaled = |view, encoding: Encoding, factor: f64, sign: i64| Scaled {
+            view,
+            zero_point: encoding.zero_point,
+            multiplier: sign * multiplier::fixed(factor, shift),
+        };
+        let operands = [scaled(&a, a_encoding, factors[0], 1), scaled(&b, b_encoding, factors[1], sign)];
+        let shape = self.shape(node);
+        lower::combine(&mut self.builder, &operands, &shape, &requant)
+    }
+
+    /// `a · b`.
+    pub(super) fn product(&mut self, node: &Node) -> Result<View, LowerError> {
+        let (a, a_encoding) = self.operand(node.inputs[0])?;
+        let (b, b_encoding) = self.operand(node.inputs[1])?;
+        let factor = a_encoding.scale * b_encoding.scale / self.encoding(node)?.scale;
+        let requant = self.requant(node, &[factor])?;
+        let shape = self.shape(node);
+        lower::product(&mut self.builder, (&a, a_encoding.zero_point), (&b, b_encoding.zero_point), &shape, &requant)
+    }
+
+    /// `x · m + b` with constants.
+    pub(super) fn affine(&mut self, node: &Node) -> Result<View, LowerError> {
+        let (x, from) = self.place(node.inputs[0])?;
+        let unit = self.encoding(node)?.scale;
+        let (m, b) = (self.graph.value(node.inputs[1]), self.graph.value(node.inputs[2]));
+        let factors: Vec<f64> = m.floats().unwrap_or(&[]).iter().map(|&m| f64::from(m) * from.scale / unit).collect();
+        let offsets: Vec<f64> = b.floats().unwrap_or(&[]).iter().map(|&b| f64::from(b) / unit).collect();
+        let largest = offsets.iter().fold(0.0, |l: f64, o| l.max(o.abs()));
+        let room = 58 - multiplier::exponent(largest).max(0);
+        let shift = multiplier::shift(&factors, factor_bits(from.dtype)).min(room).max(0);
+        let factors: Vec<i64> = factors.iter().map(|&f| multiplier::fixed(f, shift)).collect();
+        let mut offsets: Vec<i64> = offsets.iter().map(|&o| multiplier::fixed(o, shift)).collect();
+        // The zero point of x moves into the offset, where one factor serves all elements.
+        let mut x = x;
+        if from.zero_point != 0 {
+            match factors.as_slice() {
+                [factor] => {
+                    for offset in &mut offsets {
+                        *offset = offset.saturating_sub(factor.saturating_mul(from.zero_point));
+                    }
+                }
+                _ if m.shape == b.shape => {
+                    for (offset, factor) in offsets.iter_mut().zip(&factors) {
+                        *offset = offset.saturating_sub(factor.saturating_mul(from.zero_point));
+                    }
+                }
+                _ => x = self.centred(&x, from)?,
+            }
+        }
+        let requant: Requant = self.requant_scaled(node, Scale { multipliers: vec![], shift })?;
+        let (m_shape, b_shape) = (signed(&m.shape), signed(&b.shape));
+        let tables = lower::Affine { factors: (&m_shape, &factors), offsets: (&b_shape, &offsets) };
+        lower::affine(&mut self.builder, &x, &tables, &requant)
+    }
+
+    /// The value with its zero point subtracted, in the smallest type that holds it.
+    fn centred(&mut self, x: &View, from: Encoding) -> Result<View, LowerError> {
+        let dtype = Builder::width(&[from.dtype.min() - from.zero_point, from.dtype.max() - from.zero_point]);
+        let requant = Requant {
+            dtype,
+            scale: Scale { multipliers: vec![], shift: 0 },
+            zero_point: 0,
+            low: dtype.min(),
+            high: dtype.max(),
+        };
+        let operand = Scaled { view: x, zero_point: from.zero_point, multiplier: 1 };
+        lower::combine(&mut self.builder, &[operand], &x.shape(), &requant)
+    }
+}
