@@ -111,6 +111,43 @@ fn a_header_alone_does_not_give_an_element() {
 }
 
 #[test]
+fn numbers_ascend_inside_their_trees() {
+    // Tables of a job whose input tree has two leaves: the header of a tensor of two leaves, twice.
+    let (setup, _) = Setup::case("types/input-u8");
+    let bytes = [5u8; 300];
+    let leaves = [merkle::leaf_hash(&bytes[..256]), merkle::leaf_hash(&bytes[256..])];
+    let header = merkle::header_hash(0, 300, &merkle::root(&leaves));
+    let counts = opml_vm::Counts { inputs: 2, ..setup.counts() };
+    let job = Job { input_root: merkle::node_hash(&header, &header), counts, ..setup.job(0, 0) };
+    let tensor = |index: u64, numbers: &[u8]| {
+        let mut out = index.to_be_bytes().to_vec();
+        out.push(0);
+        out.extend(300u64.to_be_bytes());
+        out.push(u8::try_from(numbers.len()).unwrap());
+        numbers.iter().for_each(|&number| out.extend([0, 0, 0, 0, number]));
+        numbers.iter().for_each(|_| out.extend([5; 256]));
+        let sibling = numbers.len() == 1;
+        out.extend(if sibling { leaves[1].to_vec() } else { Vec::new() });
+        out
+    };
+    let element = |tensors: &[Vec<u8>], siblings: usize| {
+        let count = u8::try_from(tensors.len()).unwrap();
+        let witness = [&[0, count][..], &tensors.concat(), &header.repeat(siblings), &[0]].concat();
+        job.element(3, setup.encoding(0), &witness)
+    };
+    assert_eq!(element(&[tensor(0, &[0])], 1), Ok(5));
+    assert_eq!(element(&[tensor(0, &[0]), tensor(1, &[0])], 0), Ok(5), "more than is needed");
+    let order = Err(StepError::Witness("tensors are not ascending inside their tree"));
+    for indices in [[0, 0], [1, 0], [0, 2], [0, u64::MAX]] {
+        assert_eq!(element(&indices.map(|index| tensor(index, &[0])), 0), order, "{indices:?}");
+    }
+    let order = Err(StepError::Witness("leaves are not ascending inside their tensor"));
+    for numbers in [&[2][..], &[0, 0], &[1, 0], &[0, 2], &[0, 255]] {
+        assert_eq!(element(&[tensor(0, numbers)], 1), order, "{numbers:?}");
+    }
+}
+
+#[test]
 fn opened_headers_need_not_be_sane() {
     // The input tree of a hostile job holds a header with an unknown type, and one with too many elements.
     let (setup, _) = Setup::case("types/input-u8");
