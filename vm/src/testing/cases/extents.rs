@@ -41,7 +41,7 @@ fn dynamic() -> Vec<Plan> {
         .map(|&(name, a, b, cap, max_t, count)| {
             let build = Build::each(DType::I32, &[]).dynamic(a, b, cap).output(0).op(Opcode::Abs, [1, 0, 0]);
             let expected: Vec<i64> = (0..i64::from(count)).collect();
-            Plan::new(format!("extents/{name}")).then(build).max_t(max_t).expect(&expected)
+            Plan::new(format!("extents/{name}")).then(build).max_t(max_t).gives(&expected)
         })
         .collect()
 }
@@ -73,17 +73,17 @@ fn coordinates() -> Vec<Plan> {
     let nothing = Build::each(DType::I16, &[3, 0, 2]).op(Opcode::Abs, [0, 0, 0]);
     let beyond = Build::each(DType::I64, &[2]).op(Opcode::Add, [2, 8, 0]).op(Opcode::Add, [18, 9, 0]);
     Vec::from([
-        plan("digits").then(digits).expect(&[0, 1, 10, 11, 20, 21, 100, 101, 110, 111, 120, 121]),
-        plan("eight-axes").then(bits).expect(&expected),
-        plan("dynamic-last-axis").then(mixed).max_t(2).expect(&[0, 1, 2, 3]),
-        plan("coordinates-in-post").then(post).max_t(2).expect(&[4, 5, 6, 7]),
-        plan("no-elements").then(nothing).expect(&[]),
+        plan("digits").then(digits).gives(&[0, 1, 10, 11, 20, 21, 100, 101, 110, 111, 120, 121]),
+        plan("eight-axes").then(bits).gives(&expected),
+        plan("dynamic-last-axis").then(mixed).max_t(2).gives(&[0, 1, 2, 3]),
+        plan("coordinates-in-post").then(post).max_t(2).gives(&[4, 5, 6, 7]),
+        plan("no-elements").then(nothing).gives(&[]),
         plan("no-axes-is-one-element")
             .then(Build::each(DType::I64, &[]).op(Opcode::Add, [0, 0, 0]))
             .max_t(3)
-            .expect(&[4]),
-        plan("beyond-rank-is-zero").then(beyond).expect(&[0, 0]),
-        plan("empty-bounds-may-be-huge").then(huge()).expect(&[]),
+            .gives(&[4]),
+        plan("beyond-rank-is-zero").then(beyond).gives(&[0, 0]),
+        plan("empty-bounds-may-be-huge").then(huge()).gives(&[]),
     ])
 }
 
@@ -97,7 +97,7 @@ fn huge() -> Build {
 fn dynamic_reduction() -> Plan {
     let build =
         Build::new(DType::I64, Reducer::Sum, &[1], &[]).dynamic(0, 2, 40).reduction(0).op(Opcode::Abs, [SLOT_K, 0, 0]);
-    Plan::new("extents/dynamic-reduction").then(build).max_t(4).expect(&[15])
+    Plan::new("extents/dynamic-reduction").then(build).max_t(4).gives(&[15])
 }
 
 /// As many constants, operations and axes as one instruction can hold.
@@ -120,5 +120,5 @@ fn largest() -> Plan {
     let values: Vec<i64> = (0..256).map(|n| n % 100).collect();
     // k = 0 reads element 128·o0 + o7; k = 1 has a negative index on every axis but where o is 1, so it reads the pad.
     let expected: Vec<i64> = [0i64, 1, 28, 29].iter().map(|read| read + 119 + 1 + 119 - 127).collect();
-    Plan::new("extents/largest-instruction").constant(DType::U8, &values).then(build).expect(&expected)
+    Plan::new("extents/largest-instruction").constant(DType::U8, &values).then(build).gives(&expected)
 }

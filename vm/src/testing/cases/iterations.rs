@@ -36,14 +36,14 @@ pub(super) fn plans() -> Vec<Plan> {
 fn same_iteration() -> Vec<Plan> {
     let plan = |name: &str| Plan::new(format!("iterations/{name}"));
     Vec::from([
-        plan("earlier").then(clock()).then(one(Source::Value(0))).expect(&[100]),
-        plan("self").then(one(Source::Value(0))).expect(&[PAD]),
-        plan("self-later").then(one(Source::Value(0))).max_t(3).expect(&[PAD]),
-        plan("forward").then(one(Source::Value(1))).then(clock()).output(0).max_t(2).expect(&[PAD]),
-        plan("mutual").then(one(Source::Value(1))).then(one(Source::Value(0))).expect(&[PAD]),
-        plan("history-now-earlier").then(clock()).then(one(history(0, 0, &[(0, 1)]))).max_t(3).expect(&[102]),
-        plan("history-now-self").then(one(history(0, 0, &[(0, 1)]))).max_t(3).expect(&[PAD]),
-        plan("history-now-forward").then(one(history(1, 0, &[(0, 1)]))).then(clock()).output(0).max_t(2).expect(&[PAD]),
+        plan("earlier").then(clock()).then(one(Source::Value(0))).gives(&[100]),
+        plan("self").then(one(Source::Value(0))).gives(&[PAD]),
+        plan("self-later").then(one(Source::Value(0))).max_t(3).gives(&[PAD]),
+        plan("forward").then(one(Source::Value(1))).then(clock()).output(0).max_t(2).gives(&[PAD]),
+        plan("mutual").then(one(Source::Value(1))).then(one(Source::Value(0))).gives(&[PAD]),
+        plan("history-now-earlier").then(clock()).then(one(history(0, 0, &[(0, 1)]))).max_t(3).gives(&[102]),
+        plan("history-now-self").then(one(history(0, 0, &[(0, 1)]))).max_t(3).gives(&[PAD]),
+        plan("history-now-forward").then(one(history(1, 0, &[(0, 1)]))).then(clock()).output(0).max_t(2).gives(&[PAD]),
     ])
 }
 
@@ -75,7 +75,7 @@ fn past() -> Vec<Plan> {
                 .then(later)
                 .output(1)
                 .max_t(4)
-                .expect(&[expected])
+                .gives(&[expected])
         })
         .collect();
     // A running sum: 1 + 2 + 3 + 4 from pads of 0.
@@ -84,10 +84,10 @@ fn past() -> Vec<Plan> {
         .load(history(0, -1, &[(0, 1)]), 0, &[])
         .op(Opcode::Add, [0, 18, 0])
         .op(Opcode::Add, [19, 20, 0]);
-    plans.push(Plan::new("iterations/running-sum").then(sum).max_t(4).expect(&[10]));
+    plans.push(Plan::new("iterations/running-sum").then(sum).max_t(4).gives(&[10]));
     // All earlier values by reduction coordinate; those at and after t are pads.
     let all = Build::new(DType::I64, Reducer::Sum, &[1], &[6]).load(history(0, 0, &[(9, 1)]), 1_000, &[]);
-    plans.push(Plan::new("iterations/by-coordinate").then(clock()).then(all).max_t(3).expect(&[303 + 3_000]));
+    plans.push(Plan::new("iterations/by-coordinate").then(clock()).then(all).max_t(3).gives(&[303 + 3_000]));
     // The iteration comes from a register.
     let by_register = Build::each(DType::I64, &[4]).load(Source::Constant(0), 0, &[fixed(4, 0, &[(1, 1)])]).load(
         history(0, 0, &[(18, 1)]),
@@ -100,7 +100,7 @@ fn past() -> Vec<Plan> {
             .then(clock())
             .then(by_register)
             .max_t(3)
-            .expect(&[102, 100, PAD, PAD]),
+            .gives(&[102, 100, PAD, PAD]),
     );
     plans
 }
@@ -140,12 +140,12 @@ fn views() -> Vec<Plan> {
         &[moving(0, 0, &[(1, 1)])],
     );
     Vec::from([
-        plan("view-now").then(grow()).then(read(0)).max_t(3).expect(&[20, 21, 22, PAD, PAD]),
-        plan("view-of-previous").then(grow()).then(read(-1)).max_t(3).expect(&[10, 11, PAD, PAD, PAD]),
-        plan("view-of-two-back").then(grow()).then(read(-2)).max_t(3).expect(&[0, PAD, PAD, PAD, PAD]),
-        plan("square-view-of-previous").then(square).then(diagonal).max_t(3).expect(&[0, 3, PAD]),
+        plan("view-now").then(grow()).then(read(0)).max_t(3).gives(&[20, 21, 22, PAD, PAD]),
+        plan("view-of-previous").then(grow()).then(read(-1)).max_t(3).gives(&[10, 11, PAD, PAD, PAD]),
+        plan("view-of-two-back").then(grow()).then(read(-2)).max_t(3).gives(&[0, PAD, PAD, PAD, PAD]),
+        plan("square-view-of-previous").then(square).then(diagonal).max_t(3).gives(&[0, 3, PAD]),
         // At t − 2 = 0 the view has 3 places, the value then 1 element.
-        plan("view-shrinks-value-grows").then(grow()).then(shrinking).max_t(3).expect(&[0, PAD, PAD, PAD]),
+        plan("view-shrinks-value-grows").then(grow()).then(shrinking).max_t(3).gives(&[0, PAD, PAD, PAD]),
     ])
 }
 
@@ -157,14 +157,14 @@ fn halting() -> Vec<Plan> {
     let second = Build::each(DType::I8, &[2]).op(Opcode::Abs, [1, 0, 0]);
     let empty = Build::each(DType::I8, &[0]).op(Opcode::Eq, [0, 0, 0]);
     Vec::from([
-        plan("at-two").then(clock()).then(reaches(2)).output(0).halt(1).max_t(6).expect(&[102]),
-        plan("at-once").then(clock()).then(reaches(0)).output(0).halt(1).max_t(6).expect(&[100]),
-        plan("at-the-end").then(clock()).then(reaches(3)).output(0).halt(1).max_t(4).expect(&[103]),
-        plan("never").then(clock()).then(reaches(9)).output(0).halt(1).max_t(4).expect(&[103]),
-        plan("negative-value").then(clock()).then(negative).output(0).halt(1).max_t(4).expect(&[101]),
-        plan("only-element-0-counts").then(clock()).then(second).output(0).halt(1).max_t(3).expect(&[102]),
-        plan("empty-never-halts").then(clock()).then(empty).output(0).halt(1).max_t(3).expect(&[102]),
-        plan("is-the-output").then(negative_clock()).halt(0).max_t(5).expect(&[-1]),
+        plan("at-two").then(clock()).then(reaches(2)).output(0).halt(1).max_t(6).gives(&[102]),
+        plan("at-once").then(clock()).then(reaches(0)).output(0).halt(1).max_t(6).gives(&[100]),
+        plan("at-the-end").then(clock()).then(reaches(3)).output(0).halt(1).max_t(4).gives(&[103]),
+        plan("never").then(clock()).then(reaches(9)).output(0).halt(1).max_t(4).gives(&[103]),
+        plan("negative-value").then(clock()).then(negative).output(0).halt(1).max_t(4).gives(&[101]),
+        plan("only-element-0-counts").then(clock()).then(second).output(0).halt(1).max_t(3).gives(&[102]),
+        plan("empty-never-halts").then(clock()).then(empty).output(0).halt(1).max_t(3).gives(&[102]),
+        plan("is-the-output").then(negative_clock()).halt(0).max_t(5).gives(&[-1]),
     ])
 }
 

@@ -49,14 +49,14 @@ fn tables() -> Vec<Plan> {
         .into_iter()
         .map(|(name, output, axes, expected)| {
             let build = Build::each(DType::I64, output).load(Source::Constant(0), PAD, &axes);
-            Plan::new(format!("loads/{name}")).constant(DType::I16, &TEN).then(build).expect(expected)
+            Plan::new(format!("loads/{name}")).constant(DType::I16, &TEN).then(build).gives(expected)
         })
         .collect();
     // The view has 16 places, the tensor 10 elements.
     let view = [fixed(4, 0, &[(1, 1)]), fixed(4, 0, &[(2, 1)])];
     let expected: Vec<i64> = TEN.iter().copied().chain([PAD; 6]).collect();
     let build = Build::each(DType::I64, &[4, 4]).load(Source::Constant(0), PAD, &view);
-    plans.push(Plan::new("loads/view-larger-than-tensor").constant(DType::I64, &TEN).then(build).expect(&expected));
+    plans.push(Plan::new("loads/view-larger-than-tensor").constant(DType::I64, &TEN).then(build).gives(&expected));
     plans
 }
 
@@ -70,7 +70,7 @@ fn registers() -> Vec<Plan> {
             .constant(DType::U8, &TEN)
             .constant(DType::I64, registers)
             .then(build)
-            .expect(expected)
+            .gives(expected)
     };
     const LOW: i64 = i64::MIN;
     const HIGH: i64 = i64::MAX;
@@ -96,7 +96,7 @@ fn registers() -> Vec<Plan> {
         .op(Opcode::Sub, [19, 9, 0])
         .post_load(Source::Constant(0), PAD, &[fixed(10, 3, &[(17, 1)])])
         .post_load(Source::Constant(0), PAD, &[fixed(20, -7, &[(18, 1)])]);
-    plans.push(Plan::new("loads/post-by-acc").constant(DType::U8, &TEN).then(post).expect(&[16]));
+    plans.push(Plan::new("loads/post-by-acc").constant(DType::U8, &TEN).then(post).gives(&[16]));
     plans
 }
 
@@ -116,10 +116,10 @@ fn ranks() -> Vec<Plan> {
     let near = Build::each(DType::I64, &[1]).load(Source::Constant(0), PAD, &near);
     let plan = |name: &str| Plan::new(format!("loads/{name}")).constant(DType::I64, &values);
     Vec::from([
-        plan("rank-8").then(eight).expect(&expected),
-        plan("position-far").then(far).expect(&[PAD]),
-        plan("position-wraps").then(wrap).expect(&[PAD]),
-        plan("position-huge-view").then(near).expect(&[3]),
+        plan("rank-8").then(eight).gives(&expected),
+        plan("position-far").then(far).gives(&[PAD]),
+        plan("position-wraps").then(wrap).gives(&[PAD]),
+        plan("position-huge-view").then(near).gives(&[3]),
     ])
 }
 
@@ -128,22 +128,22 @@ fn pads() -> Vec<Plan> {
     let mut plans = Vec::new();
     for (name, pad) in [("lowest", i64::MIN), ("highest", i64::MAX), ("zero", 0)] {
         let build = Build::each(DType::I64, &[2]).load(Source::Input(0), pad, &[fixed(1, 0, &[(1, 1)])]);
-        plans.push(Plan::new(format!("loads/pad-{name}")).input(DType::I8, &[4]).then(build).expect(&[4, pad]));
+        plans.push(Plan::new(format!("loads/pad-{name}")).input(DType::I8, &[4]).then(build).gives(&[4, pad]));
     }
     let rank_0 = |source| Build::each(DType::I64, &[1]).load(source, PAD, &[]);
     plans.push(
-        Plan::new("loads/rank-0-of-empty").constant(DType::I64, &[]).then(rank_0(Source::Constant(0))).expect(&[PAD]),
+        Plan::new("loads/rank-0-of-empty").constant(DType::I64, &[]).then(rank_0(Source::Constant(0))).gives(&[PAD]),
     );
     plans.push(
-        Plan::new("loads/rank-0-of-empty-input").input(DType::U8, &[]).then(rank_0(Source::Input(0))).expect(&[PAD]),
+        Plan::new("loads/rank-0-of-empty-input").input(DType::U8, &[]).then(rank_0(Source::Input(0))).gives(&[PAD]),
     );
     let empty = Build::each(DType::I32, &[0]).op(Opcode::Abs, [0, 0, 0]);
-    plans.push(Plan::new("loads/rank-0-of-empty-value").then(empty).then(rank_0(Source::Value(0))).expect(&[PAD]));
+    plans.push(Plan::new("loads/rank-0-of-empty-value").then(empty).then(rank_0(Source::Value(0))).gives(&[PAD]));
     // A view of a constant takes its dynamic extents at t.
     let window =
         Build::each(DType::I64, &[4]).dynamic(1, 1, 10).load(Source::Constant(0), PAD, &[moving(0, 0, &[(1, 1)])]);
     let plan = || Plan::new("loads/dynamic-view-of-constant").constant(DType::U8, &TEN);
-    plans.push(plan().then(window).max_t(2).expect(&[10, 11, PAD, PAD]));
+    plans.push(plan().then(window).max_t(2).gives(&[10, 11, PAD, PAD]));
     plans.push(two_tensors());
     plans
 }
@@ -170,5 +170,5 @@ fn two_tensors() -> Plan {
         .then(at(Source::Constant(2)))
         .then(at(Source::Input(0)))
         .then(sum)
-        .expect(&[20_604])
+        .gives(&[20_604])
 }

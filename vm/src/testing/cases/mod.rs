@@ -104,7 +104,7 @@ impl Plan {
         self
     }
 
-    fn expect(mut self, values: &[i64]) -> Self {
+    fn gives(mut self, values: &[i64]) -> Self {
         self.expected = Some(values.to_vec());
         self
     }

@@ -31,7 +31,7 @@ fn tables() -> Vec<Plan> {
                 &[fixed(3, 0, &[(1, 1)]), fixed(7, 0, &[(SLOT_K, 1)])],
             );
             let name = format!("reduce/{}-{}", reducer.name(), dtype.name());
-            plans.push(Plan::new(name).constant(DType::I64, &EDGES).then(build).expect(&expected));
+            plans.push(Plan::new(name).constant(DType::I64, &EDGES).then(build).gives(&expected));
         }
     }
     plans
@@ -67,7 +67,7 @@ fn rows() -> Vec<Plan> {
                 0,
                 &[fixed(len(row), 0, &[(SLOT_K, 1)])],
             );
-            Plan::new(format!("reduce/{name}")).constant(DType::I64, row).then(build).expect(&[expected])
+            Plan::new(format!("reduce/{name}")).constant(DType::I64, row).then(build).gives(&[expected])
         })
         .collect()
 }
@@ -81,7 +81,7 @@ fn empty() -> Vec<Plan> {
         let term = |build: Build| build.constants(&[41]).op(Opcode::Add, [18, 18, 0]);
         let name = reducer.name();
         let plan = |suffix: &str, build: Build, expected: &[i64]| {
-            Plan::new(format!("reduce/{name}-{suffix}")).then(build).expect(expected)
+            Plan::new(format!("reduce/{name}-{suffix}")).then(build).gives(expected)
         };
         plans.push(plan("empty", term(Build::new(DType::I64, reducer, &[2], &[0])), &[wide, wide]));
         plans.push(plan("empty-one-axis", term(Build::new(DType::I64, reducer, &[1], &[5, 0, 3])), &[wide]));
@@ -109,7 +109,7 @@ fn coordinates() -> Vec<Plan> {
     };
     let build = |reducer| digits(Build::new(DType::I64, reducer, &[], &[2, 3, 4]));
     let plan =
-        |name: &str, build: Build, expected: i64| Plan::new(format!("reduce/{name}")).then(build).expect(&[expected]);
+        |name: &str, build: Build, expected: i64| Plan::new(format!("reduce/{name}")).then(build).gives(&[expected]);
     vec![
         plan("axes-sum", build(Reducer::Sum), 12 * 100 + 8 * 30 + 6 * 6),
         plan("axes-max", build(Reducer::Max), 123),

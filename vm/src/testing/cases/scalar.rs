@@ -54,5 +54,5 @@ fn plan(opcode: Opcode) -> Plan {
         .iter()
         .fold(Plan::new(format!("scalar/{}", opcode.name())), |plan, list| plan.constant(DType::I64, list))
         .then(build)
-        .expect(&expected)
+        .gives(&expected)
 }

@@ -41,13 +41,13 @@ fn saturation() -> Vec<Plan> {
     let mut plans = Vec::new();
     for (dtype, values, expected) in table {
         let plan = |name: &str| Plan::new(format!("types/{name}-{}", dtype.name())).constant(DType::I64, &values);
-        plans.push(plan("saturate").then(copy(dtype, 6)).expect(&expected));
+        plans.push(plan("saturate").then(copy(dtype, 6)).gives(&expected));
         let post = copy(dtype, 6).constants(&[]).post(Opcode::Max, [17, 17, 0]);
-        plans.push(plan("saturate-post").then(post).expect(&expected));
+        plans.push(plan("saturate-post").then(post).gives(&expected));
         let far = [i64::MIN, i64::MAX];
         let ends = [dtype.min(), dtype.max()];
         let plan = Plan::new(format!("types/saturate-far-{}", dtype.name())).constant(DType::I64, &far);
-        plans.push(plan.then(copy(dtype, 2)).expect(&ends));
+        plans.push(plan.then(copy(dtype, 2)).gives(&ends));
     }
     plans
 }
@@ -58,19 +58,19 @@ fn sources() -> Vec<Plan> {
     for &dtype in DType::ALL {
         let values = [dtype.min(), dtype.max(), 0, 1, dtype.min() / 2, dtype.max() / 2, dtype.min()];
         let plan = |name: &str| Plan::new(format!("types/{name}-{}", dtype.name()));
-        plans.push(plan("constant").constant(dtype, &values).then(copy(DType::I64, 7)).expect(&values));
+        plans.push(plan("constant").constant(dtype, &values).then(copy(DType::I64, 7)).gives(&values));
         if dtype.is_writable() {
             let read = |source| Build::each(DType::I64, &[7]).load(source, 99, &[fixed(7, 0, &[(1, 1)])]);
-            plans.push(plan("input").input(dtype, &values).then(read(Source::Input(0))).expect(&values));
+            plans.push(plan("input").input(dtype, &values).then(read(Source::Input(0))).gives(&values));
             let plan = plan("value").constant(dtype, &values).then(copy(dtype, 7));
-            plans.push(plan.then(read(Source::Value(0))).expect(&values));
+            plans.push(plan.then(read(Source::Value(0))).gives(&values));
         }
     }
     let i4 = |name: &str, values: &[i64], expected: &[i64]| {
         Plan::new(format!("types/i4-{name}"))
             .constant(DType::I4, values)
             .then(copy(DType::I8, len(expected)))
-            .expect(expected)
+            .gives(expected)
     };
     plans.push(i4("low-nibble-first", &[1, -2, 3], &[1, -2, 3]));
     plans.push(i4("one", &[-8], &[-8]));
@@ -99,12 +99,12 @@ fn leaves() -> Vec<Plan> {
                 .constant(dtype, &values)
                 .constant(DType::I64, &picks)
                 .then(gather)
-                .expect(&expected),
+                .gives(&expected),
         );
     }
     let many: Vec<i64> = (0..300).map(|x| x - 150).collect();
     plans.push(
-        Plan::new("types/many-leaves-written").constant(DType::I64, &many).then(copy(DType::I64, 300)).expect(&many),
+        Plan::new("types/many-leaves-written").constant(DType::I64, &many).then(copy(DType::I64, 300)).gives(&many),
     );
     plans.extend(vec![
         Plan::new("types/read-across-leaves")
@@ -115,7 +115,7 @@ fn leaves() -> Vec<Plan> {
                 0,
                 &[fixed(300, 0, &[(1, 150), (9, 2)])],
             ))
-            .expect(&[-150 * 60 + 2 * 1770, 2 * 1770]),
+            .gives(&[-150 * 60 + 2 * 1770, 2 * 1770]),
     ]);
     plans
 }
