@@ -3,8 +3,12 @@
 
 mod commit;
 mod clocks;
+mod faults;
 mod gas;
+mod money;
 mod moves;
 mod programs;
+mod property;
 mod registry;
+mod rules;
 mod world;
