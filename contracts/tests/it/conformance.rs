@@ -105,18 +105,15 @@ fn views_over_runs() {
             let values: Vec<i64> = (0..elements).map(|_| rng.value()).collect();
             let axes = [
                 fixed(rng.between(0, 5), rng.small(2), &[(9, i32::try_from(rng.small(2)).unwrap_or(1))].map(used)),
-                fixed(
-                    rng.between(0, 300),
-                    rng.small(90),
-                    &[used((10, i32::try_from(rng.small(7)).unwrap()))],
-                ),
+                fixed(rng.between(0, 300), rng.small(90), &[used((10, i32::try_from(rng.small(7)).unwrap()))]),
             ];
             let axes = if rng.chance(50) { &axes[1..] } else { &axes[..] };
             let reducer = rng.pick(Reducer::ALL, Reducer::Sum);
             let build = Build::new(DType::I64, reducer, &[], &[3, n])
                 .load(Source::Constant(0), rng.value(), axes)
                 .load(Source::Constant(1), rng.value(), axes);
-            let build = if seed % 2 == 0 { build.op(Opcode::Mul, [18, 19, 0]) } else { build.op(Opcode::Sub, [18, 10, 0]) };
+            let build =
+                if seed % 2 == 0 { build.op(Opcode::Mul, [18, 19, 0]) } else { build.op(Opcode::Sub, [18, 10, 0]) };
             let constants = vec![Tensor::saturating(dtype, &values), Tensor::saturating(DType::I8, &values)];
             let ran = Ran::new(Program::new(vec![build.done()], constants, vec![], 0, None).unwrap(), vec![], 1);
             ran.check_all(&mut chain, &ran.openings(), 0, 0, 0, &[rng.bits(), rng.bits(), rng.bits()]);
@@ -132,9 +129,8 @@ fn used((slot, coef): (u8, i32)) -> (u8, i32) {
 /// A job in whose program the bytes are one instruction, the others are never opened.
 fn alone(chain: &mut Chain, seed: u64, encoding: &[u8], counts: opml_vm::Counts) {
     let number = u32::try_from(seed).unwrap() % counts.instructions;
-    let leaves = (0..counts.instructions)
-        .map(|i| instruction_hash(if i == number { encoding } else { &[0xff] }))
-        .collect();
+    let leaves =
+        (0..counts.instructions).map(|i| instruction_hash(if i == number { encoding } else { &[0xff] })).collect();
     let tree = Tree::new(leaves);
     let siblings = tree.prove(&[number.into()]).concat();
     let zero = [0; 32];

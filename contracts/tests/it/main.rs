@@ -8,3 +8,4 @@ mod programs;
 mod random;
 mod refusals;
 mod support;
+mod worst;

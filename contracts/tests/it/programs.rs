@@ -16,8 +16,7 @@ fn tensor(rng: &mut Rng, dtype: DType, elements: u32) -> Tensor {
     let spread = dtype.bits().min(32);
     let values: Vec<i64> = values.iter().map(|value| value & ((1 << spread) - 1)).collect();
     let half = 1 << (spread - 1);
-    let values: Vec<i64> =
-        values.iter().map(|value| if dtype == DType::U8 { *value } else { value - half }).collect();
+    let values: Vec<i64> = values.iter().map(|value| if dtype == DType::U8 { *value } else { value - half }).collect();
     Tensor::from_values(dtype, &values).unwrap()
 }
 
@@ -135,9 +134,7 @@ pub(crate) fn exponentials() -> Ran {
 /// Attention over the values of 16 earlier iterations: Σ p[j]·v[t − j].
 pub(crate) fn attention() -> Ran {
     let mut rng = Rng::new(7);
-    let value = Build::each(DType::I8, &[64])
-        .load(Source::Input(0), 0, &[fixed(1024, 0, &[(0, 64), (O, 1)])])
-        .done();
+    let value = Build::each(DType::I8, &[64]).load(Source::Input(0), 0, &[fixed(1024, 0, &[(0, 64), (O, 1)])]).done();
     let iteration = Axis {
         extent: opml_vm::Extent::Fixed(0),
         base: 0,

@@ -1,6 +1,10 @@
 //! Random programs, step by step.
 
 use opml_vm::testing::{Limits, Rng, random_program};
+use proptest::{
+    prelude::any,
+    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+};
 
 use crate::support::{Chain, Ran};
 
@@ -13,17 +17,21 @@ fn step_through(chain: &mut Chain, seed: u64) {
     let i = u32::try_from(rng.below(u64::from(program.counts().instructions))).unwrap();
     let ran = Ran::new(program, inputs, length);
     let openings = ran.openings();
-    if std::env::var("SHOW").is_ok() { println!("seed {seed} t {t} i {i} {}", opml_vm::disasm::instruction(&ran.program.instructions()[i as usize])); }
-    for e in 0..ran.program.instructions()[i as usize].elements(t) {
+    for e in 0..ran.instruction(i).elements(t) {
         ran.check_all(chain, &openings, t, i, e, &[rng.bits(), rng.bits()]);
     }
 }
 
+/// The same 256 programs every time; PROPTEST_CASES asks for more.
 #[test]
 fn random_programs_step_alike_everywhere() {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(256);
-    let mut chain = Chain::new();
-    for seed in 0..cases {
-        step_through(&mut chain, seed);
-    }
+    let config = Config { failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let chain = std::cell::RefCell::new(Chain::new());
+    runner
+        .run(&any::<u64>(), |seed| {
+            step_through(&mut chain.borrow_mut(), seed);
+            Ok(())
+        })
+        .unwrap();
 }

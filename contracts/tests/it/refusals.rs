@@ -40,7 +40,7 @@ fn no_byte_of_a_witness_can_change() {
     ];
     for (ran, t, i, question) in &cases {
         let witness = ran.openings().witness(*t, *i, *question).unwrap();
-        let encoding = &ran.program.encodings()[*i as usize];
+        let encoding = ran.encoding(*i);
         let job = ran.job(*t, *i);
         assert!(both(&mut chain, &job, *question, encoding, &witness).is_some());
         for place in 0..witness.len() {
@@ -53,7 +53,7 @@ fn no_byte_of_a_witness_can_change() {
         }
         assert_eq!(both(&mut chain, &job, *question, encoding, &[&witness[..], &[0]].concat()), None);
         for place in 0..encoding.len() {
-            let mut bytes = encoding.clone();
+            let mut bytes = encoding.to_vec();
             bytes[place] ^= 1;
             let refused = chain.ask(&job, *question, &bytes, &witness).unwrap_err();
             assert!(refused.is::<StepVerifier::WrongInstruction>(), "{refused}");
@@ -65,7 +65,7 @@ fn no_byte_of_a_witness_can_change() {
 fn questions_outside_the_instruction() {
     let mut chain = Chain::new();
     let ran = programs::dense();
-    let encoding = &ran.program.encodings()[0];
+    let encoding = ran.encoding(0);
     let witness = ran.openings().witness(0, 0, Question::Element { e: 55 }).unwrap();
     let job = ran.job(0, 0);
     let mut refused = |job: Job, question| chain.ask(&job, question, encoding, &witness).unwrap_err();
@@ -81,8 +81,12 @@ fn questions_outside_the_instruction() {
     assert!(refused(Job { instruction: 3, ..job }, Question::Element { e: 0 }).is::<StepVerifier::OutsideRun>());
     // the right bytes under other roots
     let other = [7; 32];
-    assert!(refused(Job { program_root: other, ..job }, Question::Element { e: 55 }).is::<StepVerifier::WrongInstruction>());
-    assert!(refused(Job { constants_root: other, ..job }, Question::Element { e: 55 }).is::<StepVerifier::WrongTable>());
+    assert!(
+        refused(Job { program_root: other, ..job }, Question::Element { e: 55 }).is::<StepVerifier::WrongInstruction>()
+    );
+    assert!(
+        refused(Job { constants_root: other, ..job }, Question::Element { e: 55 }).is::<StepVerifier::WrongTable>()
+    );
     assert!(refused(Job { input_root: other, ..job }, Question::Element { e: 55 }).is::<StepVerifier::WrongTable>());
 }
 
@@ -90,7 +94,7 @@ fn questions_outside_the_instruction() {
 fn operands_that_are_not_opened() {
     let mut chain = Chain::new();
     let ran = programs::dense();
-    let encoding = &ran.program.encodings()[0];
+    let encoding = ran.encoding(0);
     let openings = ran.openings();
     let job = ran.job(0, 0);
     let term = openings.witness(0, 0, Question::Slice { e: 0, k0: 0, k1: 1 }).unwrap();
@@ -112,7 +116,7 @@ fn a_post_without_terms_is_refused() {
     let openings = ran.openings();
     ran.check(&mut chain, &openings, 0, 0, Question::Element { e: 1 });
     let witness = openings.witness(0, 0, Question::Element { e: 1 }).unwrap();
-    let encoding = &ran.program.encodings()[0];
+    let encoding = ran.encoding(0);
     assert_eq!(both(&mut chain, &ran.job(0, 0), Question::Post { e: 1, acc: 0 }, encoding, &witness), None);
     assert_eq!(both(&mut chain, &ran.job(0, 0), Question::Slice { e: 1, k0: 0, k1: 1 }, encoding, &witness), None);
 }

@@ -4,7 +4,7 @@ use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::SolCall;
 use opml_contracts::{Host, HostError, Receipt, abi::StepVerifier, abi::StepVerifier::Job as SolJob};
 use opml_vm::{
-    Counts, Program, Reducer, Tensor, Trace,
+    Counts, Instruction, Program, Reducer, Tensor, Trace,
     eval::{At, Evaluator},
     interpreter::{RunMemory, Stop, run},
     program::input_root,
@@ -124,13 +124,21 @@ impl Ran {
         Openings::new(&self.program, &self.inputs, &self.trace)
     }
 
+    pub(crate) fn instruction(&self, i: u32) -> &Instruction {
+        &self.program.instructions()[usize::try_from(i).unwrap()]
+    }
+
+    pub(crate) fn encoding(&self, i: u32) -> &[u8] {
+        &self.program.encodings()[usize::try_from(i).unwrap()]
+    }
+
     pub(crate) fn job(&self, t: u64, i: u32) -> Job {
         Job { t, instruction: i, ..self.job }
     }
 
     /// What the reference interpreter answers.
     pub(crate) fn reference(&self, t: u64, i: u32, question: Question) -> i128 {
-        let instruction = &self.program.instructions()[i as usize];
+        let instruction = self.instruction(i);
         let at = At { instructions: self.program.counts().instructions, t, instruction: i };
         let mut memory = RunMemory::new(&self.program, &self.inputs, &self.trace.run().values);
         let mut evaluator = Evaluator::new(instruction, at);
@@ -145,10 +153,17 @@ impl Ran {
     }
 
     /// Asks the reference, the Rust verifier and the contract, and compares; gives the contract's receipt.
-    pub(crate) fn check(&self, chain: &mut Chain, openings: &Openings<'_>, t: u64, i: u32, question: Question) -> Receipt {
+    pub(crate) fn check(
+        &self,
+        chain: &mut Chain,
+        openings: &Openings<'_>,
+        t: u64,
+        i: u32,
+        question: Question,
+    ) -> Receipt {
         let job = self.job(t, i);
         let expected = self.reference(t, i, question);
-        let encoding = &self.program.encodings()[i as usize];
+        let encoding = self.encoding(i);
         let witness = openings.witness(t, i, question).expect("too many openings");
         let mirror: i128 = match question {
             Question::Element { e } => job.element(e, encoding, &witness).unwrap().into(),
@@ -167,7 +182,7 @@ impl Ran {
     /// Checks the whole element and, if it has terms, its slices cut at `cuts`, and `post` of their combination.
     pub(crate) fn check_all(&self, chain: &mut Chain, openings: &Openings<'_>, t: u64, i: u32, e: u64, cuts: &[u64]) {
         self.check(chain, openings, t, i, Question::Element { e });
-        let instruction = &self.program.instructions()[i as usize];
+        let instruction = self.instruction(i);
         let terms = instruction.terms(t);
         if terms == 0 {
             return;
