@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import "./Isa.sol";
+import {Lazy} from "./Lazy.sol";
 import {Machine} from "./Machine.sol";
 
 /// @title Scalar operations: docs/SPEC.md §3.6, each over all terms of a run.
@@ -25,8 +26,7 @@ library Alu {
             uint256 sc;
             uint256 operands = (1 << xa) | (1 << xb) | (1 << xc);
             if (operands & m.moving != 0) {
-                // of the slots that move, only the coordinate may be no array yet
-                if (operands & m.moving & ~m.arrays != 0) _spread(m);
+                Lazy.settle(m, Lazy.among(m, operands));
                 uint256 arrays = m.arrays;
                 to = m.newArray();
                 end = to + 32 * m.terms;
@@ -51,25 +51,6 @@ library Alu {
             else if (op < OP_ABS) _arithmetic(op, to, end, xa, sa, xb, sb);
             else if (op < OP_DIV) _bits(op, to, end, xa, sa, xb, sb);
             else _rest(op, to, end, xa, sa, xb, sb);
-        }
-    }
-
-    /// @dev Makes an array of the moving coordinate, once a run.
-    function _spread(Machine memory m) private pure {
-        unchecked {
-            uint256 inner = m.inner;
-            uint256 value = m.read(inner);
-            uint256 array = m.newArray();
-            uint256 terms = m.terms;
-            m.writeArray(inner, array);
-            // a coordinate is below 2^31
-            m.narrow |= 1 << inner;
-            assembly ("memory-safe") {
-                for { let end := add(value, terms) } lt(value, end) { value := add(value, 1) } {
-                    mstore(array, value)
-                    array := add(array, 0x20)
-                }
-            }
         }
     }
 

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {Decode} from "./Decode.sol";
 import "./Isa.sol";
+import {Lazy} from "./Lazy.sol";
 import {Machine} from "./Machine.sol";
 import {Unpack} from "./Unpack.sol";
 import {Witness} from "./Witness.sol";
@@ -30,6 +31,7 @@ library Load {
             if (uses == 0) {
                 m.write(slot, _source(m, word, tau) ? _one(m, axes, next, 0, _pad(word)) : _pad(word));
             } else if (_each(m, ptr, axes, uses)) {
+                Lazy.settle(m, Lazy.among(m, uses & ~(1 << m.inner)));
                 _scatter(m, axes, next, word, slot);
             } else if (_source(m, word, tau)) {
                 _pieces(m, axes, next, word, slot);
@@ -39,11 +41,10 @@ library Load {
         }
     }
 
-    /// @dev Whether each term must be loaded on its own: an index depends on an array, or the iteration moves.
+    /// @dev Whether each term must be loaded on its own: an index depends on another slot that moves, or the iteration moves.
     function _each(Machine memory m, uint256 ptr, uint256 axes, uint256 uses) private pure returns (bool) {
         unchecked {
-            uint256 arrays = m.arrays & ~(1 << m.inner);
-            return uses & arrays != 0 || (axes != ptr + 16 && _uses(ptr + 16, axes) & m.moving != 0);
+            return uses & ~(1 << m.inner) != 0 || (axes != ptr + 16 && _uses(ptr + 16, axes) & m.moving != 0);
         }
     }
 
@@ -88,9 +89,16 @@ library Load {
                     (inside, length) = Witness.holds(record, position, step, length);
                     if (inside) (window, length) = Witness.window(record, position, step, length);
                 }
-                if (!inside && length == terms) {
-                    m.write(slot, pad);
-                    return;
+                if (length == terms) {
+                    if (!inside) {
+                        m.write(slot, pad);
+                        return;
+                    }
+                    if (step == 1 && Unpack.isBytes(record)) {
+                        m.write(slot, Unpack.lazy(record, window, position));
+                        m.moving |= 1 << slot;
+                        return;
+                    }
                 }
                 if (array == 0) array = m.newArray();
                 narrow &= inside

@@ -8,14 +8,14 @@ using Memory for Machine global;
 /// @notice The state of an evaluation. A `map` program is interpreted once for a *run*: `terms` successive terms in which only one
 /// reduction coordinate, `inner`, moves, by 1 each term.
 /// @dev The register file has a word for each slot. A slot whose bit is clear in `arrays` holds the same value for all terms of the run;
-/// one whose bit is set holds the place of an array of `terms` values, 32 bytes each. The slot `inner` is neither while its bit is
-/// clear: its value at term `j` is the word plus `j`.
+/// one whose bit is set holds the place of an array of `terms` values, 32 bytes each. A slot of `moving` that is not in `arrays` is lazy: see
+/// `Lazy`.
 struct Machine {
     /// Place of the register file.
     uint256 registers;
     /// Which slots hold arrays.
     uint256 arrays;
-    /// Which slots differ from term to term: those that hold arrays, and `inner`.
+    /// Which slots differ from term to term.
     uint256 moving;
     /// Which arrays hold only values of the i32 range.
     uint256 narrow;

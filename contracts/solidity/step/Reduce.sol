@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {Alu} from "./Alu.sol";
 import {Code, Decode} from "./Decode.sol";
 import "./Isa.sol";
+import {Lazy} from "./Lazy.sol";
 import {Load} from "./Load.sol";
 import {Machine, NO_SLOT, SLACK} from "./Machine.sol";
 
@@ -153,11 +154,15 @@ library Reduce {
             uint256 a = (word >> 240) & 0xff;
             uint256 b = (word >> 232) & 0xff;
             uint256 both = (1 << a) | (1 << b);
-            if (word >> 248 == OP_MUL && m.arrays & both == both) {
+            if (word >> 248 == OP_MUL && m.moving & both == both) {
                 // the last operation is the term: its products need not be stored
+                uint256 lazy = Lazy.among(m, both);
+                if (lazy == both && lazy >> m.inner & 1 == 0) return Lazy.dot(m.read(a), m.read(b), m.terms);
+                Lazy.settle(m, lazy);
                 return _dot(m.read(a), m.read(b), m.terms, m.narrow & both == both);
             }
             _run(m, ptr, 1, last);
+            Lazy.settle(m, Lazy.among(m, 1 << last));
             total = int256(m.read(last));
             uint256 terms = m.terms;
             if ((m.arrays >> last) & 1 == 0) return total * int256(terms);
@@ -203,6 +208,7 @@ library Reduce {
         unchecked {
             uint256 last = m.firstSlot + m.code.nMap - 1;
             _run(m, m.code.mapOps, m.code.nMap, m.firstSlot);
+            Lazy.settle(m, Lazy.among(m, 1 << last));
             uint256 from = m.registers + 32 * last;
             uint256 terms = 1; // of equal terms the first decides
             if ((m.arrays >> last) & 1 != 0) {

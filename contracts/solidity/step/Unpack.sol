@@ -67,7 +67,7 @@ library Unpack {
                     position += uint256(step);
                 }
             } else if (dtype < DTYPE_I16) {
-                _bytes(to, to + 32 * length, from + offset, dtype);
+                adjacent(to, to + 32 * length, from + offset, dtype == DTYPE_U8 ? 31 : 0);
             } else {
                 _lanes(to, to + 32 * length, from, offset, dtype);
             }
@@ -75,10 +75,25 @@ library Unpack {
         }
     }
 
-    /// @dev u8 or i8 from the bytes at `from` on: byte i of a word, extended from byte 0 for i8; signextend(31, v) = v.
-    function _bytes(uint256 to, uint256 end, uint256 from, uint256 dtype) private pure {
+    /// @notice The word of a load of adjacent bytes from element `position` of a u8 or i8 window: place | top << 128.
+    function lazy(uint256 record, uint256 window, uint256 position) internal pure returns (uint256 word) {
         assembly ("memory-safe") {
-            let top := mul(31, iszero(dtype))
+            let top := mul(31, iszero(mload(add(record, 0x40))))
+            word := or(shl(128, top), add(mload(add(window, 0x40)), sub(position, mload(window))))
+        }
+    }
+
+    /// @notice Whether a record has elements of one byte.
+    function isBytes(uint256 record) internal pure returns (bool yes) {
+        assembly ("memory-safe") {
+            yes := lt(mload(add(record, 0x40)), DTYPE_I16)
+        }
+    }
+
+    /// @notice Fills [to, end) from the bytes at `from` on; up to SLACK words past the end may be overwritten.
+    /// @param top 0 for i8: byte i of a word is extended from byte 0; 31 for u8: signextend(31, v) = v.
+    function adjacent(uint256 to, uint256 end, uint256 from, uint256 top) internal pure {
+        assembly ("memory-safe") {
             for {} lt(to, end) {
                 to := add(to, 0x100)
                 from := add(from, 8)
