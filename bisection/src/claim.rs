@@ -32,6 +32,9 @@ pub enum BadClaim {
     /// `T` must be `1 … maxT`.
     #[error("length must be 1 … {0}")]
     Length(u64),
+    /// A run shorter than `maxT` must have halted.
+    #[error("a program without a halt instruction runs for maxT iterations")]
+    NoHalt,
     /// The program must not be empty and must contain its output and halt instructions.
     #[error("output and halt must name one of {0} instructions")]
     Instruction(u32),
@@ -51,6 +54,9 @@ impl Claim {
     pub fn check(&self) -> Result<(), BadClaim> {
         if self.length == 0 || self.length > self.max_length {
             return Err(BadClaim::Length(self.max_length));
+        }
+        if self.length < self.max_length && self.halt_at.is_none() {
+            return Err(BadClaim::NoHalt);
         }
         if self.output_at >= self.instructions || self.halt_at.is_some_and(|i| i >= self.instructions) {
             return Err(BadClaim::Instruction(self.instructions));

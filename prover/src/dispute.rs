@@ -10,7 +10,7 @@ use opml_vm::{Trace, merkle};
 use serde::Serialize;
 
 use crate::{
-    chain::{CHALLENGER, Chain, ClaimOnChain, ContractArena, SUBMITTER, Transaction},
+    chain::{CHALLENGER, Chain, ClaimOnChain, ContractArena, FUNDS, SUBMITTER, Transaction},
     error::ProverError,
     lie::{Fault, Lie, LyingTrace},
     machine::{VmRules, VmTrace},
@@ -84,7 +84,7 @@ pub struct FaultReport {
     pub consistent: bool,
 }
 
-/// Plays a dispute to its end.
+/// Runs the model, plants the lie, and plays the dispute to its end.
 ///
 /// # Errors
 /// The run is refused, the lie cannot be planted, or the chain refuses a move that the rules allow.
@@ -95,27 +95,33 @@ pub fn play(task: &Task, setup: &Setup) -> Result<Report, ProverError> {
         .fault
         .map(|fault| Lie::plant(&task.program, &task.inputs, honest.run(), fault, &mut Random::new(setup.seed)))
         .transpose()?;
-    let lying = lie.as_ref().map(|lie| Trace::new(&task.program, lie.run.clone()));
-    let submitted = lying.as_ref().unwrap_or(&honest);
+    let report = play_lie(task, setup, &honest, lie.as_ref())?;
+    Ok(Report { seconds: start.elapsed().as_secs_f64(), ..report })
+}
 
-    let own = VmTrace::new(&task.program, &task.inputs, &honest);
-    let theirs: Box<dyn GameTrace> = match &lie {
+/// Plays the dispute over a lie that is already planted; none: over a true claim.
+///
+/// # Errors
+/// The chain refuses a move that the rules allow.
+pub fn play_lie(task: &Task, setup: &Setup, honest: &Trace, lie: Option<&Lie>) -> Result<Report, ProverError> {
+    let start = Instant::now();
+    let lying = lie.map(|lie| Trace::new(&task.program, lie.run.clone()));
+    let submitted = lying.as_ref().unwrap_or(honest);
+
+    let own = VmTrace::new(&task.program, &task.inputs, honest);
+    let theirs: Box<dyn GameTrace> = match lie {
         Some(lie) => Box::new(LyingTrace::new(&task.program, &task.inputs, submitted, lie)),
         None => Box::new(VmTrace::new(&task.program, &task.inputs, submitted)),
     };
     let table = Table::new(task, submitted, setup)?;
     let mut chain = Chain::new(table.arity_log2()?)?;
     let (claim, root) = table.claim(&mut chain, task, theirs.as_ref())?;
-    let mut arena = ContractArena::challenge(&mut chain, &claim, table.claim, root)?;
+    let mut arena = ContractArena::challenge(chain, claim, table.claim, root)?;
     let outcome = table.walk(&mut arena, theirs.as_ref(), &own)?;
     let transactions = arena.transactions().to_vec();
-    if outcome.winner == Party::Challenger {
-        arena.settle()?;
-    } else {
-        chain.finalize(&claim)?;
-    }
-    let submitter_change = settled(&mut chain, SUBMITTER)?;
-    let challenger_change = settled(&mut chain, CHALLENGER)?;
+    arena.settle()?;
+    let mut change = |account| units::change(arena.chain().balance(account), FUNDS);
+    let (submitter_change, challenger_change) = (change(SUBMITTER), change(CHALLENGER));
     Ok(Report {
         winner: if outcome.winner == Party::Challenger { "challenger" } else { "submitter" },
         end: format!("{:?}", outcome.end),
@@ -133,18 +139,12 @@ pub fn play(task: &Task, setup: &Setup) -> Result<Report, ProverError> {
             term: lie.term.map(|(term, _)| term),
             right: lie.right,
             wrong: lie.wrong,
-            consistent: setup.fault.is_some_and(|fault| fault.consistent),
+            consistent: lie.consistent,
         }),
         submitter_change,
         challenger_change,
         transactions,
     })
-}
-
-/// Withdraws, and tells how an account stands against its beginning, in wei with a sign.
-fn settled(chain: &mut Chain, account: alloy_primitives::Address) -> Result<String, ProverError> {
-    chain.withdraw(account)?;
-    Ok(units::change(chain.balance(account), crate::chain::FUNDS))
 }
 
 /// What both players and the contract agree the dispute is about.
@@ -197,7 +197,7 @@ impl Table {
     /// Plays both sides until somebody has won.
     fn walk(
         &self,
-        arena: &mut ContractArena<'_>,
+        arena: &mut ContractArena,
         theirs: &dyn GameTrace,
         own: &VmTrace<'_>,
     ) -> Result<Outcome, ProverError> {

@@ -63,9 +63,9 @@ impl FromStr for Fault {
             _ => return Err(bad()),
         };
         let numbers: Vec<u64> = place.split(':').map(str::parse).collect::<Result<_, _>>().map_err(|_| bad())?;
-        let (t, instruction, e) = match numbers.as_slice() {
-            &[instruction, e] => (0, instruction, e),
-            &[t, instruction, e] => (t, instruction, e),
+        let (t, instruction, e) = match *numbers.as_slice() {
+            [instruction, e] => (0, instruction, e),
+            [t, instruction, e] => (t, instruction, e),
             _ => return Err(bad()),
         };
         let instruction = u32::try_from(instruction).map_err(|_| bad())?;
@@ -98,6 +98,8 @@ pub struct Lie {
     pub wrong: i64,
     /// The term whose product the liar gets wrong, and by how much; none if only the element itself is wrong.
     pub term: Option<(u64, i128)>,
+    /// Everything later was computed from the wrong element.
+    pub consistent: bool,
     /// The whole lying run.
     pub run: Run,
 }
@@ -118,16 +120,44 @@ impl Lie {
             Some(cell) => cell,
             None => random_cell(program, honest, random)?,
         };
-        let value = honest.value(program.counts().instructions, cell.t, cell.instruction);
+        let value = value_of(program, honest, cell);
         let right = value.and_then(|value| value.get(cell.e)).ok_or(LieError::NoSuchCell(cell))?;
         let (wrong, term) = wrong_sum(program, inputs, honest, cell, right, random)
             .map_or_else(|| (wrong_element(value, right), None), |(wrong, term)| (wrong, Some(term)));
+        Self::told(program, inputs, honest, Told { cell, right, wrong, term, consistent: fault.consistent })
+    }
+
+    /// A consistent lie: term `term` of the sum behind `cell` is off by `error`. None if the element stays the same.
+    ///
+    /// # Errors
+    /// The run has no such element.
+    pub fn of_term(
+        program: &Program,
+        inputs: &[Tensor],
+        honest: &Run,
+        cell: Cell,
+        (term, error): (u64, i128),
+    ) -> Result<Option<Self>, LieError> {
+        let value = value_of(program, honest, cell);
+        let right = value.and_then(|value| value.get(cell.e)).ok_or(LieError::NoSuchCell(cell))?;
+        let Some(wrong) = Sum::of(program, inputs, honest, cell).and_then(|mut sum| sum.with_error(error)) else {
+            return Ok(None);
+        };
+        if wrong == right {
+            return Ok(None);
+        }
+        let told = Told { cell, right, wrong, term: Some((term, error)), consistent: true };
+        Self::told(program, inputs, honest, told).map(Some)
+    }
+
+    fn told(program: &Program, inputs: &[Tensor], honest: &Run, told: Told) -> Result<Self, LieError> {
+        let Told { cell, right, wrong, term, consistent } = told;
         let mut hook = |t: u64, instruction: u32, value: &mut Tensor| {
             if (t, instruction) == (cell.t, cell.instruction) {
                 replace(value, cell.e, wrong);
             }
         };
-        let run = if fault.consistent {
+        let run = if consistent {
             let stop = Stop::Exactly(honest.length);
             interpreter::run_tampered(program, inputs, stop, u64::MAX, &mut hook)?
         } else {
@@ -137,7 +167,57 @@ impl Lie {
             hook(cell.t, cell.instruction, place.ok_or(LieError::NoSuchCell(cell))?);
             run
         };
-        Ok(Self { cell, right, wrong, term, run })
+        Ok(Self { cell, right, wrong, term, consistent, run })
+    }
+}
+
+/// What is lied, before the rest of the run follows.
+struct Told {
+    cell: Cell,
+    right: i64,
+    wrong: i64,
+    term: Option<(u64, i128)>,
+    consistent: bool,
+}
+
+fn value_of<'r>(program: &Program, honest: &'r Run, cell: Cell) -> Option<&'r Tensor> {
+    honest.value(program.counts().instructions, cell.t, cell.instruction)
+}
+
+/// The sum behind an element, and what the element would be with another.
+struct Sum<'a> {
+    evaluator: Evaluator<'a>,
+    memory: RunMemory<'a>,
+    e: u64,
+    terms: u64,
+    total: i128,
+}
+
+impl<'a> Sum<'a> {
+    /// None if the element is not a sum of at least one term.
+    fn of(program: &'a Program, inputs: &'a [Tensor], honest: &'a Run, cell: Cell) -> Option<Self> {
+        let instruction = program.instructions().get(usize::try_from(cell.instruction).ok()?)?;
+        if instruction.reducer != Reducer::Sum {
+            return None;
+        }
+        let at = At { instructions: program.counts().instructions, t: cell.t, instruction: cell.instruction };
+        let mut memory = RunMemory::new(program, inputs, &honest.values);
+        let mut evaluator = Evaluator::new(instruction, at);
+        let terms = instruction.terms(cell.t);
+        let total = match evaluator.slice(cell.e, 0, terms, &mut memory) {
+            Ok(total) => total?,
+            Err(never) => match never {},
+        };
+        Some(Self { evaluator, memory, e: cell.e, terms, total })
+    }
+
+    /// The element if the sum is off by `error`.
+    fn with_error(&mut self, error: i128) -> Option<i64> {
+        let acc = finish(Reducer::Sum, self.total.checked_add(error)?);
+        match self.evaluator.post(self.e, acc, &mut self.memory) {
+            Ok(element) => Some(element),
+            Err(never) => match never {},
+        }
     }
 }
 
@@ -165,26 +245,12 @@ fn wrong_sum(
     right: i64,
     random: &mut Random,
 ) -> Option<(i64, (u64, i128))> {
-    let instruction = program.instructions().get(usize::try_from(cell.instruction).ok()?)?;
-    if instruction.reducer != Reducer::Sum {
-        return None;
-    }
-    let at = At { instructions: program.counts().instructions, t: cell.t, instruction: cell.instruction };
-    let mut memory = RunMemory::new(program, inputs, &honest.values);
-    let mut evaluator = Evaluator::new(instruction, at);
-    let terms = instruction.terms(cell.t);
-    let total = match evaluator.slice(cell.e, 0, terms, &mut memory) {
-        Ok(total) => total?,
-        Err(never) => match never {},
-    };
-    let term = random.below(terms)?;
+    let mut sum = Sum::of(program, inputs, honest, cell)?;
+    let term = random.below(sum.terms)?;
     // The smallest power of two that changes the requantised element, upwards or downwards.
     (0..63).flat_map(|bit| [1i128 << bit, -(1i128 << bit)]).find_map(|error| {
-        let acc = finish(Reducer::Sum, total.checked_add(error)?);
-        match evaluator.post(cell.e, acc, &mut memory) {
-            Ok(wrong) => (wrong != right).then_some((wrong, (term, error))),
-            Err(never) => match never {},
-        }
+        let wrong = sum.with_error(error)?;
+        (wrong != right).then_some((wrong, (term, error)))
     })
 }
 

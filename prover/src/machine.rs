@@ -47,9 +47,19 @@ fn refused(error: StepError) -> StepRefused {
     StepRefused(error.to_string())
 }
 
-impl Hashing for VmRules {
+/// The hash of all commitments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keccak;
+
+impl Hashing for Keccak {
     fn hash(&self, bytes: &[u8]) -> Hash {
         merkle::keccak(&[bytes])
+    }
+}
+
+impl Hashing for VmRules {
+    fn hash(&self, bytes: &[u8]) -> Hash {
+        Keccak.hash(bytes)
     }
 }
 
@@ -63,12 +73,7 @@ impl Rules for VmRules {
     }
 
     fn combine(&self, reducer: u8, partials: &[i128]) -> Option<i128> {
-        let reducer = Reducer::from_code(reducer)?;
-        let (&first, rest) = partials.split_first()?;
-        rest.iter().try_fold(first, |total, &partial| match reducer {
-            Reducer::Sum => total.checked_add(partial),
-            _ => Some(eval::combine(reducer, total, partial)),
-        })
+        eval::combine_all(Reducer::from_code(reducer)?, partials)
     }
 
     fn shape(&self, job: &GameJob, step: &Step) -> Result<Shape, StepRefused> {

@@ -77,7 +77,7 @@ impl Lies {
     pub fn length(self, right: &Claim, dice: &mut Dice) -> Option<u64> {
         let Claim { length, max_length, halt_at, .. } = *right;
         match self {
-            Self::EarlyHalt | Self::ForgedHalt => (length > 1).then(|| 1 + dice.below(length - 1)),
+            Self::EarlyHalt | Self::ForgedHalt => (length > 1 && halt_at.is_some()).then(|| 1 + dice.below(length - 1)),
             Self::LateHalt | Self::HiddenHalt => {
                 (length < max_length && halt_at.is_some()).then(|| length + 1 + dice.below(max_length - length))
             }

@@ -32,9 +32,9 @@ pub struct Transaction {
 }
 
 /// A dispute on the chain, opened by the challenger.
-pub struct ContractArena<'c> {
-    chain: &'c mut Chain,
-    on_chain: &'c ClaimOnChain,
+pub struct ContractArena {
+    chain: Chain,
+    on_chain: ClaimOnChain,
     claim: Claim,
     state: Dispute::State,
     /// The submitter's trace root, once open.
@@ -45,14 +45,14 @@ pub struct ContractArena<'c> {
     transactions: Vec<Transaction>,
 }
 
-impl<'c> ContractArena<'c> {
+impl ContractArena {
     /// Challenges a claim; `root` is the trace root if the claim posted it.
     ///
     /// # Errors
     /// The chain refuses the challenge.
     pub fn challenge(
-        chain: &'c mut Chain,
-        on_chain: &'c ClaimOnChain,
+        mut chain: Chain,
+        on_chain: ClaimOnChain,
         claim: Claim,
         root: Option<[u8; 32]>,
     ) -> Result<Self, ProverError> {
@@ -76,13 +76,35 @@ impl<'c> ContractArena<'c> {
         &self.transactions
     }
 
-    /// After the claim fell: credits the challenger its bond and its share of the submitter's.
+    /// The claim in dispute.
+    #[must_use]
+    pub const fn on_chain(&self) -> &ClaimOnChain {
+        &self.on_chain
+    }
+
+    /// The chain.
+    pub const fn chain(&mut self) -> &mut Chain {
+        &mut self.chain
+    }
+
+    /// Ends the claim after the dispute: the winner is credited what is its due, and both withdraw.
     ///
     /// # Errors
-    /// The chain refuses it.
-    pub fn settle(&mut self) -> Result<Receipt, ProverError> {
-        let call = Dispute::settleCall { state: self.state.clone() };
-        Ok(self.chain.send("settle", CHALLENGER, U256::ZERO, &call)?.1)
+    /// The dispute is not over, or the chain refuses a transaction.
+    pub fn settle(&mut self) -> Result<(), ProverError> {
+        match self.outcome.map(|outcome| outcome.winner) {
+            Some(Party::Challenger) => {
+                let call = Dispute::settleCall { state: self.state.clone() };
+                self.chain.send("settle", CHALLENGER, U256::ZERO, &call)?;
+            }
+            Some(_) => {
+                self.chain.finalize(&self.on_chain)?;
+            }
+            None => return Err(ProverError::Stuck("the dispute is not over".to_owned())),
+        }
+        self.chain.withdraw(SUBMITTER)?;
+        self.chain.withdraw(CHALLENGER)?;
+        Ok(())
     }
 
     fn record(&mut self, who: Party, call: &'static str, what: String, receipt: &Receipt) {
@@ -144,7 +166,7 @@ impl<'c> ContractArena<'c> {
     }
 }
 
-impl Arena for ContractArena<'_> {
+impl Arena for ContractArena {
     type Error = ProverError;
 
     fn position(&self) -> Option<Position> {
@@ -173,6 +195,7 @@ impl Arena for ContractArena<'_> {
     }
 
     fn play(&mut self, who: Party, mv: &Move) -> Result<(), ProverError> {
+        encode::check(&self.claim, mv)?;
         let (state, c, task) = self.parts();
         match mv {
             Move::OpenTrace(open) => {
@@ -198,7 +221,7 @@ impl Arena for ContractArena<'_> {
             }
             Move::SelectElement { bytes, e, step } => {
                 let (instruction, data) = (instruction(step), encode::leaf(bytes)?);
-                let siblings = encode::words_of(&step.witness);
+                let siblings = witness(step);
                 self.send(who, mv, &Dispute::selectElementCall { state, c, task, e: *e, data, instruction, siblings })
             }
             Move::RevealPartials { partials } => {
@@ -220,7 +243,7 @@ impl Arena for ContractArena<'_> {
                     tensorRoot: root.into(),
                     tracePath: trace.as_ref().map_or_else(Vec::new, |trace| encode::words(&trace.proof)),
                 };
-                let (instruction, siblings) = (instruction(step), encode::words_of(&step.witness));
+                let (instruction, siblings) = (instruction(step), witness(step));
                 self.send(who, mv, &Dispute::proveHeaderCall { state, c, task, o, instruction, siblings })
             }
             Move::ProveHalt { opening, .. } => {

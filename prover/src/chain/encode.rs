@@ -1,11 +1,14 @@
 //! Moves of the game as arguments of the contract's functions.
 
 use alloy_primitives::{B256, Bytes};
-use opml_bisection::{Below, ElementOpening, Hash, OpenTrace};
+use opml_bisection::{
+    Below, Claim, ElementOpening, Hash, Hashing as _, Move, OpenTrace, TraceLeaf, ZERO,
+    tree::{self, Children},
+};
 use opml_contracts::abi::Dispute;
-use opml_vm::{Program, merkle};
+use opml_vm::{DType, Program, merkle};
 
-use crate::error::ProverError;
+use crate::{error::ProverError, machine::Keccak};
 
 /// `dtype:u8 ‖ elements:u64` of every input.
 pub(super) fn input_headers(program: &Program) -> Bytes {
@@ -24,6 +27,54 @@ pub(super) fn words(hashes: &[Hash]) -> Vec<B256> {
 /// Bytes in words of 32.
 pub(super) fn words_of(bytes: &[u8]) -> Vec<B256> {
     bytes.chunks(32).map(B256::right_padding_from).collect()
+}
+
+/// Refuses a move that contradicts itself in what the contract computes anew and is therefore not sent: roots of revealed
+/// children, the place of the output, siblings above the children.
+pub(super) fn check(claim: &Claim, mv: &Move) -> Result<(), ProverError> {
+    let whole = match mv {
+        Move::OpenTrace(open) => opens(claim, open),
+        Move::RevealHeader { root, below, .. } => match below {
+            Below::Nothing => *root == ZERO,
+            Below::Leaf(bytes) => *root == Keccak.hash(bytes),
+            // A fold of fewer levels is another tree; the contract knows how many there are.
+            Below::Children(children) => folds(children).contains(root),
+        },
+        _ => true,
+    };
+    if whole { Ok(()) } else { Err(ProverError::Stuck("the move contradicts itself".to_owned())) }
+}
+
+fn opens(claim: &Claim, open: &OpenTrace) -> bool {
+    let height = tree::depth(claim.leaves());
+    let children = Children::of(claim.leaves(), height, 0, claim.arity_log2);
+    let above = |leaf: &TraceLeaf| {
+        let index = leaf.leaf >> children.height;
+        let child = usize::try_from(index).ok().and_then(|index| open.children.get(index));
+        let below = real_siblings(claim.leaves(), leaf.leaf, children.height);
+        let rest = leaf.proof.get(below..);
+        child.zip(rest).is_some_and(|(&child, rest)| {
+            let at = (children.height, index);
+            tree::climb(&Keccak, claim.leaves(), at, child, children.levels, rest) == Some(open.root)
+        })
+    };
+    let elements = DType::from_code(open.output_leaf.dtype).and_then(|dtype| dtype.bytes(open.output_leaf.elements));
+    let halts = claim.length < claim.max_length;
+    tree::fold(&Keccak, &open.children, children.levels, |_, _, _| ()) == Some(open.root)
+        && open.output_leaf.leaf == claim.output_leaf()
+        && elements.is_some_and(|bytes| usize::try_from(bytes).is_ok_and(|bytes| bytes == open.output.len()))
+        && above(&open.output_leaf)
+        && (!halts || open.halt.iter().filter_map(|halt| halt.trace.as_ref()).all(above))
+}
+
+/// The roots that revealed children can have, one for each number of levels.
+fn folds(children: &[Hash]) -> Vec<Hash> {
+    (1..=6).filter_map(|levels| tree::fold(&Keccak, children, levels, |_, _, _| ())).collect()
+}
+
+/// How many siblings a path from a leaf has below `height`.
+fn real_siblings(leaves: u64, leaf: u64, height: u32) -> usize {
+    (0..height).filter(|&level| merkle::is_real(leaves, level, (leaf >> level) ^ 1)).count()
 }
 
 /// The 256 bytes of a tensor leaf.
@@ -71,10 +122,7 @@ pub(super) fn trace_opening(
     arity_log2: u8,
 ) -> Result<Dispute::TraceOpening, ProverError> {
     let below = merkle::depth(leaves).saturating_sub(u32::from(arity_log2));
-    let cut = |leaf: u64, proof: &[Hash]| {
-        let real = (0..below).filter(|&level| merkle::is_real(leaves, level, (leaf >> level) ^ 1)).count();
-        words(proof.get(..real).unwrap_or(proof))
-    };
+    let cut = |leaf: u64, proof: &[Hash]| words(proof.get(..real_siblings(leaves, leaf, below)).unwrap_or(proof));
     let halt = open
         .halt
         .iter()

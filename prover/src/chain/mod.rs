@@ -17,7 +17,7 @@ use opml_vm::{Program, Tensor};
 
 use crate::error::ProverError;
 
-pub use arena::ContractArena;
+pub use arena::{ContractArena, Transaction};
 pub use step::StepChain;
 pub use tier::{bond_of_challenger, bond_of_submitter, tier};
 
@@ -88,6 +88,11 @@ impl Chain {
     pub fn advance(&mut self, seconds: u64, blocks: u64) {
         self.host.warp(seconds);
         self.host.roll(blocks);
+    }
+
+    /// While held, all transactions go into the present block.
+    pub fn hold_block(&mut self, hold: bool) {
+        self.host.hold_block(hold);
     }
 
     /// What an account holds outside the contract, in wei.

@@ -29,7 +29,7 @@ pub fn tier(arity_log2: u8) -> Dispute::Tier {
         minBlocks: 5,
         burnS: 5_000,
         burnC: 2_500,
-        weightOpen: 45,
+        weightOpen: 30,
         weightSelect: 12,
         weightProve: 25,
         arityLog2: arity_log2,
