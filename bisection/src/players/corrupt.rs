@@ -54,6 +54,8 @@ pub(super) fn corrupt<'a>(
             let elements = if elements > 0 && dice.below(2) == 0 { elements - 1 } else { elements + 1 };
             Ok(Some(trace.value(leaf, Header { dtype, elements }, base.bytes(leaf)?)))
         }
+        // A halt value without elements has no byte to forge.
+        Lies::ForgedHalt if elements == 0 => Ok(None),
         Lies::ForgedHalt => trace.flip(leaf, 0, 1).map(Some),
         _ => {
             let at = dice.index(length(leaf)?);
