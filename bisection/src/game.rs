@@ -122,8 +122,12 @@ impl Game {
         if self.outcome.is_some() {
             return Err(Refused::Over);
         }
-        if who != self.turn() && !(mv.kind().by_anybody() && self.turn() == Party::Submitter) {
+        // What is not the position's is refused below, whoever sends it.
+        if who != self.turn() && !mv.kind().by_anybody() {
             return Err(Refused::NotYours(who));
+        }
+        if mv.kind().is_proof() && now.block <= self.stage.challenged.block {
+            return Err(Refused::TooEarly);
         }
         if self.late(now) {
             return Err(Refused::Late);

@@ -194,9 +194,16 @@ impl Move {
 }
 
 impl MoveKind {
-    /// Whether anybody may send it: its data are determined by a hash.
+    /// Whether anybody may send it: its data are determined by a hash, or it is a proof, whose gain is the challenger's
+    /// whoever sends it.
     #[must_use]
     pub fn by_anybody(self) -> bool {
-        matches!(self, Self::Reveal | Self::RevealHeader | Self::RevealLeaf)
+        matches!(self, Self::Reveal | Self::RevealHeader | Self::RevealLeaf) || self.is_proof()
+    }
+
+    /// Whether it is a proof that ends the dispute.
+    #[must_use]
+    pub fn is_proof(self) -> bool {
+        matches!(self, Self::ProveHeader | Self::ProveHalt | Self::ProveElement | Self::ProveSlice | Self::ProvePost)
     }
 }

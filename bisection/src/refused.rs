@@ -17,6 +17,9 @@ pub enum Refused {
     /// The mover's time is used up.
     #[error("the party on turn is late")]
     Late,
+    /// A proof in the block of the challenge could be a copy of somebody else's.
+    #[error("a proof must wait for a block after the challenge")]
+    TooEarly,
     /// A timeout needs seconds and blocks.
     #[error("the party on turn is not late")]
     NotLate,

@@ -61,7 +61,7 @@ macro_rules! for_each_op {
             (Div, "div", 15, 2, "⌊a / b⌋, 0 if b = 0"),
             (Rem, "rem", 16, 2, "a − b·⌊a / b⌋, 0 if b = 0"),
             (Isqrt, "isqrt", 17, 1, "⌊√a⌋, 0 if a ≤ 0"),
-            (Log2, "log2", 18, 1, "bit length of a − 1, −1 if a ≤ 0"),
+            (Log2, "log2", 18, 1, "(bit length of a) − 1 = ⌊log2 a⌋, −1 if a ≤ 0"),
             (Eq, "eq", 19, 2, "1 if a = b, else 0"),
             (Lt, "lt", 20, 2, "1 if a < b, else 0"),
             (Select, "select", 21, 3, "b if a ≠ 0, else c"),

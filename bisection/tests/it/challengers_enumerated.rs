@@ -70,7 +70,7 @@ impl Search {
 fn both_ways(table: &Table<'_>, mv: &Move) {
     let timing = table.world.timing;
     let (start, last) = match table.game.clock() {
-        None => (table.now, timing.trace + timing.delay),
+        None => (Moment { block: table.now.block - 1, ..table.now }, timing.trace + timing.delay),
         Some(clock) => (clock.turn_start, clock.budget(table.game.turn()) + timing.delay),
     };
     let edges =

@@ -30,7 +30,7 @@ fn only_the_party_on_turn_moves() {
     }
     let early = Move::Reveal { children: Vec::new() };
     let refused = table.game.clone().apply(Party::Stranger, &early, now, &world.program);
-    assert_eq!(refused, Err(Refused::NotYours(Party::Stranger)), "nothing is hidden");
+    assert_eq!(refused, Err(Refused::NotHere(MoveKind::Reveal)), "nothing is hidden");
     let mut hidden = table.clone();
     hidden.play(&select).unwrap();
     let reveal = hidden.answer();

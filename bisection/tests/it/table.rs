@@ -30,7 +30,9 @@ pub(crate) fn claim_of(world: &ToyWorld, arity_log2: u32, length: u64, theirs: &
 impl<'a> Table<'a> {
     pub(crate) fn new(world: &'a ToyWorld, arity_log2: u32, length: u64, theirs: &'a dyn Trace) -> Self {
         let claim = claim_of(world, arity_log2, length, theirs);
-        let stage = TraceStage { first: START, challenged: START };
+        // Proofs wait for a block after the challenge.
+        let challenged = Moment { block: START.block - 1, ..START };
+        let stage = TraceStage { first: challenged, challenged };
         let game = Game::new(claim, world.timing, stage).unwrap();
         Self { world, claim, theirs, game, revealed: Revealed::default(), now: START }
     }
