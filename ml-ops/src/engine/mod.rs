@@ -1,22 +1,86 @@
-//! Runs programs fast, bit for bit like the reference interpreter.
+//! Runs programs fast, bit for bit like the reference interpreter, on any number of threads.
+//!
+//! Everything is recognised from the instructions themselves. Each instruction gets one of three forms:
+//!
+//! | form | for | how |
+//! |---|---|---|
+//! | [`dot`] | sums of products of two affine loads | rows of both factors side by side, integer dot products |
+//! | [`lanes`] | any instruction with affine or computed indices | every operation over a block of elements or terms |
+//! | [`slow`] | what is left: loads from iterations that follow coordinates, indices beyond 62 bits | `opml_vm::eval` |
+//!
+//! Forms of instructions whose extents and sources are the same at every iteration are made once, the others at each
+//! iteration.
+
+mod dot;
+mod lanes;
+mod load;
+mod ops;
+mod pack;
+mod rows;
+mod slow;
 
 use std::sync::Arc;
 
 use opml_vm::{
-    ModelError, Program, Tensor,
+    DType, Instruction, ModelError, Program, Source, Tensor,
     interpreter::{self, Run, Stop},
 };
+
+use load::{Header, Place};
 
 /// A program, prepared for running.
 #[derive(Debug, Clone)]
 pub struct Engine {
     program: Arc<Program>,
+    forms: Vec<Option<Form>>,
+}
+
+/// How an instruction is executed.
+#[derive(Debug, Clone)]
+enum Form {
+    Dot(dot::Dot),
+    Lanes(lanes::Lanes),
+    Slow,
+}
+
+/// The tensors that an instruction can read.
+#[derive(Clone, Copy)]
+struct Frame<'a> {
+    program: &'a Program,
+    inputs: &'a [Tensor],
+    values: &'a [Tensor],
+    t: u64,
+    number: u32,
+}
+
+impl Frame<'_> {
+    fn tensor(&self, place: Place) -> Option<&Tensor> {
+        match place {
+            Place::Constant(n) => self.program.constants().get(usize::try_from(n).ok()?),
+            Place::Input(n) => self.inputs.get(usize::try_from(n).ok()?),
+            Place::Now(n) => self.value(self.t, n),
+            Place::At(t, n) => self.value(t, n),
+            Place::Nowhere => None,
+        }
+    }
+
+    fn value(&self, t: u64, n: u32) -> Option<&Tensor> {
+        let leaf = interpreter::leaf_index(self.program.counts().instructions, t, n)?;
+        self.values.get(usize::try_from(leaf).ok()?)
+    }
 }
 
 impl Engine {
     /// Prepares a program.
     pub fn compile(program: &Program) -> Self {
-        Self { program: Arc::new(program.clone()) }
+        Self::from_arc(Arc::new(program.clone()))
+    }
+
+    /// Prepares a shared program, without a copy.
+    pub fn from_arc(program: Arc<Program>) -> Self {
+        let forms = (0..).zip(program.instructions()).map(|(n, instruction)| fixed_form(&program, n, instruction));
+        let forms = forms.collect();
+        Self { program, forms }
     }
 
     /// The program.
@@ -30,6 +94,103 @@ impl Engine {
     /// # Errors
     /// As the interpreter.
     pub fn run(&self, inputs: &[Tensor], stop: Stop, budget: u64) -> Result<Run, ModelError> {
-        interpreter::run(&self.program, inputs, stop, budget)
+        let program = self.program.as_ref();
+        program.check_inputs(inputs)?;
+        let (Stop::Halt { max: longest } | Stop::Exactly(longest)) = stop;
+        interpreter::check_length(program, longest)?;
+        let mut values: Vec<Tensor> = Vec::new();
+        let mut spent: u64 = 0;
+        for t in 0..longest {
+            for ((number, instruction), form) in (0..).zip(program.instructions()).zip(&self.forms) {
+                spent = spent.saturating_add(instruction.elements(t));
+                if spent > budget {
+                    return Err(ModelError::TooLarge { what: "number of elements", value: spent, limit: budget });
+                }
+                let frame = Frame { program, inputs, values: &values, t, number };
+                let value = match form {
+                    Some(form) => execute(form, instruction, frame),
+                    None => execute(&moving_form(instruction, frame), instruction, frame),
+                };
+                values.push(value);
+            }
+            let length = t.saturating_add(1);
+            if matches!(stop, Stop::Halt { .. }) && interpreter::halts(program, &values, t) {
+                return Ok(Run { length, values });
+            }
+        }
+        Ok(Run { length: longest, values })
     }
+
+    /// How the instructions are executed, for reports and tests; `moving` is decided at each iteration.
+    pub fn forms(&self) -> Vec<&'static str> {
+        let name = |form: &Option<Form>| match form {
+            Some(Form::Dot(_)) => "dot",
+            Some(Form::Lanes(_)) => "lanes",
+            Some(Form::Slow) => "slow",
+            None => "moving",
+        };
+        self.forms.iter().map(name).collect()
+    }
+}
+
+fn execute(form: &Form, instruction: &Instruction, frame: Frame<'_>) -> Tensor {
+    match form {
+        Form::Dot(dot) => dot.run(frame),
+        Form::Lanes(lanes) => lanes.run(frame),
+        Form::Slow => slow::run(instruction, frame),
+    }
+}
+
+/// The form of an instruction that is the same at every iteration.
+fn fixed_form(program: &Program, number: u32, instruction: &Instruction) -> Option<Form> {
+    let header = |source: &Source| match source {
+        Source::Constant(n) => {
+            let tensor = program.constants().get(usize::try_from(*n).ok()?)?;
+            Some(Header { place: Place::Constant(*n), dtype: tensor.dtype(), elements: tensor.elements(), tau: 0 })
+        }
+        Source::Input(n) => {
+            let input = program.inputs().get(usize::try_from(*n).ok()?)?;
+            Some(Header { place: Place::Input(*n), dtype: input.dtype, elements: input.elements, tau: 0 })
+        }
+        Source::Value(n) if *n >= number => Some(Header::NOWHERE),
+        Source::Value(n) => {
+            let source = program.instructions().get(usize::try_from(*n).ok()?)?;
+            let fixed = source.dynamics.is_empty();
+            let header =
+                Header { place: Place::Now(*n), dtype: source.dtype, elements: source.elements(0), tau: 0 };
+            fixed.then_some(header)
+        }
+        Source::History { .. } => None,
+    };
+    let fixed = instruction.dynamics.is_empty() && instruction.loads().all(|load| header(&load.source).is_some());
+    fixed.then(|| form(program, instruction, 0, &|source| header(source)))
+}
+
+/// The form of an instruction at one iteration.
+fn moving_form(instruction: &Instruction, frame: Frame<'_>) -> Form {
+    let header = |source: &Source| {
+        let (place, tau) = match source {
+            Source::Constant(n) => (Place::Constant(*n), frame.t),
+            Source::Input(n) => (Place::Input(*n), frame.t),
+            Source::Value(n) if *n < frame.number => (Place::Now(*n), frame.t),
+            Source::Value(_) => return Some(Header::NOWHERE),
+            Source::History { instruction: n, base, terms } => {
+                let tau = load::iteration(instruction, *base, terms, frame.t)?;
+                match u64::try_from(tau) {
+                    Ok(tau) if (tau, *n) < (frame.t, frame.number) => (Place::At(tau, *n), tau),
+                    _ => return Some(Header::NOWHERE),
+                }
+            }
+        };
+        let (dtype, elements) = frame.tensor(place).map_or((DType::I64, 0), |t| (t.dtype(), t.elements()));
+        Some(Header { place, dtype, elements, tau })
+    };
+    form(frame.program, instruction, frame.t, &header)
+}
+
+fn form(program: &Program, instruction: &Instruction, t: u64, header: load::Headers<'_>) -> Form {
+    if let Some(dot) = dot::Dot::new(program, instruction, t, header) {
+        return Form::Dot(dot);
+    }
+    lanes::Lanes::new(instruction, t, header).map_or(Form::Slow, Form::Lanes)
 }
