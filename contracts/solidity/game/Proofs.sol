@@ -32,10 +32,11 @@ abstract contract Proofs is Moves {
             state, (1 << TRACE_OPEN) | (1 << TENSOR_OPEN) | (1 << LEAF) | (1 << EMPTY)
         );
         if (s.clock.kind() == TRACE_OPEN) {
+            Tensor.requireLimits(o.dtype, o.elements);
+            if (o.elements == 0 && o.tensorRoot != 0) revert BadHeader();
             _requireUnder(s, o.leaf, Merkle.header(o.dtype, o.elements, o.tensorRoot), o.tracePath);
         } else {
             _requireHeader(s, o.leaf, o.dtype, o.elements, o.tracePath);
-            if (o.tensorRoot != 0) revert BadHash();
         }
         (uint256 dtype, uint256 elements,) = _shape(s, c, task, o.leaf, instruction, siblings);
         if (dtype == o.dtype && elements == o.elements) revert NoContradiction();

@@ -99,7 +99,7 @@ abstract contract Tiers {
     // Weights are lower bounds of the marginal gas of the challenger's moves, so that no weight is bought below its price.
     uint256 private constant MAX_WEIGHT_OPEN = 30;
     uint256 private constant MAX_WEIGHT_SELECT = 12;
-    uint256 private constant MAX_WEIGHT_PROVE = 30;
+    uint256 private constant MAX_WEIGHT_PROVE = 25;
 
     Times private immutable TIMES_0;
     Times private immutable TIMES_1;

@@ -30,7 +30,7 @@ struct Opening {
     bytes32[] tracePath; // siblings of the header hash up to the disputed trace node
 }
 
-/// @dev The header at trace leaf `leaf`, down from a node of the trace.
+/// @dev The header at trace leaf `leaf`, down from a node of the trace; below that, only what the position says of it is given again.
 struct HeaderOpening {
     uint64 leaf;
     uint8 dtype;

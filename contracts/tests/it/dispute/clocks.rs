@@ -8,7 +8,8 @@ use opml_contracts::{
 use super::{
     programs::{SUMS, changed, looping},
     world::{
-        BUDGET, CHALLENGER, DELAY, Game, MIN_BLOCKS, RIVAL, STRANGER, SUBMITTER, TRACE_TIME, WINDOW, refused,
+        BUDGET, CHALLENGER, DELAY, Game, MIN_BLOCKS, RIVAL, ROOT_WINDOW, STRANGER, SUBMITTER, TRACE_TIME, WINDOW,
+        refused,
     },
 };
 
@@ -122,7 +123,8 @@ fn the_first_turn_starts_when_the_trace_opens_if_that_is_later() {
 
 #[test]
 fn a_trace_is_late_after_its_time_and_the_delay() {
-    for (extra, blocks, late) in [(0, 100, false), (1, 100, true), (1_000_000, MIN_BLOCKS - 1, false), (1, MIN_BLOCKS, true)]
+    for (extra, blocks, late) in
+        [(0, 100, false), (1, 100, true), (1_000_000, MIN_BLOCKS - 1, false), (1, MIN_BLOCKS, true)]
     {
         let sample = looping();
         let mut game = Game::claimed(&sample, 0, sample.run(3, &mut |_, _, _| ()));
@@ -248,7 +250,7 @@ fn both_sides_win_by_time() {
 #[test]
 fn a_root_counts_only_if_it_was_open_long_enough() {
     let sample = looping();
-    for (opened, authoritative) in [(2_400, true), (2_401, false)] {
+    for (opened, authoritative) in [(WINDOW - ROOT_WINDOW, true), (WINDOW - ROOT_WINDOW + 1, false)] {
         let mut game = Game::claimed(&sample, 0, sample.run(3, &mut |_, _, _| ()));
         let claimed = game.slot().claimed_at;
         let until = |game: &mut Game, offset: u64| {

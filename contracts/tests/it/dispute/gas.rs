@@ -1,55 +1,335 @@
-//! What each move costs, to the unit.
+//! What each call costs, to the unit, against the EVM's own count. Where a call asks the step verifier, the verifier's part is taken off: it
+//! has snapshots of its own.
 
-use super::{
-    programs::{changed, mlp},
-    world::Game,
+use alloy_primitives::U256;
+use alloy_sol_types::SolCall;
+use opml_contracts::{
+    Receipt,
+    abi::{
+        Dispute::{self, Claim},
+        StepVerifier::{Job, elementCall, postCall, shapeCall, sliceCall},
+    },
+    dispute::{Kind, Position},
 };
 
-#[test]
-fn an_mlp_dispute() {
+use super::{
+    money::{Puppet, act, puppet},
+    programs::{SMALL, SUMS, WIDE, changed, looping, mlp},
+    world::{BOND_C, BOND_S, CHALLENGER, Game, RIVAL, STRANGER, World, last_state, tier},
+};
+
+/// Gas of whole transactions.
+const WHOLE: [(&str, u64); 21] = [
+    ("registerModel", 117_573),
+    ("openTask, 784 bytes", 79_270),
+    ("requestTask", 52_162),
+    ("claim, 40 bytes", 54_211),
+    ("finalize", 54_771),
+    ("challenge, first", 54_133),
+    ("challenge, second", 54_136),
+    ("openTrace, 3 leaves", 64_974),
+    ("openTrace, 18 leaves and a halt", 77_378),
+    ("select, first", 45_718),
+    ("select", 41_357),
+    ("reveal, 2 nodes", 39_624),
+    ("revealHeader, 12 nodes", 50_009),
+    ("revealHeader, a leaf", 42_900),
+    ("revealLeaf", 42_398),
+    ("revealPartials, 16", 45_595),
+    ("selectPartial, 16", 42_415),
+    ("proveHalt", 56_844),
+    ("claimTimeout", 38_811),
+    ("settle", 84_362),
+    ("withdraw", 29_981),
+];
+
+/// Execution gas of the moves that ask the step verifier, without the verifier's own.
+const OWN: [(&str, u64); 5] = [
+    ("selectElement", 27_534),
+    ("proveHeader", 33_159),
+    ("proveElement", 36_568),
+    ("proveSlice", 34_108),
+    ("provePost", 34_887),
+];
+
+/// Costs as they are found, by name.
+#[derive(Default)]
+struct Notes(Vec<(&'static str, u64)>);
+
+impl Notes {
+    fn note(&mut self, name: &'static str, receipt: &Receipt) {
+        self.0.push((name, receipt.gas_used));
+    }
+
+    #[track_caller]
+    fn are(&self, expected: &[(&str, u64)]) {
+        let found: Vec<String> = self.0.iter().map(|(name, gas)| format!("    (\"{name}\", {gas}),")).collect();
+        assert_eq!(self.0, expected, "\n{}", found.join("\n"));
+    }
+}
+
+fn lying_mlp() -> Game {
     let sample = mlp();
     let run = sample.run(1, &mut |_, i, value| {
         if i == 0 {
             *value = changed(value, 5, -1);
         }
     });
-    let mut game = Game::claimed(&sample, 0, run);
-    let mut total = 0;
-    let mut note = |name: &str, receipt: opml_contracts::Receipt| {
-        println!("{name} {} exec {} bytes {}", receipt.gas_used, receipt.exec_gas, receipt.calldata_bytes);
-        total += receipt.gas_used;
-    };
-    note("challenge", game.challenge(game.challenger, 0).unwrap());
-    note("openTrace", game.open_trace().unwrap());
-    note("select", game.select(0).unwrap());
-    note("revealHeader", game.reveal().unwrap());
-    note("selectElement", game.select_element(5).unwrap());
-    let mut partials = game.partials();
-    partials[3] += 1_000;
-    note("revealPartials", game.reveal_partials(&partials).unwrap());
-    let call = game.prove_slice_call(3, &partials);
-    note("proveSlice", game.play(game.challenger, &call).unwrap());
-    println!("total {total}");
-    let state = game.state.clone();
-    println!("settle {}", game.settle(&state).unwrap().gas_used);
+    Game::claimed(&sample, 0, run)
 }
+
 #[test]
-fn probe() {
-    use opml_contracts::abi::StepVerifier;
+fn every_call_costs_what_it_did() {
+    let mut notes = Notes::default();
     let sample = mlp();
-    let run = sample.run(1, &mut |_, _, _| ());
-    let mut game = Game::claimed(&sample, 0, run);
-    let (instruction, witness) = game.instruction(0);
-    let call = StepVerifier::shapeCall {
-        programRoot: sample.program.roots().program.into(),
-        counts: alloy_primitives::U256::from(3u128 << 64 | 2 << 32 | 1),
+    let mut world = World::new();
+    let roots = sample.program.roots();
+    let register = Dispute::registerModelCall {
+        programRoot: roots.program.into(),
+        constsRoot: roots.constants.into(),
+        N: 3,
+        nConsts: 2,
+        out: 1,
+        halt: u32::MAX,
+        inputHeaders: super::world::input_headers(&sample),
+    };
+    notes.note("registerModel", &world.send(STRANGER, 0, &register).unwrap());
+    let open = Dispute::openTaskCall {
+        modelRoot: roots.model.into(),
+        maxT: 1,
+        tier: 0,
+        inputHeaders: super::world::input_headers(&sample),
+        inputs: vec![sample.inputs[0].bytes().to_vec().into()],
+    };
+    notes.note("openTask, 784 bytes", &world.send(STRANGER, 0, &open).unwrap());
+    let request = Dispute::requestTaskCall {
+        modelRoot: roots.model.into(),
+        inputRoot: opml_vm::program::input_root(&sample.inputs).into(),
+        maxT: 1,
+        tier: 0,
+    };
+    notes.note("requestTask", &world.send(STRANGER, 0, &request).unwrap());
+
+    let mut game = lying_mlp();
+    let claim = Dispute::claimCall { taskId: game.claim.taskId, T: 1, nonce: 1, output: game.output.clone() };
+    notes.note("claim, 40 bytes", &game.world.send(RIVAL, BOND_S, &claim).unwrap());
+    let other = Claim { submitter: RIVAL, nonce: 1, ..game.claim.clone() };
+    game.world.pass(3_600);
+    notes.note("finalize", &game.world.send(STRANGER, 0, &Dispute::finalizeCall { c: other }).unwrap());
+
+    let mut game = lying_mlp();
+    notes.note("challenge, first", &game.challenge(CHALLENGER, 0).unwrap());
+    let first = game.state.clone();
+    notes.note("challenge, second", &game.challenge(RIVAL, 0).unwrap());
+    (game.state, game.challenger) = (first, CHALLENGER);
+    notes.note("openTrace, 3 leaves", &game.open_trace().unwrap());
+
+    let sample = looping();
+    let mut game = Game::claimed(&sample, 0, sample.run(3, &mut |_, _, _| ()));
+    game.challenge(CHALLENGER, 0).unwrap();
+    notes.note("openTrace, 18 leaves and a halt", &game.open_trace().unwrap());
+    let leaf = game.leaf_number(1, WIDE);
+    notes.note("select, first", &game.select(leaf / 2).unwrap());
+    game.reveal().unwrap();
+    notes.note("select", &game.select(leaf % 2).unwrap());
+    let mut game = Game::honest(&sample, 0);
+    game.select(leaf / 2).unwrap();
+    notes.note("reveal, 2 nodes", &game.reveal().unwrap());
+    game.select(leaf % 2).unwrap();
+    notes.note("revealHeader, 12 nodes", &game.reveal().unwrap());
+    let mut small = Game::honest(&sample, 0);
+    let other = small.leaf_number(1, SMALL);
+    small.select(other / 2).unwrap();
+    small.reveal().unwrap();
+    small.select(other % 2).unwrap();
+    notes.note("revealHeader, a leaf", &small.reveal().unwrap());
+    game.select(0).unwrap();
+    game.reveal().unwrap();
+    game.select(0).unwrap();
+    notes.note("revealLeaf", &game.reveal().unwrap());
+    let mut game = super::money::lying();
+    let leaf = game.leaf_number(1, SUMS);
+    game.walk_to_leaf(leaf, 7);
+    game.select_element(7).unwrap();
+    let partials = game.partials();
+    notes.note("revealPartials, 16", &game.reveal_partials(&partials).unwrap());
+    notes.note("selectPartial, 16", &game.select_partial(3, &partials).unwrap());
+    let mut late = sample.clone();
+    late.length = 5;
+    let mut game = Game::honest(&late, 0);
+    let call = game.prove_halt_call(2);
+    notes.note("proveHalt", &game.play(CHALLENGER, &call).unwrap());
+    let mut game = super::money::lying();
+    game.select(0).unwrap();
+    game.world.pass(10_000);
+    notes.note("claimTimeout", &game.timeout(STRANGER).unwrap());
+    let state = game.state.clone();
+    notes.note("settle", &game.settle(&state).unwrap());
+    notes.note("withdraw", &game.world.send(CHALLENGER, 0, &Dispute::withdrawCall {}).unwrap());
+    notes.are(&WHOLE);
+}
+
+impl Game {
+    /// Execution gas of a question to the step verifier.
+    fn verifier_gas<C: SolCall>(&mut self, call: &C) -> u64 {
+        let verifier = self.world.verifier;
+        self.world.host.static_call(STRANGER, verifier, call.abi_encode().into()).unwrap().exec_gas
+    }
+
+    fn job(&mut self, leaf: u64) -> Job {
+        let roots = self.sample.program.roots();
+        let counts = self.sample.program.counts();
+        let n = u64::from(counts.instructions);
+        let packed = u128::from(n) << 64 | u128::from(counts.constants) << 32 | u128::from(counts.inputs);
+        Job {
+            programRoot: roots.program.into(),
+            constsRoot: roots.constants.into(),
+            inputRoot: self.task.inputRoot,
+            traceRoot: self.commit.tree.root().into(),
+            counts: U256::from(packed),
+            T: self.claim.T,
+            t: leaf / n,
+            i: (leaf % n) as u32,
+        }
+    }
+}
+
+#[test]
+fn the_moves_that_ask_the_verifier_add_little_to_it() {
+    let mut notes = Notes::default();
+    let mut own = |name, receipt: &Receipt, verifier: u64| notes.0.push((name, receipt.exec_gas - verifier));
+    let ready = || {
+        let mut game = lying_mlp();
+        game.challenge(CHALLENGER, 0).unwrap();
+        game.open_trace().unwrap();
+        game.walk_to_leaf(0, 5);
+        game
+    };
+    let mut game = ready();
+    let call = game.select_element_call(5);
+    let job = game.job(0);
+    let shape = shapeCall {
+        programRoot: job.programRoot,
+        counts: job.counts,
         t: 0,
         i: 0,
-        instruction,
-        witness,
+        instruction: call.instruction.clone(),
+        witness: call.siblings.clone(),
     };
-    use alloy_sol_types::SolCall;
-    let v = game.world.verifier;
-    let r = game.world.host.static_call(super::world::STRANGER, v, call.abi_encode().into()).unwrap();
-    println!("shape exec {} gas {}", r.exec_gas, r.gas_used);
+    let verifier = game.verifier_gas(&shape);
+    own("selectElement", &game.play(CHALLENGER, &call).unwrap(), verifier);
+
+    let sample = looping();
+    let run = sample.run(3, &mut |_, _, _| ());
+    let mut commit = super::commit::Commit::of(&run);
+    commit.values[10].dtype = 1;
+    let mut header = Game::claimed_as(&sample, 0, run, super::commit::Commit::new(commit.values)).opened();
+    let call = header.prove_header_call(10);
+    let shape = shapeCall {
+        i: 4,
+        t: 1,
+        programRoot: header.job(10).programRoot,
+        counts: header.job(10).counts,
+        instruction: call.instruction.clone(),
+        witness: call.siblings.clone(),
+    };
+    let verifier = header.verifier_gas(&shape);
+    own("proveHeader", &header.play(CHALLENGER, &call).unwrap(), verifier);
+
+    let mut element = ready();
+    let call = element.prove_element_call(0, 5);
+    let question =
+        elementCall { job: job.clone(), e: 5, instruction: call.instruction.clone(), witness: call.witness.clone() };
+    let verifier = element.verifier_gas(&question);
+    own("proveElement", &element.play(CHALLENGER, &call).unwrap(), verifier);
+
+    let right = game.partials();
+    let mut partials = right.clone();
+    partials[3] += 1_000;
+    game.reveal_partials(&partials).unwrap();
+    let call = game.prove_slice_call(3, &partials);
+    let question = sliceCall {
+        job: job.clone(),
+        e: 5,
+        k0: 3 * 49,
+        k1: 4 * 49,
+        instruction: call.instruction.clone(),
+        witness: call.witness.clone(),
+    };
+    let verifier = game.verifier_gas(&question);
+    own("proveSlice", &game.play(CHALLENGER, &call).unwrap(), verifier);
+
+    let mut post = ready();
+    post.select_element(5).unwrap();
+    post.reveal_partials(&right).unwrap();
+    let acc = right.iter().sum();
+    let call = post.prove_post_call(&right, acc);
+    let question = postCall { job, e: 5, acc, instruction: call.instruction.clone(), witness: call.witness.clone() };
+    let verifier = post.verifier_gas(&question);
+    own("provePost", &post.play(CHALLENGER, &call).unwrap(), verifier);
+    notes.are(&OWN);
+}
+
+#[test]
+fn a_dispute_of_a_perceptron_stays_below_450_000_gas() {
+    let mut game = lying_mlp();
+    let mut total = 0;
+    let mut note = |name: &str, most: u64, receipt: Receipt| {
+        println!("{name}: {} gas, {} bytes", receipt.gas_used, receipt.calldata_bytes);
+        assert!(receipt.gas_used <= most, "{name}: {} gas", receipt.gas_used);
+        total += receipt.gas_used;
+    };
+    note("challenge", 55_000, game.challenge(CHALLENGER, 0).unwrap());
+    note("openTrace", 66_000, game.open_trace().unwrap());
+    note("select", 45_000, game.select(0).unwrap());
+    note("revealHeader", 48_000, game.reveal().unwrap());
+    note("selectElement", 67_000, game.select_element(5).unwrap());
+    let mut partials = game.partials();
+    partials[3] += 1_000;
+    note("revealPartials", 49_000, game.reveal_partials(&partials).unwrap());
+    let call = game.prove_slice_call(3, &partials);
+    note("proveSlice", 130_000, game.play(CHALLENGER, &call).unwrap());
+    assert!(total <= 450_000, "{total} gas");
+}
+
+#[test]
+fn no_weight_is_bought_below_its_price() {
+    // the cheapest way to one more of each weighted move: inside a transaction of a contract that has already paid for the claim's slot
+    let gas = |what: &str, count: u16| {
+        let mut sample = looping();
+        sample.length = 5;
+        let mut game = Game::honest(&sample, 0);
+        let sender = puppet(&mut game.world);
+        let mut states = vec![];
+        for nonce in 0..2 {
+            let call = Dispute::challengeCall { claimId: game.id, nonce };
+            let receipt = act(&mut game, sender, BOND_C, 5_000_000, &call).unwrap();
+            states.push(last_state(&receipt).unwrap());
+        }
+        let calls: Vec<(u64, Vec<u8>)> = (0..count)
+            .map(|n| {
+                if what == "open" {
+                    return (BOND_C, Dispute::challengeCall { claimId: game.id, nonce: 2 + n }.abi_encode());
+                }
+                game.state = states[usize::from(n)].clone();
+                let prove = what == "prove" && n == 1;
+                (0, if prove { game.prove_halt_call(2).abi_encode() } else { game.select_call(0).abi_encode() })
+            })
+            .collect();
+        let act = Puppet::actAllCall {
+            to: game.world.dispute,
+            values: calls.iter().map(|(value, _)| U256::from(*value)).collect(),
+            data: calls.iter().map(|(_, data)| data.clone().into()).collect(),
+        };
+        let receipt = game.world.host.send(STRANGER, sender, U256::ZERO, &act).unwrap().1;
+        assert_eq!(Position::unpack(&states[0]).unwrap().kind, Kind::TraceOpen);
+        receipt.gas_used
+    };
+    // the sender's own loop and call
+    let overhead = 2_000;
+    let tier = tier(4);
+    for (what, weight) in [("open", tier.weightOpen), ("select", tier.weightSelect), ("prove", tier.weightProve)] {
+        let marginal = gas(what, 2) - gas(what, 1) - overhead;
+        assert!(marginal >= 1_000 * u64::from(weight), "{what}: {marginal} gas for {weight}");
+    }
 }

@@ -23,7 +23,7 @@ sol!(
 const POT: u64 = BOND_S - BOND_S / 2;
 const OPEN: u64 = 30;
 const SELECT: u64 = 12;
-const PROVE: u64 = 30;
+const PROVE: u64 = 25;
 
 impl Game {
     /// Opens another dispute of this claim; gives its state.
@@ -188,7 +188,13 @@ pub(crate) fn puppet(world: &mut World) -> Address {
     address
 }
 
-pub(crate) fn act<C: SolCall>(game: &mut Game, puppet: Address, value: u64, limit: u64, call: &C) -> super::world::Outcome {
+pub(crate) fn act<C: SolCall>(
+    game: &mut Game,
+    puppet: Address,
+    value: u64,
+    limit: u64,
+    call: &C,
+) -> super::world::Outcome {
     let act = Puppet::actCall {
         to: game.world.dispute,
         value: wei(value),

@@ -15,11 +15,14 @@ use super::{
 /// A dispute of a lie in element 7 of the 300-term sums at `t = 1`, at each kind of position in turn.
 fn at(kind: Kind) -> Game {
     let mut game = Game::lying(&looping(), 0, 1, SUMS, &|value| changed(value, 7, 1));
-    let leaf = game.leaf_number(1, match kind {
-        Kind::Empty => EMPTY,
-        Kind::TensorOpen | Kind::TensorHidden => WIDE,
-        _ => SUMS,
-    });
+    let leaf = game.leaf_number(
+        1,
+        match kind {
+            Kind::Empty => EMPTY,
+            Kind::TensorOpen | Kind::TensorHidden => WIDE,
+            _ => SUMS,
+        },
+    );
     match kind {
         Kind::TraceOpen => {}
         Kind::TraceHidden => drop(game.select(0).unwrap()),
@@ -147,7 +150,12 @@ fn every_move_refuses_trailing_bytes_and_missing_ones() {
     let settle = Dispute::settleCall { state: game.state.clone() }.abi_encode();
     for mut data in [timeout, resign, settle] {
         data.extend([0; 32]);
-        refused::<Dispute::TrailingBytes>(game.world.host.call(CHALLENGER, game.world.dispute, U256::ZERO, data.into()));
+        refused::<Dispute::TrailingBytes>(game.world.host.call(
+            CHALLENGER,
+            game.world.dispute,
+            U256::ZERO,
+            data.into(),
+        ));
     }
 }
 

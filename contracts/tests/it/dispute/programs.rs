@@ -28,10 +28,8 @@ pub(crate) fn mlp() -> Sample {
             .load(source, 0, &[fixed(k, 0, &[(K0, 1)])])
             .op(Opcode::Mul, [22, 23, 0])
     };
-    let hidden = rows(64, 784, Source::Input(0))
-        .post(Opcode::Mulshr, [ACC, 18, 19])
-        .post(Opcode::Clamp, [22, 20, 21])
-        .done();
+    let hidden =
+        rows(64, 784, Source::Input(0)).post(Opcode::Mulshr, [ACC, 18, 19]).post(Opcode::Clamp, [22, 20, 21]).done();
     let mut logits = rows(10, 64, Source::Value(0)).done();
     logits.dtype = DType::I32;
     let best = Build::new(DType::I32, Reducer::Argmax, &[1], &[10])
@@ -77,8 +75,11 @@ pub(crate) fn looping() -> Sample {
         .load(Source::Value(COUNTER), 0, &[fixed(1, 0, &[])])
         .op(Opcode::Eq, [19, 18, 0])
         .done();
-    let wide =
-        Build::each(DType::I16, &[3_000]).constants(&[7]).op(Opcode::Mul, [O0, 18, 0]).op(Opcode::Add, [19, 0, 0]).done();
+    let wide = Build::each(DType::I16, &[3_000])
+        .constants(&[7])
+        .op(Opcode::Mul, [O0, 18, 0])
+        .op(Opcode::Add, [19, 0, 0])
+        .done();
     let empty = Build::each(DType::U8, &[0]).op(Opcode::Add, [0, 0, 0]).done();
     let small = Build::new(DType::U8, Reducer::Max, &[3], &[5])
         .load(Source::Input(0), 0, &[fixed(5, 0, &[(K0, 1)])])

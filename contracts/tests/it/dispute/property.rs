@@ -1,6 +1,6 @@
 //! Random schedules of claims, challenges, moves and time, with probes at the edges; PROTOCOL's invariants after every call.
 
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, Bytes, U256};
 use alloy_sol_types::SolCall;
 use opml_contracts::{
     abi::Dispute::{self, State},
@@ -10,9 +10,7 @@ use opml_vm::testing::Rng;
 
 use super::{
     programs::{SUMS, changed, looping},
-    world::{
-        BOND_C, BOND_S, CHALLENGER, DELAY, Game, MIN_BLOCKS, RIVAL, STRANGER, SUBMITTER, TRACE_TIME, WINDOW,
-    },
+    world::{BOND_C, BOND_S, CHALLENGER, DELAY, Game, MIN_BLOCKS, RIVAL, STRANGER, SUBMITTER, TRACE_TIME, WINDOW},
 };
 
 const ACCOUNTS: [Address; 5] = [SUBMITTER, CHALLENGER, RIVAL, STRANGER, BURN];
@@ -140,7 +138,8 @@ impl Play {
                 continue;
             }
             let (timeout, due, at) = self.seated(seat, |game, rng| {
-                let timeout = Dispute::claimTimeoutCall { state: game.state.clone(), c: game.claim.clone() }.abi_encode();
+                let timeout =
+                    Dispute::claimTimeoutCall { state: game.state.clone(), c: game.claim.clone() }.abi_encode();
                 let at = game.position();
                 (timeout, if opened { Self::due(game, rng) } else { None }, at)
             });
@@ -206,7 +205,7 @@ impl Play {
 
     /// Lets time pass, often exactly to an edge.
     fn pass(&mut self) {
-        let (now, block) = self.now();
+        let (now, _) = self.now();
         let slot = self.game.slot();
         let mut times = vec![now + self.rng.below(2 * DELAY), now + self.rng.below(1_000)];
         if slot.status == Status::Pending {
@@ -231,7 +230,6 @@ impl Play {
             };
             self.game.world.host.warp(to - now);
             self.game.world.host.roll(blocks);
-            let _ = block;
         }
     }
 
@@ -347,7 +345,6 @@ impl Play {
         }
         assert_eq!(self.game.held(), U256::ZERO);
         assert_eq!(self.game.slot().open, 0);
-        let _ = B256::ZERO;
     }
 }
 

@@ -17,9 +17,7 @@ use super::{
     commit::{Commit, Value},
     money::{Puppet, lying, puppet},
     programs::{EMPTY, SMALL, SUMS, Sample, WIDE, changed, looping},
-    world::{
-        BOND_C, BOND_S, BUDGET, CHALLENGER, DELAY, Game, RIVAL, STRANGER, SUBMITTER, TRACE_TIME, encode, refused,
-    },
+    world::{BOND_C, BOND_S, BUDGET, CHALLENGER, DELAY, Game, RIVAL, STRANGER, SUBMITTER, TRACE_TIME, encode, refused},
 };
 
 /// An honest run whose commitments were changed at one leaf.
@@ -90,7 +88,8 @@ fn rule_04_an_empty_tensor_is_an_end_where_only_its_header_can_be_wrong() {
 
 #[test]
 fn rule_05_a_header_is_its_instructions() {
-    let lies: [(u32, &dyn Fn(&mut Value)); 4] = [
+    type Lie<'a> = (u32, &'a dyn Fn(&mut Value));
+    let lies: [Lie<'_>; 4] = [
         (SMALL, &|value| value.dtype = 1),
         (SMALL, &|value| value.elements = 4),
         (WIDE, &|value| value.dtype = 1),
@@ -403,7 +402,9 @@ fn rule_30_a_dispute_opened_in_the_same_block_proves_nothing() {
         values: vec![U256::from(BOND_C), U256::ZERO],
         data: vec![challenge.abi_encode().into(), prove.abi_encode().into()],
     };
-    refused::<Dispute::TooEarly>(game.world.host.send(STRANGER, outsider, U256::ZERO, &act).map(|(_, receipt)| receipt));
+    refused::<Dispute::TooEarly>(
+        game.world.host.send(STRANGER, outsider, U256::ZERO, &act).map(|(_, receipt)| receipt),
+    );
 }
 
 #[test]
@@ -428,16 +429,23 @@ fn rule_31_everything_is_revealed_in_events() {
     let (_, state) = logs.iter().filter_map(state_after).last().unwrap();
     assert_eq!(state, game.state);
     use alloy_sol_types::SolEvent;
-    let words: Vec<B256> =
-        logs.iter().filter_map(|log| Dispute::Revealed::decode_log(log).ok()).flat_map(|event| event.data.words).collect();
+    let words: Vec<B256> = logs
+        .iter()
+        .filter_map(|log| Dispute::Revealed::decode_log(log).ok())
+        .flat_map(|event| event.data.words)
+        .collect();
     let pair = [leaf - leaf % 2, leaf - leaf % 2 + 1].map(|leaf| B256::from(game.commit.value(leaf).header()));
     assert!(words.starts_with(&pair));
-    let leaves: Vec<[B256; 8]> =
-        logs.iter().filter_map(|log| Dispute::LeafRevealed::decode_log(log).ok()).map(|event| event.data.data).collect();
+    let leaves: Vec<[B256; 8]> = logs
+        .iter()
+        .filter_map(|log| Dispute::LeafRevealed::decode_log(log).ok())
+        .map(|event| event.data.data)
+        .collect();
     assert_eq!(leaves, [game.commit.value(leaf).leaf(0)]);
     let revealed = logs.iter().find_map(|log| Dispute::PartialsRevealed::decode_log(log).ok()).unwrap();
     assert_eq!(revealed.data.partials, encode(&partials));
-    let call = Dispute::proveSliceCall { partials: revealed.data.partials, state, ..game.prove_slice_call(0, &partials) };
+    let call =
+        Dispute::proveSliceCall { partials: revealed.data.partials, state, ..game.prove_slice_call(0, &partials) };
     game.play(CHALLENGER, &call).unwrap();
     assert_eq!(game.slot().status, Status::False);
 }

@@ -13,7 +13,7 @@ use opml_contracts::{
 use opml_vm::{
     Tensor, Trace,
     eval::{At, Evaluator},
-    interpreter::{RunMemory, Run},
+    interpreter::{Run, RunMemory},
     merkle,
     witness::{Openings, Question},
 };
@@ -53,7 +53,7 @@ pub(crate) fn tier(arity_log2: u8) -> Tier {
         burnC: 2_500,
         weightOpen: 30,
         weightSelect: 12,
-        weightProve: 30,
+        weightProve: 25,
         arityLog2: arity_log2,
         bondS: alloy_primitives::aliases::U96::from(BOND_S),
         bondC: alloy_primitives::aliases::U96::from(BOND_C),
@@ -158,9 +158,7 @@ impl World {
 }
 
 pub(crate) fn input_headers(sample: &Sample) -> Bytes {
-    let header = |input: &opml_vm::InputHeader| {
-        [&[input.dtype.code()][..], &input.elements.to_be_bytes()].concat()
-    };
+    let header = |input: &opml_vm::InputHeader| [&[input.dtype.code()][..], &input.elements.to_be_bytes()].concat();
     sample.program.inputs().iter().flat_map(header).collect::<Vec<u8>>().into()
 }
 
@@ -194,7 +192,8 @@ impl Game {
         let mut world = World::new();
         let task = world.open_task(sample, tier);
         let length = run.length;
-        let value = &commit.values[usize::try_from((length - 1) * sample.n()).unwrap() + sample.program.output() as usize];
+        let value =
+            &commit.values[usize::try_from((length - 1) * sample.n()).unwrap() + sample.program.output() as usize];
         let bytes = usize::try_from(value.elements * value.size()).unwrap();
         let output = Bytes::from(value.bytes[..bytes].to_vec());
         let claim = Claim {
