@@ -3,7 +3,7 @@
 use opml_contracts::abi::StepVerifier;
 use opml_vm::{
     DType, Opcode, Program, Reducer, Source, Tensor,
-    codec::decode,
+    codec::{decode, encode},
     merkle::{Tree, instruction_hash},
     step::Job,
     testing::{Build, EDGES, Rng, conformance_cases, fixed, random_encoding},
@@ -121,6 +121,36 @@ fn views_over_runs() {
     }
 }
 
+/// Adjacent elements of every dtype from every offset in a word, through every reader: sum, product, operation, index.
+#[test]
+fn adjacent_elements_over_runs() {
+    let mut chain = Chain::new();
+    let mut rng = Rng::new(4);
+    for &dtype in DType::ALL {
+        let values: Vec<i64> = (0..600).map(|_| rng.value()).collect();
+        let table = Tensor::saturating(DType::I16, &values);
+        for offset in 0..9 {
+            let row = [fixed(600, offset, &[(9, 1)])];
+            let read =
+                |number| Build::new(DType::I64, Reducer::Sum, &[], &[300]).load(Source::Constant(number), 0, &row);
+            let instructions = vec![
+                read(0).done(),
+                read(0).load(Source::Constant(0), 0, &row).op(Opcode::Mul, [18, 19, 0]).done(),
+                read(0).load(Source::Constant(1), 0, &row).op(Opcode::Mul, [19, 18, 0]).done(),
+                read(0).op(Opcode::Mul, [18, 9, 0]).done(),
+                read(0).op(Opcode::Xor, [18, 9, 0]).done(),
+                read(0).load(Source::Constant(1), 5, &[fixed(128, 0, &[(18, 1)])]).done(),
+            ];
+            let constants = vec![Tensor::saturating(dtype, &values), table.clone()];
+            let ran = Ran::new(Program::new(instructions, constants, vec![], 0, None).unwrap(), vec![], 1);
+            let openings = ran.openings();
+            for i in 0..6 {
+                ran.check_all(&mut chain, &openings, 0, i, 0, &[rng.bits(), rng.bits(), rng.bits()]);
+            }
+        }
+    }
+}
+
 /// A term with a coefficient other than 0.
 fn used((slot, coef): (u8, i32)) -> (u8, i32) {
     (slot, if coef == 0 { 1 } else { coef })
@@ -161,6 +191,32 @@ fn any_bytes_have_one_shape() {
     for seed in 0..4_000 {
         let (encoding, counts) = random_encoding(seed);
         alone(&mut chain, seed, &encoding, counts);
+    }
+}
+
+/// Extents around the limits of the domains.
+#[test]
+fn domains_at_their_limits() {
+    let mut chain = Chain::new();
+    let counts = opml_vm::Counts { instructions: 1, constants: 0, inputs: 0 };
+    for reducer in Reducer::ALL {
+        for extents in [
+            [1 << 16, 1 << 16, 1 << 16, 1 << 16],
+            [1 << 16, 1 << 16, (1 << 16) - 1, 1 << 16],
+            [1 << 20, 1 << 20, 1 << 20, 1 << 20],
+            [1 << 20, (1 << 20) + 1, 1, 1],
+            [1, 1, (1 << 20) + 1, 1 << 20],
+            [1 << 30, 1 << 10, (1 << 31) - 1, 0],
+            [(1 << 31) - 1, 1 << 10, (1 << 31) - 1, 2],
+            [(1 << 31) - 1, 1 << 9, (1 << 31) - 1, 3],
+        ] {
+            let build = Build::new(DType::I8, *reducer, &[7, 7], &[7, 7]).op(Opcode::Abs, [1, 0, 0]);
+            let mut encoding = encode(&build.done(), &counts).unwrap();
+            for (place, extent) in extents.iter().enumerate() {
+                encoding[8 + 4 * place..12 + 4 * place].copy_from_slice(&u32::to_be_bytes(*extent));
+            }
+            alone(&mut chain, 0, &encoding, counts);
+        }
     }
 }
 

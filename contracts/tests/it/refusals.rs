@@ -2,7 +2,7 @@
 
 use opml_contracts::abi::StepVerifier;
 use opml_vm::{
-    Counts, DType, Program, Reducer, Source,
+    Counts, DType, Opcode, Program, Reducer, Source,
     merkle::{header_hash, root},
     step::Job,
     testing::{Build, fixed},
@@ -105,6 +105,47 @@ fn operands_that_are_not_opened() {
     assert!(chain.ask(&job, slice(257), encoding, &term).unwrap_err().is::<StepVerifier::MissingLeaf>());
     assert!(chain.ask(&job, slice(1), encoding, &post).unwrap_err().is::<StepVerifier::MissingTensor>());
     assert_eq!(both(&mut chain, &job, slice(1), encoding, &post), None);
+}
+
+/// In a tree of four leaves the path of leaf 4 would be that of leaf 0, whether anything is read from it or not.
+#[test]
+fn tables_list_only_what_is_in_them() {
+    let mut chain = Chain::new();
+    let counts = Counts { instructions: 1, constants: 4, inputs: 0 };
+    let data = [5; 256];
+    let tree = opml_vm::merkle::Tree::new(vec![header_hash(1, 9, &opml_vm::merkle::leaf_hash(&data)); 4]);
+    let opened = |index: u64, leaf: u8| {
+        [&index.to_be_bytes()[..], &[1], &9_u64.to_be_bytes(), &[1], &[0, 0, 0, 0, leaf], &data].concat()
+    };
+    for reads in [true, false] {
+        let build = Build::each(DType::I64, &[1]);
+        let build = if reads { build.load(Source::Constant(0), 0, &[]) } else { build.op(Opcode::Abs, [0, 0, 0]) };
+        let encoding = opml_vm::codec::encode(&build.done(), &counts).unwrap();
+        let job = Job {
+            program_root: opml_vm::merkle::instruction_hash(&encoding),
+            constants_root: tree.root(),
+            input_root: [0; 32],
+            trace_root: [0; 32],
+            counts,
+            length: 1,
+            t: 0,
+            instruction: 0,
+        };
+        let mut answer = |tensors: &[(u64, u8)]| {
+            let parts: Vec<u8> = tensors.iter().flat_map(|&(index, leaf)| opened(index, leaf)).collect();
+            let known: Vec<u64> = tensors.iter().map(|&(index, _)| index % 4).collect();
+            let count = u8::try_from(tensors.len()).unwrap();
+            let witness = [&[count][..], &parts, &tree.prove(&known).concat(), &[0, 0]].concat();
+            both(&mut chain, &job, Question::Element { e: 0 }, &encoding, &witness)
+        };
+        let value = Some(if reads { 5 } else { 0 });
+        assert_eq!(answer(&[(0, 0)]), value);
+        assert_eq!(answer(&[(0, 0), (1, 0)]), value);
+        assert_eq!(answer(&[(3, 0)]), value.filter(|_| !reads));
+        for wrong in [&[(4, 0)][..], &[(0, 0), (4, 0)], &[(1, 0), (0, 0)], &[(0, 0), (0, 0)], &[(0, 1)], &[(0, 2)]] {
+            assert_eq!(answer(wrong), None, "{wrong:?}");
+        }
+    }
 }
 
 #[test]
