@@ -2,7 +2,7 @@
 //!
 //! <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>
 
-use opml_vm::DType;
+use opml_vm::{DType, Tensor};
 use thiserror::Error;
 
 use crate::num;
@@ -150,6 +150,29 @@ fn decode(descr: &str, data: &[u8]) -> Result<Elements, NpyError> {
     let count = wide(data.len() / width);
     let values = (0..count).filter_map(|i| opml_vm::tensor::element_at(dtype, data, i)).collect();
     Ok(Elements::Integers(dtype, values))
+}
+
+/// A tensor as a one-dimensional `.npy` file of version 1. Numbers of four bits are widened to i8.
+pub fn write(tensor: &Tensor) -> Vec<u8> {
+    let (descr, data) = match tensor.dtype() {
+        DType::U8 => ("|u1", tensor.bytes().to_vec()),
+        DType::I8 => ("|i1", tensor.bytes().to_vec()),
+        DType::I16 => ("<i2", tensor.bytes().to_vec()),
+        DType::I32 => ("<i4", tensor.bytes().to_vec()),
+        DType::I64 => ("<i8", tensor.bytes().to_vec()),
+        DType::I4 => ("|i1", Tensor::saturating(DType::I8, &tensor.values()).into_bytes()),
+    };
+    let mut header =
+        format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({},), }}", tensor.elements()).into_bytes();
+    // Magic, version and length take 10 bytes; the data begin at a multiple of 64, after a line feed.
+    let padded = (10 + header.len() + 1).next_multiple_of(64) - 10;
+    header.resize(padded - 1, b' ');
+    header.push(b'\n');
+    let mut out = b"\x93NUMPY\x01\x00".to_vec();
+    out.extend(u16::try_from(header.len()).unwrap_or(u16::MAX).to_le_bytes());
+    out.extend(header);
+    out.extend(data);
+    out
 }
 
 /// The dictionary in the header.

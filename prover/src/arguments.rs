@@ -225,9 +225,9 @@ fn numbers(text: &str) -> Result<Vec<u64>, String> {
 }
 
 fn step(text: &str) -> Result<(u64, u32, u64), String> {
-    let (t, i, e) = match numbers(text)?.as_slice() {
-        &[i, e] => (0, i, e),
-        &[t, i, e] => (t, i, e),
+    let (t, i, e) = match *numbers(text)?.as_slice() {
+        [i, e] => (0, i, e),
+        [t, i, e] => (t, i, e),
         _ => return Err("must be I:E or T:I:E".to_owned()),
     };
     let i = u32::try_from(i).map_err(|_| format!("instruction {i} is out of range"))?;

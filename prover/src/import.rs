@@ -1,8 +1,9 @@
 //! Models from ONNX files.
 
 use opml_ops::{
-    ImportOptions, Imported, import_onnx,
+    ImportOptions, Imported,
     import::{InputEncoding, PIXELS},
+    import_onnx,
     npy::{self, Array},
 };
 
@@ -13,7 +14,8 @@ use crate::fixtures::Fixture;
 /// # Errors
 /// An embedded file is damaged.
 pub fn fixture(fixture: &Fixture) -> anyhow::Result<Imported> {
-    let options = ImportOptions { calibration: samples(&npy::read(fixture.calibration)?, &PIXELS)?, ..Default::default() };
+    let options =
+        ImportOptions { calibration: samples(&npy::read(fixture.calibration)?, &PIXELS)?, ..Default::default() };
     Ok(import_onnx(fixture.onnx, &options)?)
 }
 
@@ -26,9 +28,21 @@ pub fn samples(array: &Array, encoding: &InputEncoding) -> anyhow::Result<Vec<Ve
     anyhow::ensure!(count > 0, "the array has shape {:?}: its first axis must count the samples", array.shape());
     let reals: Vec<f32> = match (array.floats(), array.integers()) {
         (Some(floats), _) => floats.to_vec(),
-        (None, Some(integers)) => integers.iter().map(|&n| encoding.real(n)).collect(),
+        (None, Some(integers)) => reals(integers, encoding),
         (None, None) => Vec::new(),
     };
     let width = reals.len() / count;
     Ok(reals.chunks(width.max(1)).map(<[f32]>::to_vec).collect())
+}
+
+/// The real numbers that stored ones stand for.
+#[must_use]
+pub fn reals(stored: &[i64], encoding: &InputEncoding) -> Vec<f32> {
+    stored.iter().map(|&n| single(encoding.real(n))).collect()
+}
+
+/// The nearest f32.
+#[allow(clippy::as_conversions, reason = "no conversion trait exists; the cast rounds to nearest on every machine")]
+const fn single(x: f64) -> f32 {
+    x as f32
 }

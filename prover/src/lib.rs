@@ -1,14 +1,22 @@
 //! The `opml` command as a library: inputs, lies, players, the chain, and the reports of its commands.
 
+pub mod arguments;
 pub mod chain;
+pub mod commands;
 pub mod dispute;
 pub mod error;
 pub mod files;
+pub mod fixtures;
 pub mod hex;
+pub mod import;
+pub mod input;
 pub mod lie;
 pub mod machine;
+pub mod output;
+pub mod progress;
 pub mod proof;
 pub mod random;
+pub mod report;
 pub mod task;
 pub mod units;
 pub mod words;

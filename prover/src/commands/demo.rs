@@ -46,14 +46,11 @@ pub(super) fn run(arguments: &arguments::Demo, output: Output) -> Result<u8> {
     let honest = Trace::new(&task.program, run);
     let lie = flipping_lie(&task, &honest, &fixture, answer, &mut Random::new(arguments.seed))?;
     let said = decision(&fixture, &task, &lie.run)?;
-    output.say(&format!("2. A lying claim: \"{said}\". The submitter gets one multiplication wrong, and all that follows."))?;
-    let setup = dispute::Setup {
-        arity: arguments.arity,
-        seed: arguments.seed,
-        fault: None,
-        max_terms: 64,
-        posted: false,
-    };
+    output.say(&format!(
+        "2. A lying claim: \"{said}\". The submitter gets one multiplication wrong, and all that follows."
+    ))?;
+    let setup =
+        dispute::Setup { arity: arguments.arity, seed: arguments.seed, fault: None, max_terms: 64, posted: false };
     let walked = dispute::play_lie(&task, &setup, &honest, Some(&lie))?;
     say_dispute(&walked, output)?;
     output.say("3. The same lie, with the trace root posted: after the bonded challenge one proof is enough.")?;

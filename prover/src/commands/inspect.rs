@@ -32,7 +32,7 @@ struct BoundsReport {
     elements: String,
     terms: String,
     trace_bytes: String,
-    trace_leaves: u64,
+    trace_leaves: String,
     trace_depth: u32,
     term_witness_bytes: String,
 }
@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &arguments::Inspect, output: Output) -> Result<u8> 
     opml_vm::interpreter::check_length(&program, arguments.max_t)?;
     program.validate()?;
     let roots = program.roots();
-    let bounds = Bounds::of(&program, arguments.max_t);
+    let bounds = Bounds::new(&program, arguments.max_t);
     let inspection = Inspection {
         model_root: hex::of(&roots.model),
         program_root: hex::of(&roots.program),
@@ -83,12 +83,12 @@ pub(super) fn run(arguments: &arguments::Inspect, output: Output) -> Result<u8> 
         constant_bytes: program.constants().iter().filter_map(|c| u64::try_from(c.bytes().len()).ok()).sum(),
         max_t: arguments.max_t,
         bounds: BoundsReport {
-            elements: bounds.total.elements.to_string(),
-            terms: bounds.total.terms.to_string(),
-            trace_bytes: bounds.total.trace_bytes.to_string(),
-            trace_leaves: bounds.trace_leaves,
+            elements: bounds.run_elements.to_string(),
+            terms: bounds.run_terms.to_string(),
+            trace_bytes: bounds.trace_bytes.to_string(),
+            trace_leaves: bounds.trace_leaves.to_string(),
             trace_depth: bounds.trace_depth,
-            term_witness_bytes: bounds.total.term_witness_bytes.to_string(),
+            term_witness_bytes: bounds.witness_bytes.to_string(),
         },
         disassembly: disasm::program(&program),
     };

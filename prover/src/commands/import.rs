@@ -1,0 +1,162 @@
+//! `opml import`.
+
+use std::fmt::Write as _;
+
+use anyhow::{Context, Result};
+use opml_ops::{ImportOptions, Imported, import::InputEncoding, import_onnx, npy};
+use opml_vm::{DType, model_file};
+use serde::Serialize;
+
+use crate::{arguments, files, hex, import, output::Output, progress, units};
+
+use super::AGREE;
+
+/// What an import made.
+#[derive(Debug, Serialize)]
+struct ImportResult {
+    model_root: String,
+    instructions: usize,
+    constants: usize,
+    encoded_bytes: usize,
+    file_bytes: usize,
+    multiplications: u64,
+    output: Port,
+    inputs: Vec<Port>,
+    /// Calibration samples that were compared, and those whose largest output is the float network's.
+    samples_compared: usize,
+    samples_agreeing: usize,
+    tensors: Vec<TensorLine>,
+}
+
+/// An input or output: `real = scale · (stored − zero_point)`.
+#[derive(Debug, Serialize)]
+struct Port {
+    name: String,
+    shape: Vec<usize>,
+    dtype: &'static str,
+    scale: f64,
+    zero_point: i64,
+}
+
+/// What quantisation did to a value.
+#[derive(Debug, Serialize)]
+struct TensorLine {
+    name: String,
+    operator: &'static str,
+    dtype: &'static str,
+    scale: f64,
+    zero_point: i64,
+    low: f64,
+    high: f64,
+    rms_error: f64,
+    max_error: f64,
+}
+
+impl From<&opml_ops::import::Port> for Port {
+    fn from(port: &opml_ops::import::Port) -> Self {
+        Self {
+            name: port.name.clone(),
+            shape: port.shape.clone(),
+            dtype: port.encoding.dtype.name(),
+            scale: port.encoding.scale,
+            zero_point: port.encoding.zero_point,
+        }
+    }
+}
+
+impl ImportResult {
+    fn new(imported: &Imported, file: &[u8]) -> Self {
+        let program = &imported.program;
+        let tensors = imported.report.tensors.iter().map(|tensor| TensorLine {
+            name: tensor.name.clone(),
+            operator: tensor.operator,
+            dtype: tensor.dtype.name(),
+            scale: tensor.scale,
+            zero_point: tensor.zero_point,
+            low: tensor.low,
+            high: tensor.high,
+            rms_error: tensor.rms_error,
+            max_error: tensor.max_error,
+        });
+        Self {
+            model_root: hex::of(&program.roots().model),
+            instructions: program.instructions().len(),
+            constants: program.constants().len(),
+            encoded_bytes: program.encodings().iter().map(Vec::len).sum(),
+            file_bytes: file.len(),
+            multiplications: imported.report.work,
+            output: Port::from(&imported.output),
+            inputs: imported.inputs.iter().map(Port::from).collect(),
+            samples_compared: imported.report.samples,
+            samples_agreeing: imported.report.agreeing,
+            tensors: tensors.collect(),
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut out = String::new();
+        for port in self.inputs.iter().chain([&self.output]) {
+            let Port { name, shape, dtype, scale, zero_point } = port;
+            let _ = writeln!(out, "{name} {shape:?}: {dtype}, real = {scale:.6} · (n − {zero_point})");
+        }
+        let mut table = crate::report::table(
+            &["value", "operator", "type", "scale", "zero", "low", "high", "rms error", "max error"],
+            &[3, 4, 5, 6, 7, 8],
+        );
+        for t in &self.tensors {
+            table.add_row([
+                t.name.clone(),
+                t.operator.to_owned(),
+                t.dtype.to_owned(),
+                format!("{:.6}", t.scale),
+                t.zero_point.to_string(),
+                format!("{:.3}", t.low),
+                format!("{:.3}", t.high),
+                format!("{:.5}", t.rms_error),
+                format!("{:.5}", t.max_error),
+            ]);
+        }
+        let _ = writeln!(out, "{table}");
+        if self.samples_compared > 0 {
+            let _ = writeln!(
+                out,
+                "{} of {} calibration samples decide as in floats",
+                self.samples_agreeing, self.samples_compared
+            );
+        }
+        let _ = writeln!(
+            out,
+            "{} instructions in {} bytes, {} constants, {} multiplications; file of {} bytes\nmodel root {}",
+            self.instructions,
+            self.encoded_bytes,
+            self.constants,
+            units::grouped(self.multiplications),
+            units::grouped(u64::try_from(self.file_bytes).unwrap_or(u64::MAX)),
+            self.model_root
+        );
+        out
+    }
+}
+
+pub(super) fn run(arguments: &arguments::Import, output: Output) -> Result<u8> {
+    let place = || arguments.onnx.display().to_string();
+    let onnx = files::read(&arguments.onnx)?;
+    let encoding =
+        InputEncoding { dtype: DType::U8, scale: arguments.input_scale, zero_point: arguments.input_zero_point };
+    let calibration = match &arguments.calibration {
+        None => Vec::new(),
+        Some(path) => {
+            let place = || path.display().to_string();
+            let array = npy::read(&files::read(path)?).with_context(place)?;
+            import::samples(&array, &encoding).with_context(place)?
+        }
+    };
+    let spinner = progress::spinner("importing");
+    let options = ImportOptions { calibration, default_encoding: encoding, ..ImportOptions::default() };
+    let imported = import_onnx(&onnx, &options).with_context(place)?;
+    spinner.finish_and_clear();
+    let file = model_file::write(&imported.program);
+    files::write(&arguments.output, &file)?;
+    output.result(&ImportResult::new(&imported, &file), ImportResult::text)?;
+    Ok(AGREE)
+}
