@@ -1,6 +1,6 @@
 //! Tables and sentences that several commands print.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Table, TableComponent, presets};
 
 use crate::{chain::Transaction, dispute::Report, units};
 
@@ -8,7 +8,8 @@ use crate::{chain::Transaction, dispute::Report, units};
 #[must_use]
 pub fn table(head: &[&str], numeric: &[usize]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_style(TableComponent::HeaderLines, '─').set_style(TableComponent::MiddleHeaderIntersections, '─');
     table.set_header(head);
     for &column in numeric {
         if let Some(column) = table.column_mut(column) {
