@@ -5,7 +5,7 @@ import {Merkle} from "../lib/Merkle.sol";
 import {Claims} from "./Claims.sol";
 import {AWAITED, ClaimWord, FALSE, OPENED, UNDISPUTED} from "./ClaimWord.sol";
 import "./Errors.sol";
-import {ClockLib, Clock, hashState, disputeIdOf, PlaceLib, Players, PlayersLib, Range, State, TRACE_OPEN} from "./State.sol";
+import {ClockLib, disputeIdOf, hashState, PlaceLib, PlayersLib, State, TRACE_OPEN} from "./State.sol";
 import {Bonds, Times} from "./Tiers.sol";
 import {BURN, Claim, TOMBSTONE} from "./Types.sol";
 

@@ -7,7 +7,7 @@ import {AWAITED, ClaimWord, ClaimWordLib, FINAL, OPENED, PENDING} from "./ClaimW
 import "./Errors.sol";
 import {Header, Registry} from "./Registry.sol";
 import {Tensor} from "./Tensor.sol";
-import {Bonds, Times} from "./Tiers.sol";
+import {Times} from "./Tiers.sol";
 import {Tree} from "./Tree.sol";
 import {Claim, NO_HALT, Opening, TraceOpening} from "./Types.sol";
 

@@ -63,7 +63,7 @@ abstract contract Moves is Board {
         }
     }
 
-    /// @notice Reveals the header at a trace leaf, and with it, in `words`, the only leaf of its tensor or the children of its tensor's root.
+    /// @notice Reveals the header at a trace leaf, and in `words` the only leaf of its tensor or the children of the tensor's root.
     function revealHeader(State calldata state, uint8 dtype, uint64 elements, bytes32[] calldata words) external {
         unchecked {
             _exact(192 + 4 * 32 + 32 * words.length);

@@ -28,7 +28,8 @@ uint256 constant SLICE_PARTIALS = 9;
 
 /// @dev challenger:160 | budgetS:40 | budgetC:40 | version:16
 type Players is uint256;
-/// @dev turnStart:40 | turnBlock:40 | openBlock:40 | delay:32 | minBlocks:16 | weight:32 | nonce:16 | weightSelect:16 | b:8 | kind:8 | height:8
+/// @dev turnStart:40 | turnBlock:40 | openBlock:40 | delay:32 | minBlocks:16 | weight:32 | nonce:16 | weightSelect:16 | b:8 | kind:8 |
+/// height:8
 type Clock is uint256;
 /// @dev leaf:48 | index:48 | leaves:48 | elements:48 | dtype:8 | e:48 | reducer:8
 type Place is uint256;

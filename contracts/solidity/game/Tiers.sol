@@ -93,8 +93,6 @@ library BondsLib {
 
 /// @dev The parameters of claims: a table of up to four tiers that is part of the code. Nobody can change it.
 abstract contract Tiers {
-    using Words for uint256;
-
     uint256 public constant MAX_TIERS = 4;
     // Weights are lower bounds of the marginal gas of the challenger's moves, so that no weight is bought below its price.
     uint256 private constant MAX_WEIGHT_OPEN = 30;
