@@ -274,3 +274,50 @@ fn a_root_counts_only_if_it_was_open_long_enough() {
     game.finalize().unwrap();
     assert!(!game.world.view(&Dispute::isRootAuthoritativeCall { claimId: game.id }));
 }
+
+#[test]
+fn a_dispute_of_stallers_ends_within_the_bound() {
+    let sample = looping();
+    let mut game = Game::claimed(&sample, 0, sample.run(3, &mut |_, _, _| ()));
+    let claimed = game.slot().claimed_at;
+    let host = &mut game.world.host;
+    host.warp(claimed + WINDOW - 1 - host.now());
+    game.challenge(CHALLENGER, 0).unwrap();
+    game.world.host.warp(TRACE_TIME + DELAY);
+    game.world.host.roll(1_000);
+    game.open_trace().unwrap();
+    // each turn ends at the last moment at which it can
+    let leaf = game.leaf_number(1, SUMS);
+    let mut turns = 0;
+    loop {
+        let budget = game.position().budget();
+        game.go(budget, 1_000);
+        turns += 1;
+        let at = game.position();
+        let child = match at.kind {
+            Kind::TraceOpen if at.version == 0 => leaf / 2,
+            Kind::TraceOpen => leaf % 2,
+            _ => 0,
+        };
+        match at.kind {
+            Kind::TraceOpen | Kind::TensorOpen => drop(game.select(child).unwrap()),
+            Kind::Leaf => drop(game.select_element(7).unwrap()),
+            Kind::Element | Kind::Slice => {
+                let partials = game.partials();
+                game.reveal_partials(&partials).unwrap();
+            }
+            Kind::ElementPartials => {
+                let partials = game.partials();
+                game.select_partial(0, &partials).unwrap();
+            }
+            Kind::SlicePartials => break,
+            _ => drop(game.reveal().unwrap()),
+        }
+    }
+    game.go(1, 1_000);
+    game.timeout(STRANGER).unwrap();
+    assert_eq!(turns, 11);
+    let bound = WINDOW + TRACE_TIME + DELAY + 2 * BUDGET + turns * DELAY;
+    assert!(game.world.host.now() <= claimed + bound);
+    game.finalize().unwrap();
+}

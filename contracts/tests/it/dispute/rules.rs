@@ -6,17 +6,12 @@ use opml_contracts::{
     abi::Dispute,
     dispute::{Kind, Position, Stage, Status, state_after},
 };
-use opml_vm::{
-    DType, Opcode, Program, Reducer, Tensor,
-    interpreter::Run,
-    merkle::{Tree, node_hash},
-    testing::Build,
-};
+use opml_vm::{DType, Opcode, Program, Reducer, Tensor, interpreter::Run, merkle::Tree, testing::Build};
 
 use super::{
     commit::{Commit, Value},
     money::{Puppet, lying, puppet},
-    programs::{EMPTY, SMALL, SUMS, Sample, WIDE, changed, looping},
+    programs::{COUNTER, EMPTY, SMALL, SUMS, Sample, WIDE, changed, looping},
     world::{BOND_C, BOND_S, BUDGET, CHALLENGER, DELAY, Game, RIVAL, STRANGER, SUBMITTER, TRACE_TIME, encode, refused},
 };
 
@@ -206,37 +201,34 @@ fn rule_09_a_run_that_goes_on_after_a_halt_is_false() {
 
 #[test]
 fn rule_11_junk_behind_the_last_leaf_cannot_be_revealed() {
-    let sample = looping();
+    // the same program with its output in the left half of the trace: a nineteenth leaf beside eighteen right ones
+    let mut sample = looping();
+    let program = &sample.program;
+    let (instructions, inputs) = (program.instructions().to_vec(), program.inputs().to_vec());
+    sample.program = Program::new(instructions, vec![], inputs, COUNTER, program.halt()).unwrap();
     let run = sample.run(3, &mut |_, _, _| ());
     let mut commit = Commit::of(&run);
-    // a nineteenth leaf beside the eighteenth's pair, under the same root of height 5
     let mut leaves: Vec<_> = commit.values.iter().map(Value::header).collect();
     leaves.push([0x6a; 32]);
-    let junk = Tree::new(leaves);
-    let honest = Tree::new(commit.values.iter().map(Value::header).collect());
-    assert_ne!(junk.root(), honest.root());
-    // the root's children are revealed as those of 18 leaves: what covers no real leaf has no place, so the junk root does not open
+    commit.tree = Tree::new(leaves);
+    // where all leaves are children of the root, the junk has no place
     let mut game = Game::claimed_as(&sample, 2, run.clone(), commit.clone());
     game.challenge(CHALLENGER, 0).unwrap();
-    let mut call = game.open_trace_call();
-    call.opening.children.push(junk.node(0, 18).into());
-    refused::<Dispute::BadChild>(game.world.send(SUBMITTER, 0, &call));
-    // at arity 2 the junk can hide below the root; its path cannot be revealed
-    let mut headers: Vec<_> = commit.values.iter().map(Value::header).collect();
-    let last = headers.pop().unwrap();
-    let pair = node_hash(headers.last().unwrap(), &last);
-    let quad = node_hash(&pair, &[0x6a; 32]);
-    let oct = node_hash(&quad, &[0; 32]);
-    let right = node_hash(&oct, &[0; 32]);
-    commit.tree = junk;
-    let left: [u8; 32] = honest.node(4, 0);
-    let mut game = Game::claimed_as(&sample, 1, run, Commit::of(&looping().run(3, &mut |_, _, _| ())));
-    game.challenge(CHALLENGER, 0).unwrap();
-    let mut call = game.open_trace_call();
-    call.opening.children = vec![left.into(), right.into()];
-    // the output is leaf 16; its path now runs through the junk, which is no sibling that is sent
-    refused::<Dispute::BadHash>(game.world.send(SUBMITTER, 0, &call));
-    game.world.pass(TRACE_TIME + DELAY + 2);
+    refused::<Dispute::BadChild>(game.open_trace());
+    // below the root it can hide, until its path is asked for
+    let mut game = Game::claimed_as(&sample, 1, run, commit).opened();
+    game.select(1).unwrap();
+    game.reveal().unwrap();
+    game.select(0).unwrap();
+    game.reveal().unwrap();
+    game.select(0).unwrap();
+    assert_eq!((game.position().height, game.position().index), (2, 4));
+    let mut call = game.reveal_call();
+    assert_eq!(call.children.len(), 2);
+    refused::<Dispute::BadChild>(game.play(SUBMITTER, &call));
+    call.children.pop();
+    refused::<Dispute::BadHash>(game.play(SUBMITTER, &call));
+    game.world.pass(BUDGET + DELAY + 2);
     game.timeout(STRANGER).unwrap();
     assert_eq!(game.slot().status, Status::False);
 }
