@@ -112,7 +112,8 @@ pub fn import_onnx(bytes: &[u8], options: &ImportOptions) -> Result<Imported, Im
     if let Some(name) = graph.output_names.first() {
         output.name.clone_from(name);
     }
-    let report = Report { work, ..Report::default() };
+    let compared = samples.get(..options.compared.min(samples.len())).unwrap_or(&[]);
+    let report = quantise::compare(&graph, &encodings, &quantised, compared)?;
     Ok(Imported { program: quantised.program, inputs, output, graph, report })
 }
 

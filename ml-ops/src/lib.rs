@@ -9,9 +9,11 @@
 //! | [`lower`] | writes operators as instructions | integers |
 //! | [`engine`] | runs programs fast, bit for bit like the reference interpreter | integers |
 //! | [`import`] | all of it in one call | |
+//! | [`accuracy`] | decisions over labelled sets | |
 //! | [`npy`] | reads arrays | |
 #![forbid(unsafe_code)]
 
+pub mod accuracy;
 pub mod engine;
 pub mod error;
 pub mod float;

@@ -252,10 +252,8 @@ impl<'a> Workspace<'a> {
     fn spread(&mut self, first: usize, start: usize, count: usize, extents: &Extents) {
         let mut point = [0; 16];
         load::digits(i64::try_from(start).unwrap_or(i64::MAX), extents, first, &mut point);
-        for axis in first..first + 8 {
-            if extents[axis] != 1 {
-                self.fixed[axis] = None;
-            }
+        for (fixed, &extent) in self.fixed.iter_mut().zip(extents).skip(first).take(8) {
+            *fixed = fixed.filter(|_| extent == 1);
         }
         for lane in 0..count {
             for axis in first..first + 8 {
@@ -269,10 +267,10 @@ impl<'a> Workspace<'a> {
 
     /// Coordinates from `first` on are the same in all lanes.
     fn fix(&mut self, first: usize, point: &[i64; 16]) {
-        for axis in first..first + 8 {
-            if self.fixed[axis] != Some(point[axis]) {
-                self.slot_mut(usize::from(SLOT_O) + axis).fill(point[axis]);
-                self.fixed[axis] = Some(point[axis]);
+        for (axis, &place) in point.iter().enumerate().skip(first).take(8) {
+            if self.fixed[axis] != Some(place) {
+                self.slot_mut(usize::from(SLOT_O) + axis).fill(place);
+                self.fixed[axis] = Some(place);
             }
         }
     }

@@ -38,7 +38,7 @@ pub struct Engine {
 /// How an instruction is executed.
 #[derive(Debug, Clone)]
 enum Form {
-    Dot(dot::Dot),
+    Dot(Box<dot::Dot>),
     Lanes(lanes::Lanes),
     Slow,
 }
@@ -190,7 +190,7 @@ fn moving_form(instruction: &Instruction, frame: Frame<'_>) -> Form {
 
 fn form(program: &Program, instruction: &Instruction, t: u64, header: load::Headers<'_>) -> Form {
     if let Some(dot) = dot::Dot::new(program, instruction, t, header) {
-        return Form::Dot(dot);
+        return Form::Dot(Box::new(dot));
     }
     lanes::Lanes::new(instruction, t, header).map_or(Form::Slow, Form::Lanes)
 }

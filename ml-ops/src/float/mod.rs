@@ -65,6 +65,12 @@ fn node_result(graph: &Graph, node: &Node, values: &Values<'_>) -> Vec<f32> {
             *value = value.max(low).min(high);
         }
     }
+    // An encoding that the source file states is part of the network.
+    if let Some(encoding) = graph.value(node.output).encoding {
+        for value in &mut result {
+            *value = elementwise::quantise(*value, &encoding);
+        }
+    }
     result
 }
 

@@ -149,6 +149,23 @@ pub struct Encoding {
     pub zero_point: i64,
 }
 
+impl Encoding {
+    /// The real number of a stored one.
+    pub fn real(&self, stored: i64) -> f64 {
+        crate::num::real(stored.saturating_sub(self.zero_point)) * self.scale
+    }
+
+    /// The stored number nearest to a real one.
+    pub fn stored(&self, real: f64) -> i64 {
+        self.dtype.saturate(crate::num::round(real / self.scale).saturating_add(self.zero_point))
+    }
+
+    /// Real numbers of stored ones, as calibration samples need them.
+    pub fn decode(&self, stored: &[i64]) -> Vec<f32> {
+        stored.iter().map(|&v| crate::num::single(self.real(v))).collect()
+    }
+}
+
 /// A constant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Constant {

@@ -120,8 +120,9 @@ impl Add<i64> for Index {
 
 impl Sub<i64> for Index {
     type Output = Self;
-    fn sub(self, base: i64) -> Self {
-        self + base.saturating_neg()
+    fn sub(mut self, base: i64) -> Self {
+        self.base = self.base.saturating_sub(base);
+        self
     }
 }
 

@@ -42,10 +42,16 @@ impl Domain {
         Ok(domain)
     }
 
-    /// Sorts by the first operand's strides, descending; equal ones stay in order.
+    /// Sorts by the first operand's strides, descending; loops that it does not follow stay where they are.
     fn sort(&mut self) {
+        let stride = |number: usize| self.loops[number].strides.first().copied().unwrap_or(0);
+        let places: Vec<usize> = (0..self.loops.len()).filter(|&number| stride(number) != 0).collect();
+        let mut sorted = places.clone();
+        sorted.sort_by_key(|&number| std::cmp::Reverse(stride(number)));
         let mut order: Vec<usize> = (0..self.loops.len()).collect();
-        order.sort_by_key(|&number| std::cmp::Reverse(self.loops[number].strides.first().copied().unwrap_or(0)));
+        for (place, number) in places.into_iter().zip(sorted) {
+            order[place] = number;
+        }
         let place = |number: usize| order.iter().position(|&other| other == number).unwrap_or(number);
         for number in self.axes.iter_mut().flatten() {
             *number = place(*number);

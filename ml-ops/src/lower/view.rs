@@ -1,6 +1,7 @@
 //! Where the elements of a tensor lie: shapes without copies.
 
 use super::{LowerError, Stored};
+use crate::{moves, num};
 
 /// A part of a logical axis: `extent` steps of `stride` elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +97,17 @@ impl View {
             }
         });
         Self { stored: self.stored.clone(), axes: axes.collect() }
+    }
+
+    /// Number of the stored element for each logical element, row-major.
+    pub fn offsets(&self) -> Vec<usize> {
+        let digits = self.axes.concat();
+        let size = |n: i64| num::index(n).unwrap_or(0);
+        let extents: Vec<usize> = digits.iter().map(|digit| size(digit.extent)).collect();
+        let strides: Vec<usize> = digits.iter().map(|digit| size(digit.stride)).collect();
+        let mut offsets = Vec::new();
+        moves::for_each_offset(&extents, &strides, |offset| offsets.push(offset));
+        offsets
     }
 
     /// Whether the elements lie row-major without gaps.

@@ -25,6 +25,7 @@ use crate::{
 };
 
 pub use range::{Range, RangeRule};
+pub(crate) use report::compare;
 pub use report::{Report, TensorReport};
 
 /// A quantised program and where the values of the graph are in it.

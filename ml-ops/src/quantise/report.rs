@@ -1,6 +1,16 @@
 //! What quantisation did to each value.
 
-use opml_vm::DType;
+use opml_vm::{DType, ModelError, Source, Tensor, interpreter::Stop};
+
+use super::Quantised;
+use crate::{
+    accuracy::decision,
+    engine::Engine,
+    float::{self, Values},
+    graph::{Encoding, Graph, Node},
+    lower::View,
+    num,
+};
 
 /// One value of the network.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,4 +48,92 @@ pub struct Report {
     pub agreeing: usize,
     /// Multiplications of one inference.
     pub work: u64,
+}
+
+/// Runs the program on samples and compares every value with the float network.
+///
+/// # Errors
+/// The program does not run.
+pub(crate) fn compare(
+    graph: &Graph,
+    inputs: &[Encoding],
+    quantised: &Quantised,
+    samples: &[Vec<&[f32]>],
+) -> Result<Report, ModelError> {
+    let mut report = Report { samples: samples.len(), work: graph.work(), ..Report::default() };
+    let mut errors = vec![Errors::default(); graph.nodes.len()];
+    let engine = Engine::compile(&quantised.program);
+    for sample in samples {
+        let stored = sample.iter().zip(inputs).map(|(real, encoding)| {
+            let stored: Vec<i64> = real.iter().map(|&v| encoding.stored(f64::from(v))).collect();
+            Tensor::saturating(encoding.dtype, &stored)
+        });
+        let run = engine.run(&stored.collect::<Vec<_>>(), Stop::Exactly(1), u64::MAX)?;
+        let values = float::run(graph, sample);
+        for (node, errors) in graph.nodes.iter().zip(&mut errors) {
+            errors.add(node, quantised, &run.values, &values);
+        }
+        if let Some(&output) = graph.outputs.first() {
+            let integers = run.output(&quantised.program).map(Tensor::values).unwrap_or_default();
+            report.agreeing += usize::from(decision(&integers) == decision(values.get(output)));
+        }
+    }
+    for (node, errors) in graph.nodes.iter().zip(&errors) {
+        let Some((_, encoding)) = &quantised.places[node.output.0] else {
+            continue;
+        };
+        let value = graph.value(node.output);
+        let range = &quantised.ranges[node.output.0];
+        report.tensors.push(TensorReport {
+            name: value.name.clone(),
+            operator: node.operator.name(),
+            shape: value.shape.clone(),
+            dtype: encoding.dtype,
+            scale: encoding.scale,
+            zero_point: encoding.zero_point,
+            low: range.low,
+            high: range.high,
+            rms_error: errors.rms(),
+            max_error: errors.largest,
+        });
+    }
+    Ok(report)
+}
+
+/// Differences of one value over samples.
+#[derive(Debug, Clone, Default)]
+struct Errors {
+    squares: f64,
+    largest: f64,
+    count: usize,
+}
+
+impl Errors {
+    fn add(&mut self, node: &Node, quantised: &Quantised, run: &[Tensor], values: &Values<'_>) {
+        let Some((view, encoding)) = &quantised.places[node.output.0] else {
+            return;
+        };
+        let Some(stored) = stored(view, run) else {
+            return;
+        };
+        for (offset, real) in view.offsets().into_iter().zip(values.get(node.output)) {
+            let integer = stored.get(num::wide(offset)).unwrap_or(0);
+            let difference = (encoding.real(integer) - f64::from(*real)).abs();
+            self.squares += difference * difference;
+            self.largest = self.largest.max(difference);
+            self.count += 1;
+        }
+    }
+
+    fn rms(&self) -> f64 {
+        libm::sqrt(self.squares / num::real(num::signed(self.count.max(1))))
+    }
+}
+
+/// The computed tensor under a view; inputs are not compared.
+fn stored<'a>(view: &View, run: &'a [Tensor]) -> Option<&'a Tensor> {
+    match view.stored.source {
+        Source::Value(n) => run.get(usize::try_from(n).ok()?),
+        _ => None,
+    }
 }

@@ -104,7 +104,11 @@ impl Emit<'_> {
         let factors: Vec<i64> = factors.iter().map(|&f| multiplier::fixed(f, shift)).collect();
         let mut offsets: Vec<i64> = offsets.iter().map(|&o| multiplier::fixed(o, shift)).collect();
         // The zero point of x moves into the offset, where one factor serves all elements.
-        let mut x = x;
+        let (mut x, mut b_shape) = (x, b.shape.as_slice());
+        if let ([offset], true) = (offsets.as_slice(), factors.len() > 1) {
+            offsets = vec![*offset; factors.len()];
+            b_shape = &m.shape;
+        }
         if from.zero_point != 0 {
             match factors.as_slice() {
                 [factor] => {
@@ -112,7 +116,7 @@ impl Emit<'_> {
                         *offset = offset.saturating_sub(factor.saturating_mul(from.zero_point));
                     }
                 }
-                _ if m.shape == b.shape => {
+                _ if m.shape == b_shape => {
                     for (offset, factor) in offsets.iter_mut().zip(&factors) {
                         *offset = offset.saturating_sub(factor.saturating_mul(from.zero_point));
                     }
@@ -121,7 +125,7 @@ impl Emit<'_> {
             }
         }
         let requant: Requant = self.requant_scaled(node, Scale { multipliers: vec![], shift })?;
-        let (m_shape, b_shape) = (signed(&m.shape), signed(&b.shape));
+        let (m_shape, b_shape) = (signed(&m.shape), signed(b_shape));
         let tables = lower::Affine { factors: (&m_shape, &factors), offsets: (&b_shape, &offsets) };
         lower::affine(&mut self.builder, &x, &tables, &requant)
     }

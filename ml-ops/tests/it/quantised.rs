@@ -1,0 +1,75 @@
+//! Files with `QuantizeLinear` and `DequantizeLinear`: the program computes with the file's integers.
+
+use opml_ops::{ImportOptions, import_onnx, import::PIXELS};
+use opml_vm::DType;
+
+use crate::model::{Attribute::Int, Model, difference, weights};
+
+/// A quantised product with bias between quantised values, as ONNX Runtime's static quantiser writes it.
+fn product(kind: i64, zero: i64) -> Model {
+    let scaled: Vec<i64> = weights(4, 6, 9).iter().map(|&w| w as i64).collect();
+    Model::new(13)
+        .input("x", &[1, 9])
+        .floats("x.scale", &[], &[1.0 / 255.0])
+        .small("x.zero", kind, &[], &[if kind == 2 { 0 } else { -128 }])
+        .small("w", 3, &[6, 9], &scaled)
+        .floats("w.scale", &[6], &[0.01, 0.02, 0.03, 0.001, 0.005, 0.007])
+        .small("w.zero", 3, &[6], &[0; 6])
+        .floats("y.scale", &[], &[0.05])
+        .small("y.zero", kind, &[], &[zero])
+        .node("QuantizeLinear", &["x", "x.scale", "x.zero"], "x.q", &[])
+        .node("DequantizeLinear", &["x.q", "x.scale", "x.zero"], "x.d", &[])
+        .node("DequantizeLinear", &["w", "w.scale", "w.zero"], "w.d", &[Int("axis", 0)])
+        .node("Gemm", &["x.d", "w.d"], "z", &[Int("transB", 1)])
+        .node("Relu", &["z"], "r", &[])
+        .node("QuantizeLinear", &["r", "y.scale", "y.zero"], "y.q", &[])
+        .node("DequantizeLinear", &["y.q", "y.scale", "y.zero"], "y", &[])
+        .output("y")
+}
+
+#[test]
+fn scales_come_from_the_file_and_need_no_calibration() {
+    for (kind, zero, dtype) in [(2, 10, DType::U8), (3, -100, DType::I8)] {
+        let imported = import_onnx(&product(kind, zero).bytes(), &ImportOptions::default()).unwrap();
+        // Pixels of scale 1/255 are the input's stored numbers, whatever the zero point: one instruction in all.
+        assert_eq!(imported.program.instructions().len(), 1);
+        assert_eq!(imported.output.encoding.dtype, dtype);
+        assert_eq!(imported.output.encoding.zero_point, zero);
+        assert!(difference(&imported, 50) < 1e-6, "every stored number is the float network's");
+    }
+}
+
+#[test]
+fn another_input_scale_is_a_table() {
+    let options = ImportOptions { default_encoding: opml_ops::import::InputEncoding { scale: 1.0 / 200.0, ..PIXELS }, ..ImportOptions::default() };
+    let imported = import_onnx(&product(3, 4).bytes(), &options).unwrap();
+    assert_eq!(imported.program.instructions().len(), 2);
+    assert!(difference(&imported, 50) < 1e-6);
+}
+
+#[test]
+fn integer_inputs_take_the_encoding_of_their_dequantisation() {
+    let model = Model::new(13)
+        .input_of("x", 3, &[1, 9])
+        .floats("scale", &[], &[0.5])
+        .small("zero", 3, &[], &[-5])
+        .node("DequantizeLinear", &["x", "scale", "zero"], "r", &[])
+        .node("Softmax", &["r"], "y", &[])
+        .output("y");
+    let imported = import_onnx(&model.bytes(), &ImportOptions::default()).unwrap();
+    assert_eq!((imported.inputs[0].encoding.dtype, imported.inputs[0].encoding.zero_point), (DType::I8, -5));
+    assert!(difference(&imported, 20) < 1e-5);
+}
+
+#[test]
+fn arithmetic_on_stored_integers_is_refused() {
+    let model = Model::new(13)
+        .input("x", &[1, 9])
+        .floats("scale", &[], &[0.5])
+        .small("zero", 3, &[], &[0])
+        .node("QuantizeLinear", &["x", "scale", "zero"], "q", &[])
+        .node("Add", &["q", "q"], "y", &[])
+        .output("y");
+    let error = import_onnx(&model.bytes(), &ImportOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("DequantizeLinear"), "{error}");
+}
