@@ -12,7 +12,7 @@ import "./Isa.sol";
 ///     5 window to try first           6 … windows: first element, end element, place in calldata of the first
 ///
 /// A window is a run of adjacent opened leaves, so its bytes are adjacent in calldata. Record places are below 2^32, element numbers below
-/// 2^49 (2^40 bytes of i64, up to the end of the last leaf); nothing here overflows.
+/// 2^41 (2^40 and the rest of the last leaf); nothing here overflows.
 library Witness {
     uint256 internal constant WINDOWS = 0xc0;
     uint256 internal constant WINDOW = 0x60;
@@ -175,7 +175,7 @@ library Witness {
                 elements := and(shr(120, word), 0xffffffffffffffff)
                 leaves := byte(17, word)
                 record := mload(0x40)
-                // a window for each leaf at most, and one word that `window` may read past the last
+                // a window for each leaf at most, and an empty one that `window` may try
                 mstore(0x40, add(record, add(add(WINDOWS, WINDOW), mul(leaves, WINDOW))))
                 mstore(record, 0)
                 mstore(add(record, 0x20), shr(192, word))

@@ -87,7 +87,7 @@ fn every_operation_on_edge_operands() {
         let ran = over_runs(opcode, 0b101, Reducer::Sum, DType::I64);
         let openings = ran.openings();
         let terms = ran.program.instructions()[0].terms(0);
-        for k in (0..terms).step_by(if cfg!(debug_assertions) { 5 } else { 1 }) {
+        for k in 0..terms {
             ran.check(&mut chain, &openings, 0, 0, Question::Slice { e: 0, k0: k, k1: k + 1 });
         }
     }
