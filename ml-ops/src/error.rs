@@ -125,6 +125,20 @@ pub enum NodeFault {
     /// Arithmetic on quantised integers without dequantising.
     #[error("input {0} is a quantised integer; it must pass a DequantizeLinear first")]
     Encoded(usize),
+    /// The values up to this node have more elements than the limit.
+    #[error("values up to here have {elements} elements, the limit is {limit}")]
+    TotalTooLarge {
+        /// Elements of all values.
+        elements: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// Constants take too long to compute.
+    #[error("constants take more than {limit} multiplications to compute")]
+    Folding {
+        /// The limit.
+        limit: u64,
+    },
     /// The result has more elements than the limit.
     #[error("result has {elements} elements, the limit is {limit}")]
     TooLarge {

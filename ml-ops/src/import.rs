@@ -105,6 +105,7 @@ pub fn import_onnx(bytes: &[u8], options: &ImportOptions) -> Result<Imported, Im
         })
         .collect();
     let samples = samples(&graph, &options.calibration)?;
+    check_ranges(&graph, &encodings, &samples)?;
     let quantised = quantise::quantise(&graph, &encodings, &samples, options.range)?;
     let inputs = graph.inputs.iter().zip(&encodings).map(|(&id, &encoding)| port(&graph, id, encoding)).collect();
     let output = graph.outputs.first().copied().ok_or(ImportError::NoOutput)?;
@@ -135,6 +136,24 @@ fn choose_output(graph: &mut graph::Graph, name: Option<&str>) -> Result<(), Imp
     Ok(())
 }
 
+/// Refuses samples that an input cannot store: they show that its encoding is not the network's.
+fn check_ranges(graph: &graph::Graph, encodings: &[Encoding], samples: &[Vec<&[f32]>]) -> Result<(), ImportError> {
+    for (number, sample) in samples.iter().enumerate() {
+        for ((data, encoding), &id) in sample.iter().zip(encodings).zip(&graph.inputs) {
+            let slack = encoding.scale * 0.51;
+            let low = encoding.real(encoding.dtype.min()) - slack;
+            let high = encoding.real(encoding.dtype.max()) + slack;
+            if let Some(value) = data.iter().find(|&&v| !(low..=high).contains(&f64::from(v))) {
+                let name = &graph.value(id).name;
+                return Err(ImportError::Calibration(format!(
+                    "sample {number} has {value} for input \"{name}\", whose encoding holds {low} to {high}: give the input's encoding"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Cuts each sample into the inputs.
 fn samples<'a>(graph: &graph::Graph, calibration: &'a [Vec<f32>]) -> Result<Vec<Vec<&'a [f32]>>, ImportError> {
     let sizes: Vec<usize> = graph.inputs.iter().map(|&id| graph.value(id).elements()).collect();
@@ -142,7 +161,9 @@ fn samples<'a>(graph: &graph::Graph, calibration: &'a [Vec<f32>]) -> Result<Vec<
     let cut = |(number, sample): (usize, &'a Vec<f32>)| {
         if sample.len() != total {
             let found = sample.len();
-            return Err(ImportError::Calibration(format!("sample {number} has {found} numbers, the inputs have {total}")));
+            return Err(ImportError::Calibration(format!(
+                "sample {number} has {found} numbers, the inputs have {total}"
+            )));
         }
         if sample.iter().any(|v| !v.is_finite()) {
             return Err(ImportError::Calibration(format!("sample {number} has a number that is not finite")));

@@ -243,7 +243,8 @@ fn factors(instruction: &Instruction, extents: &Extents, terms: i64, header: Hea
 
 /// Which factor is gathered for each row, which for the columns, and the first column axis.
 fn roles(a: Factor, b: Factor) -> Option<(Factor, Factor, usize)> {
-    let split = |row: &Factor| (0..FIRST_K).rev().find(|&axis| row.load.follows(axis..axis + 1)).map_or(0, |axis| axis + 1);
+    let split =
+        |row: &Factor| (0..FIRST_K).rev().find(|&axis| row.load.follows(axis..axis + 1)).map_or(0, |axis| axis + 1);
     let constant = |factor: &Factor| matches!(factor.load.place, Place::Constant(_));
     let swap = match (constant(&a), constant(&b)) {
         (true, false) => true,

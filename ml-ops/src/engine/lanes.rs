@@ -78,7 +78,8 @@ impl Lanes {
             self.finish(0, &acc, &mut bytes, &mut lanes);
             return pack::tensor(self.dtype, self.elements, bytes);
         }
-        let work = load::size(self.elements.saturating_mul(self.terms)).saturating_mul(self.map.len() + self.post.0.len());
+        let work =
+            load::size(self.elements.saturating_mul(self.terms)).saturating_mul(self.map.len() + self.post.0.len());
         let block = |lanes: &mut Workspace<'_>, (number, chunk): (usize, &mut [u8])| {
             let first = number * L;
             let count = chunk.len() / width;
@@ -166,12 +167,7 @@ impl Post {
     }
 }
 
-fn steps(
-    instruction: &Instruction,
-    program: &[Op],
-    extents: &Extents,
-    header: Headers<'_>,
-) -> Option<Vec<Step>> {
+fn steps(instruction: &Instruction, program: &[Op], extents: &Extents, header: Headers<'_>) -> Option<Vec<Step>> {
     let base = usize::from(SLOT_CONST) + instruction.constants.len();
     let mut inner: Vec<bool> = Vec::with_capacity(program.len());
     let mut result = Vec::with_capacity(program.len());

@@ -108,12 +108,7 @@ pub(super) struct LoadPlan {
 
 impl LoadPlan {
     /// `None` if the source follows coordinates or an index may not fit 62 bits.
-    pub(super) fn new(
-        instruction: &Instruction,
-        load: &Load,
-        extents: &Extents,
-        header: Headers<'_>,
-    ) -> Option<Self> {
+    pub(super) fn new(instruction: &Instruction, load: &Load, extents: &Extents, header: Headers<'_>) -> Option<Self> {
         let Header { place, dtype, elements, tau } = header(&load.source)?;
         let mut axes = Vec::with_capacity(load.axes.len());
         for axis in &load.axes {
@@ -158,13 +153,7 @@ impl LoadPlan {
     }
 }
 
-fn axis_plan(
-    instruction: &Instruction,
-    base: i64,
-    terms: &[Term],
-    extent: i64,
-    extents: &Extents,
-) -> Option<AxisPlan> {
+fn axis_plan(instruction: &Instruction, base: i64, terms: &[Term], extent: i64, extents: &Extents) -> Option<AxisPlan> {
     let mut fixed = i128::from(base);
     let mut plan = AxisPlan { extent, base: 0, coordinates: Vec::new(), slots: Vec::new(), range: (0, 0) };
     for term in terms {

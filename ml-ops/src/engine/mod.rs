@@ -39,7 +39,7 @@ pub struct Engine {
 #[derive(Debug, Clone)]
 enum Form {
     Dot(Box<dot::Dot>),
-    Lanes(lanes::Lanes),
+    Lanes(Box<lanes::Lanes>),
     Slow,
 }
 
@@ -156,8 +156,7 @@ fn fixed_form(program: &Program, number: u32, instruction: &Instruction) -> Opti
         Source::Value(n) => {
             let source = program.instructions().get(usize::try_from(*n).ok()?)?;
             let fixed = source.dynamics.is_empty();
-            let header =
-                Header { place: Place::Now(*n), dtype: source.dtype, elements: source.elements(0), tau: 0 };
+            let header = Header { place: Place::Now(*n), dtype: source.dtype, elements: source.elements(0), tau: 0 };
             fixed.then_some(header)
         }
         Source::History { .. } => None,
@@ -192,5 +191,5 @@ fn form(program: &Program, instruction: &Instruction, t: u64, header: load::Head
     if let Some(dot) = dot::Dot::new(program, instruction, t, header) {
         return Form::Dot(Box::new(dot));
     }
-    lanes::Lanes::new(instruction, t, header).map_or(Form::Slow, Form::Lanes)
+    lanes::Lanes::new(instruction, t, header).map_or(Form::Slow, |lanes| Form::Lanes(Box::new(lanes)))
 }

@@ -23,10 +23,8 @@ pub(crate) fn constant(operator: &Operator, operands: &[&Value], shape: &[usize]
         })?;
         return Ok(Constant { data: Data::Int(data), quantised: None });
     }
-    let inputs: Vec<Operand<'_>> = operands
-        .iter()
-        .map(|value| Operand { shape: &value.shape, data: value.floats().unwrap_or(&[]) })
-        .collect();
+    let inputs: Vec<Operand<'_>> =
+        operands.iter().map(|value| Operand { shape: &value.shape, data: value.floats().unwrap_or(&[]) }).collect();
     let floats = float::evaluate(operator, &inputs, shape);
     if floats.iter().any(|value| !value.is_finite()) {
         return Err(NodeFault::Value {

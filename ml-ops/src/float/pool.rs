@@ -13,7 +13,9 @@ fn pool(
     let offsets: Vec<_> = (0..taps.count()).map(|position| taps.at(position)).collect();
     let channel: usize = x.shape[2..].iter().product();
     let planes = x.data.chunks(channel);
-    planes.flat_map(|plane| offsets.iter().map(|(offsets, padded)| f(plane, offsets, *padded)).collect::<Vec<_>>()).collect()
+    planes
+        .flat_map(|plane| offsets.iter().map(|(offsets, padded)| f(plane, offsets, *padded)).collect::<Vec<_>>())
+        .collect()
 }
 
 pub(super) fn max(x: Operand<'_>, window: &Window, shape: &[usize]) -> Vec<f32> {

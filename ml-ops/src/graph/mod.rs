@@ -112,6 +112,18 @@ impl Operator {
         }
     }
 
+    /// Multiplications of one evaluation, saturating.
+    pub fn work(&self, operands: &[&[usize]], result: &[usize]) -> u64 {
+        let operand = |i: usize| operands.get(i).copied().unwrap_or(&[]);
+        let terms = match self {
+            Self::MatMul => operand(0).last().copied().unwrap_or(1),
+            Self::Dense | Self::Conv { .. } => elements(operand(1).get(1..).unwrap_or(&[])),
+            Self::MaxPool(window) | Self::AveragePool { window, .. } => elements(&window.kernel),
+            _ => 1,
+        };
+        crate::num::wide(elements(result).saturating_mul(terms))
+    }
+
     /// Whether the operator only moves elements, so that its result has the encoding of its operand.
     pub const fn is_view(&self) -> bool {
         matches!(self, Self::Reshape | Self::Transpose { .. })
@@ -318,15 +330,8 @@ impl Graph {
     /// Multiplications of one evaluation, saturating.
     pub fn work(&self) -> u64 {
         let of = |node: &Node| {
-            let result = elements(self.shape(node.output));
-            let second = || node.inputs.get(1).map_or(&[][..], |&id| self.shape(id));
-            let terms = match &node.operator {
-                Operator::MatMul => self.shape(node.inputs[0]).last().copied().unwrap_or(1),
-                Operator::Dense | Operator::Conv { .. } => elements(second().get(1..).unwrap_or(&[])),
-                Operator::MaxPool(window) | Operator::AveragePool { window, .. } => elements(&window.kernel),
-                _ => 1,
-            };
-            crate::num::wide(result.saturating_mul(terms))
+            let operands: Vec<&[usize]> = node.inputs.iter().map(|&id| self.shape(id)).collect();
+            node.operator.work(&operands, self.shape(node.output))
         };
         self.nodes.iter().fold(0, |sum: u64, node| sum.saturating_add(of(node)))
     }

@@ -90,13 +90,7 @@ fn dense(x: &[usize], w: &[usize], b: Option<&[usize]>) -> Result<Vec<usize>, St
     Ok(shape)
 }
 
-fn conv(
-    x: &[usize],
-    w: &[usize],
-    b: Option<&[usize]>,
-    window: &Window,
-    groups: usize,
-) -> Result<Vec<usize>, String> {
+fn conv(x: &[usize], w: &[usize], b: Option<&[usize]>, window: &Window, groups: usize) -> Result<Vec<usize>, String> {
     let ([n, c, spatial @ ..], [m, per_group, kernel @ ..]) = (x, w) else {
         return Err(format!("convolution of {x:?} with {w:?}"));
     };

@@ -66,8 +66,7 @@ pub fn concat(builder: &mut Builder, parts: &[Part], axis: usize, requant: &Requ
     }
     let stored = builder.push(draft)?;
     let inner: Vec<i64> = order.iter().map(|&axis| shape[axis]).collect();
-    let perm: Vec<usize> =
-        (0..order.len()).filter_map(|axis| order.iter().position(|&other| other == axis)).collect();
+    let perm: Vec<usize> = (0..order.len()).filter_map(|axis| order.iter().position(|&other| other == axis)).collect();
     Ok(View::contiguous(stored, &inner).transpose(&perm))
 }
 

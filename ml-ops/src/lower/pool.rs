@@ -26,9 +26,8 @@ impl Pool {
             return Err(LowerError::Layout("a pooling needs batch, channels and its spatial axes"));
         }
         let window = |axis: usize| axis.checked_sub(2).map(|axis| &spatial[axis]);
-        let extents: Vec<i64> = (0..digits.len())
-            .map(|axis| window(axis).map_or(digits[axis].extent, |window| window.positions))
-            .collect();
+        let extents: Vec<i64> =
+            (0..digits.len()).map(|axis| window(axis).map_or(digits[axis].extent, |window| window.positions)).collect();
         let mut order: Vec<usize> = (0..digits.len()).collect();
         order.sort_by_key(|&axis| std::cmp::Reverse(digits[axis].stride));
         let mut outputs: Vec<Option<Reg>> = vec![None; digits.len()];

@@ -33,7 +33,14 @@ impl Requant {
     /// Ends a draft: adds `bias` for the channel, scales, shifts to the zero point, clamps.
     ///
     /// Bias and multipliers of a channel stand side by side in one constant, so that one opened leaf shows both.
-    pub(super) fn finish(&self, builder: &mut Builder, draft: &mut Draft, acc: Reg, channel: &[(Reg, i64, i64)], bias: &[i64]) {
+    pub(super) fn finish(
+        &self,
+        builder: &mut Builder,
+        draft: &mut Draft,
+        acc: Reg,
+        channel: &[(Reg, i64, i64)],
+        bias: &[i64],
+    ) {
         let factors = &self.scale.multipliers;
         let (many, biased) = (factors.len() > 1, bias.iter().any(|&b| b != 0));
         let biased_each = biased && bias.len() > 1;

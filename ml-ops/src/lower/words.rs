@@ -42,9 +42,10 @@ pub(super) fn words(mut axes: Vec<Covered>, elements: i64) -> Result<Vec<(i64, I
             return Err(LowerError::Layout("the window's axes do not cover the tensor"));
         }
         next = digit.stride * digit.extent;
-        let joined = words.last().filter(|_| joinable).map(|(extent, inner)| {
-            (extent * digit.extent, index.clone() * *extent + inner.clone())
-        });
+        let joined = words
+            .last()
+            .filter(|_| joinable)
+            .map(|(extent, inner)| (extent * digit.extent, index.clone() * *extent + inner.clone()));
         match (joined, words.last_mut()) {
             (Some(joined), Some(last)) if joined.1.len() <= TERMS => {
                 *last = joined;

@@ -121,7 +121,6 @@ impl Call<'_, '_> {
         self.attribute(name).is_some()
     }
 
-
     /// An axis of a shape of rank `rank`, counted from the end if negative.
     pub(super) fn axis(&self, name: &'static str, value: i64, rank: usize) -> Result<usize, NodeFault> {
         let counted = if value < 0 { value.saturating_add(num::signed(rank)) } else { value };
@@ -151,21 +150,26 @@ impl Call<'_, '_> {
         self.emit_shaped(Operator::Reshape, &[x], shape)
     }
 
-    fn emit_shaped(
-        &mut self,
-        operator: Operator,
-        inputs: &[ValueId],
-        shape: Vec<usize>,
-    ) -> Result<ValueId, NodeFault> {
+    fn emit_shaped(&mut self, operator: Operator, inputs: &[ValueId], shape: Vec<usize>) -> Result<ValueId, NodeFault> {
         let count = elements(&shape);
         if count == 0 || count > self.reader.limits.elements {
             let limit = num::wide(self.reader.limits.elements);
             return Err(NodeFault::TooLarge { elements: num::wide(count), limit });
         }
+        self.reader.total = self.reader.total.saturating_add(count);
+        if self.reader.total > self.reader.limits.total {
+            let (elements, limit) = (num::wide(self.reader.total), num::wide(self.reader.limits.total));
+            return Err(NodeFault::TotalTooLarge { elements, limit });
+        }
         let name = self.node.output.first().cloned().unwrap_or_default();
         let graph = &mut self.reader.graph;
         if inputs.iter().all(|&id| graph.value(id).constant.is_some()) {
             let operands: Vec<&Value> = inputs.iter().map(|&id| graph.value(id)).collect();
+            let shapes: Vec<&[usize]> = operands.iter().map(|value| value.shape.as_slice()).collect();
+            self.reader.folded = self.reader.folded.saturating_add(operator.work(&shapes, &shape));
+            if self.reader.folded > super::FOLDING {
+                return Err(NodeFault::Folding { limit: super::FOLDING });
+            }
             let constant = float::fold::constant(&operator, &operands, &shape)?;
             return Ok(graph.add_constant(name, shape, constant));
         }

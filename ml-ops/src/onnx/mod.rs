@@ -1,7 +1,7 @@
 //! Reader of ONNX files into a [`Graph`].
 //!
 //! Hostile bytes give errors: every size is checked before memory is taken for it, and memory stays proportional to the
-//! file plus [`Limits::elements`].
+//! file plus [`Limits::total`].
 
 mod call;
 mod operators;
@@ -19,6 +19,9 @@ use crate::{
     num,
 };
 
+/// Multiplications that folding constants may take.
+const FOLDING: u64 = 1 << 30;
+
 /// Opsets of the default domain that are read.
 pub const OPSETS: std::ops::RangeInclusive<i64> = 7..=21;
 
@@ -29,13 +32,15 @@ pub struct Limits {
     pub nodes: usize,
     /// Elements of any one value.
     pub elements: usize,
+    /// Elements of all computed values.
+    pub total: usize,
     /// Multiplications of one inference.
     pub work: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { nodes: 1 << 16, elements: 1 << 28, work: 1 << 42 }
+        Self { nodes: 1 << 16, elements: 1 << 28, total: 1 << 29, work: 1 << 42 }
     }
 }
 
@@ -63,7 +68,16 @@ pub fn read(bytes: &[u8], shapes: &BTreeMap<String, Vec<usize>>, limits: &Limits
             limit: num::wide(limits.nodes),
         });
     }
-    let mut reader = Reader { graph: Graph::default(), names: BTreeMap::new(), types: BTreeMap::new(), encodings: Vec::new(), opset, limits };
+    let mut reader = Reader {
+        graph: Graph::default(),
+        names: BTreeMap::new(),
+        types: BTreeMap::new(),
+        encodings: Vec::new(),
+        opset,
+        limits,
+        total: 0,
+        folded: 0,
+    };
     for tensor in &source.initializer {
         let (shape, constant) = tensors::constant(tensor)?;
         let id = reader.graph.add_constant(&tensor.name, shape, constant);
@@ -75,7 +89,11 @@ pub fn read(bytes: &[u8], shapes: &BTreeMap<String, Vec<usize>>, limits: &Limits
     }
     for node in &source.node {
         operators::read(&mut reader, node).map_err(|fault| ImportError::Node {
-            node: if node.name.is_empty() { node.output.first().cloned().unwrap_or_default() } else { node.name.clone() },
+            node: if node.name.is_empty() {
+                node.output.first().cloned().unwrap_or_default()
+            } else {
+                node.name.clone()
+            },
             operator: node.op_type.clone(),
             fault,
         })?;
@@ -133,14 +151,14 @@ struct Reader<'a> {
     encodings: Vec<Option<Encoding>>,
     opset: i64,
     limits: &'a Limits,
+    /// Elements computed so far.
+    total: usize,
+    /// Multiplications spent on folding constants.
+    folded: u64,
 }
 
 impl Reader<'_> {
-    fn input(
-        &mut self,
-        info: &proto::ValueInfo,
-        shapes: &BTreeMap<String, Vec<usize>>,
-    ) -> Result<(), ImportError> {
+    fn input(&mut self, info: &proto::ValueInfo, shapes: &BTreeMap<String, Vec<usize>>) -> Result<(), ImportError> {
         if self.names.contains_key(&info.name) {
             // Older files list initializers among the inputs.
             return Ok(());

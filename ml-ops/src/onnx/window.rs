@@ -1,7 +1,11 @@
 //! Window attributes of convolutions and poolings.
 
 use super::call::Call;
-use crate::{error::NodeFault, graph::{MAX_SPATIAL, Window}, num};
+use crate::{
+    error::NodeFault,
+    graph::{MAX_SPATIAL, Window},
+    num,
+};
 
 /// Largest number in a window attribute.
 const LIMIT: usize = 1 << 24;
@@ -81,6 +85,8 @@ fn list(call: &Call<'_, '_>, name: &'static str, least: usize) -> Result<Option<
         values.iter().map(|&v| num::index(v).filter(|v| (least..=LIMIT).contains(v))).collect();
     match numbers {
         Some(numbers) => Ok(Some(numbers)),
-        None => Err(NodeFault::Value { name, value: format!("{values:?}"), supported: "numbers from 1 (pads: 0) to 2^24" }),
+        None => {
+            Err(NodeFault::Value { name, value: format!("{values:?}"), supported: "numbers from 1 (pads: 0) to 2^24" })
+        }
     }
 }

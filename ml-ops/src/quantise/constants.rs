@@ -35,10 +35,8 @@ pub(super) fn weights(value: &Value) -> Weights {
     }
     let floats = value.floats().unwrap_or(&[]);
     let row = (floats.len() / rows).max(1);
-    let mut scales: Vec<f64> = floats
-        .chunks(row)
-        .map(|row| row.iter().fold(0.0, |m: f64, &w| m.max(f64::from(w).abs())) / 127.0)
-        .collect();
+    let mut scales: Vec<f64> =
+        floats.chunks(row).map(|row| row.iter().fold(0.0, |m: f64, &w| m.max(f64::from(w).abs())) / 127.0).collect();
     let largest = scales.iter().fold(0.0, |m: f64, &s| m.max(s));
     let floor = if largest > 1e-30 { largest * multiplier::power(FLOOR) } else { 1.0 };
     for scale in &mut scales {

@@ -31,26 +31,21 @@ pub(super) struct Emit<'g> {
 }
 
 /// Emits all nodes. `encodings` has one entry for each value that is not a constant.
-pub(super) fn emit(
-    graph: &Graph,
-    inputs: &[Encoding],
-    encodings: &[Option<Encoding>],
-) -> Result<Emitted, ImportError> {
+pub(super) fn emit(graph: &Graph, inputs: &[Encoding], encodings: &[Option<Encoding>]) -> Result<Emitted, ImportError> {
     let mut emit = Emit { graph, encodings, builder: Builder::new(), places: vec![None; graph.values.len()] };
     for (&id, encoding) in graph.inputs.iter().zip(inputs) {
         let view = emit.builder.input(encoding.dtype, &signed(graph.shape(id)));
         emit.places[id.0] = Some((view, *encoding));
     }
     for node in &graph.nodes {
-        let place = emit.node(node).map_err(|fault| {
-            ImportError::Lower { node: graph.value(node.output).name.clone(), fault }
-        })?;
+        let place = emit
+            .node(node)
+            .map_err(|fault| ImportError::Lower { node: graph.value(node.output).name.clone(), fault })?;
         emit.places[node.output.0] = Some(place);
     }
     let output = graph.outputs.first().copied().ok_or(ImportError::NoOutput)?;
-    let encoding = emit.finish(output).map_err(|fault| {
-        ImportError::Lower { node: graph.value(output).name.clone(), fault }
-    })?;
+    let encoding =
+        emit.finish(output).map_err(|fault| ImportError::Lower { node: graph.value(output).name.clone(), fault })?;
     Ok(Emitted { program: emit.builder.finish()?, output: encoding, places: emit.places })
 }
 
@@ -84,9 +79,7 @@ impl Emit<'_> {
     fn requant_scaled(&self, node: &Node, scale: Scale) -> Result<Requant, LowerError> {
         let Encoding { dtype, scale: unit, zero_point } = self.encoding(node)?;
         let (low, high) = node.clamp.unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
-        let stored = |bound: f32| {
-            dtype.saturate(num::round(f64::from(bound) / unit).saturating_add(zero_point))
-        };
+        let stored = |bound: f32| dtype.saturate(num::round(f64::from(bound) / unit).saturating_add(zero_point));
         Ok(Requant { dtype, scale, zero_point, low: stored(low), high: stored(high) })
     }
 

@@ -83,7 +83,8 @@ fn calibrate(graph: &Graph, samples: &[Vec<&[f32]>], rule: RangeRule) -> Result<
     });
     if let Some(node) = unknown {
         let name = &graph.value(node.output).name;
-        let why = if samples.is_empty() { "samples are needed, because the file states no scale" } else { "no finite range" };
+        let why =
+            if samples.is_empty() { "samples are needed, because the file states no scale" } else { "no finite range" };
         return Err(ImportError::Calibration(format!("value \"{name}\": {why}")));
     }
     if rule == RangeRule::LeastSquares {

@@ -64,7 +64,10 @@ pub(super) fn encodings(
             Operator::MaxPool(_) => inherited,
             Operator::Concat { .. }
                 if graph.value(id).encoding.is_none()
-                    && node.inputs.iter().all(|input| encodings[input.0].is_some() && encodings[input.0] == inherited) =>
+                    && node
+                        .inputs
+                        .iter()
+                        .all(|input| encodings[input.0].is_some() && encodings[input.0] == inherited) =>
             {
                 inherited
             }

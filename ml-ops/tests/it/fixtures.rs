@@ -9,19 +9,23 @@ use opml_ops::{
     import::PIXELS,
     import_onnx, npy,
 };
-use opml_vm::{Tensor, interpreter::{self, Stop}, model_file};
+use opml_vm::{
+    Tensor,
+    interpreter::{self, Stop},
+    model_file,
+};
 
 /// Model, data set, instructions, model root.
 const MODELS: [(&str, &str, usize, &str); 6] = [
-    ("mlp-digits", "digits", 2, ""),
-    ("mlp-fashion", "fashion", 2, ""),
-    ("mlp-fashion-qdq", "fashion", 2, ""),
-    ("lenet-digits", "digits", 7, ""),
-    ("lenet-fashion", "fashion", 7, ""),
-    ("lenet-fashion-qdq", "fashion", 7, ""),
+    ("mlp-digits", "digits", 2, "78d91c9a845652f37ed8f31b17e51fbb8aa2c2453aebddc839df4d3ca5f8038b"),
+    ("mlp-fashion", "fashion", 2, "8b801106dacddab39cc6ec77e3549883a9a9801d55590d6a1ebec9e8667e91cb"),
+    ("mlp-fashion-qdq", "fashion", 2, "24c4c45158eb8b4618fdfc4a473405326bcb1bdacdd4f931808e208fba5112d1"),
+    ("lenet-digits", "digits", 7, "03ba671479aa96e171be29108130aa1957f18c843842525bcfb8d72364553518"),
+    ("lenet-fashion", "fashion", 7, "2730a4aa03ac382058debc86a08db2f8e079eaf4d055e98f519a7e69508bdc54"),
+    ("lenet-fashion-qdq", "fashion", 7, "f2e2532a9d21cc898848ab6e1e15545351d91b1d4121b22a830dcb09d7e896f3"),
 ];
 
-pub fn file(name: &str) -> Vec<u8> {
+pub(crate) fn file(name: &str) -> Vec<u8> {
     let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", "fixtures", name].iter().collect();
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

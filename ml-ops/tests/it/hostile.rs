@@ -12,7 +12,7 @@ use crate::{
 fn options() -> ImportOptions {
     ImportOptions {
         calibration: vec![vec![0.5; 2 * 6 * 6]],
-        limits: Limits { nodes: 100, elements: 1 << 16, work: 1 << 20 },
+        limits: Limits { nodes: 100, elements: 1 << 16, total: 1 << 20, work: 1 << 20 },
         ..ImportOptions::default()
     }
 }
@@ -28,7 +28,15 @@ fn sample() -> Vec<u8> {
         .small("zero", 3, &[], &[4])
         .node("Conv", &["x", "w"], "a", &[crate::model::Attribute::Ints("pads", vec![1, 1, 1, 1])])
         .node("Relu", &["a"], "b", &[])
-        .node("MaxPool", &["b"], "c", &[crate::model::Attribute::Ints("kernel_shape", vec![3, 3]), crate::model::Attribute::Ints("strides", vec![3, 3])])
+        .node(
+            "MaxPool",
+            &["b"],
+            "c",
+            &[
+                crate::model::Attribute::Ints("kernel_shape", vec![3, 3]),
+                crate::model::Attribute::Ints("strides", vec![3, 3]),
+            ],
+        )
         .node("Concat", &["c", "c"], "d", &[Int("axis", 1)])
         .node("AveragePool", &["c"], "e", &[crate::model::Attribute::Ints("kernel_shape", vec![1, 1])])
         .node("Reshape", &["e", "shape"], "f", &[])

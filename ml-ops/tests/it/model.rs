@@ -1,15 +1,13 @@
 //! ONNX files written by hand, and the comparison of a model's program with its float network.
 
-use opml_ops::{
-    ImportError, ImportOptions, Imported,
-    accuracy::decision,
-    float, import_onnx,
-    import::InputEncoding,
+use opml_ops::{ImportError, ImportOptions, Imported, float, import::InputEncoding, import_onnx};
+use opml_vm::{
+    DType, Tensor,
+    interpreter::{self, Stop},
 };
-use opml_vm::{DType, Tensor, interpreter::{self, Stop}};
 
 /// Integers stored as they are, with a zero point.
-pub const UNITS: InputEncoding = InputEncoding { dtype: DType::U8, scale: 1.0, zero_point: 7 };
+pub(crate) const UNITS: InputEncoding = InputEncoding { dtype: DType::U8, scale: 1.0, zero_point: 7 };
 
 fn varint(mut n: u64, out: &mut Vec<u8>) {
     while n >= 128 {
@@ -21,29 +19,29 @@ fn varint(mut n: u64, out: &mut Vec<u8>) {
 
 /// A protocol-buffers message being written.
 #[derive(Default, Clone)]
-pub struct Message(pub Vec<u8>);
+pub(crate) struct Message(pub(crate) Vec<u8>);
 
 impl Message {
-    pub fn int(mut self, field: u64, value: i64) -> Self {
+    pub(crate) fn int(mut self, field: u64, value: i64) -> Self {
         varint(field << 3, &mut self.0);
         varint(value as u64, &mut self.0);
         self
     }
-    pub fn float(mut self, field: u64, value: f32) -> Self {
+    pub(crate) fn float(mut self, field: u64, value: f32) -> Self {
         varint(field << 3 | 5, &mut self.0);
         self.0.extend(value.to_le_bytes());
         self
     }
-    pub fn bytes(mut self, field: u64, value: &[u8]) -> Self {
+    pub(crate) fn bytes(mut self, field: u64, value: &[u8]) -> Self {
         varint(field << 3 | 2, &mut self.0);
         varint(value.len() as u64, &mut self.0);
         self.0.extend(value);
         self
     }
-    pub fn text(self, field: u64, value: &str) -> Self {
+    pub(crate) fn text(self, field: u64, value: &str) -> Self {
         self.bytes(field, value.as_bytes())
     }
-    pub fn message(self, field: u64, value: &Self) -> Self {
+    pub(crate) fn message(self, field: u64, value: &Self) -> Self {
         let bytes = value.0.clone();
         self.bytes(field, &bytes)
     }
@@ -51,7 +49,7 @@ impl Message {
 
 /// An attribute of a node.
 #[derive(Clone)]
-pub enum Attribute {
+pub(crate) enum Attribute {
     Int(&'static str, i64),
     Ints(&'static str, Vec<i64>),
     Float(&'static str, f32),
@@ -60,13 +58,13 @@ pub enum Attribute {
 
 /// A model being written.
 #[derive(Clone)]
-pub struct Model {
+pub(crate) struct Model {
     opset: i64,
     graph: Message,
 }
 
 impl Model {
-    pub fn new(opset: i64) -> Self {
+    pub(crate) fn new(opset: i64) -> Self {
         Self { opset, graph: Message::default() }
     }
 
@@ -78,17 +76,17 @@ impl Model {
     }
 
     /// A float input.
-    pub fn input(self, name: &str, shape: &[i64]) -> Self {
+    pub(crate) fn input(self, name: &str, shape: &[i64]) -> Self {
         self.input_of(name, 1, shape)
     }
 
     /// An input of an ONNX element type.
-    pub fn input_of(mut self, name: &str, kind: i64, shape: &[i64]) -> Self {
+    pub(crate) fn input_of(mut self, name: &str, kind: i64, shape: &[i64]) -> Self {
         self.graph = Self::value(11, self.graph, name, kind, shape);
         self
     }
 
-    pub fn output(mut self, name: &str) -> Self {
+    pub(crate) fn output(mut self, name: &str) -> Self {
         self.graph = Self::value(12, self.graph, name, 1, &[]);
         self
     }
@@ -99,23 +97,23 @@ impl Model {
         self
     }
 
-    pub fn floats(self, name: &str, shape: &[i64], values: &[f32]) -> Self {
+    pub(crate) fn floats(self, name: &str, shape: &[i64], values: &[f32]) -> Self {
         let raw: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
         self.tensor(name, 1, shape, &raw)
     }
 
-    pub fn ints(self, name: &str, shape: &[i64], values: &[i64]) -> Self {
+    pub(crate) fn ints(self, name: &str, shape: &[i64], values: &[i64]) -> Self {
         let raw: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
         self.tensor(name, 7, shape, &raw)
     }
 
     /// Bytes of kind u8 (2) or i8 (3).
-    pub fn small(self, name: &str, kind: i64, shape: &[i64], values: &[i64]) -> Self {
+    pub(crate) fn small(self, name: &str, kind: i64, shape: &[i64], values: &[i64]) -> Self {
         let raw: Vec<u8> = values.iter().map(|&v| v as u8).collect();
         self.tensor(name, kind, shape, &raw)
     }
 
-    pub fn node(mut self, operator: &str, inputs: &[&str], output: &str, attributes: &[Attribute]) -> Self {
+    pub(crate) fn node(mut self, operator: &str, inputs: &[&str], output: &str, attributes: &[Attribute]) -> Self {
         let mut node = Message::default();
         for input in inputs {
             node = node.text(1, input);
@@ -136,14 +134,14 @@ impl Model {
         self
     }
 
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let opset = Message::default().int(2, self.opset);
         Message::default().int(1, 8).message(8, &opset).message(7, &self.graph).0
     }
 }
 
 /// Numbers from a fixed sequence, `0 ≤ n < below`.
-pub fn numbers(seed: u64, count: usize, below: u64) -> Vec<i64> {
+pub(crate) fn numbers(seed: u64, count: usize, below: u64) -> Vec<i64> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {
         state ^= state << 13;
@@ -155,21 +153,21 @@ pub fn numbers(seed: u64, count: usize, below: u64) -> Vec<i64> {
 }
 
 /// Integer weights in [−127, 127] that reach 127 in every row, so that quantisation keeps them as they are.
-pub fn weights(seed: u64, rows: usize, row: usize) -> Vec<f32> {
+pub(crate) fn weights(seed: u64, rows: usize, row: usize) -> Vec<f32> {
     let mut values: Vec<f32> = numbers(seed, rows * row, 255).iter().map(|&v| (v - 127) as f32).collect();
     values.chunks_mut(row).for_each(|row| row[0] = 127.0);
     values
 }
 
 /// Imports a model whose float inputs hold integers, with calibration on random samples.
-pub fn import(model: &Model, encoding: InputEncoding, elements: usize) -> Result<Imported, ImportError> {
+pub(crate) fn import(model: &Model, encoding: InputEncoding, elements: usize) -> Result<Imported, ImportError> {
     let calibration = (0..4).map(|seed| encoding.decode(&numbers(seed, elements, 256))).collect();
     let options = ImportOptions { calibration, default_encoding: encoding, ..ImportOptions::default() };
     import_onnx(&model.bytes(), &options)
 }
 
 /// Largest difference between program and float network over samples, in real numbers.
-pub fn difference(imported: &Imported, samples: u64) -> f64 {
+pub(crate) fn difference(imported: &Imported, samples: u64) -> f64 {
     let mut largest: f64 = 0.0;
     for seed in 100..100 + samples {
         let (mut stored, mut real) = (Vec::new(), Vec::new());
@@ -195,16 +193,9 @@ pub fn difference(imported: &Imported, samples: u64) -> f64 {
 }
 
 /// Asserts that program and float network agree to within `tolerance`.
-pub fn check(model: &Model, elements: usize, tolerance: f64) -> Imported {
+pub(crate) fn check(model: &Model, elements: usize, tolerance: f64) -> Imported {
     let imported = import(model, UNITS, elements).unwrap();
     let found = difference(&imported, 6);
     assert!(found <= tolerance, "difference {found} is above {tolerance}: {:#?}", imported.report);
     imported
-}
-
-/// Number of the largest element of a program's output.
-pub fn decide(imported: &Imported, input: &[i64]) -> usize {
-    let input = Tensor::from_values(imported.program.inputs()[0].dtype, input).unwrap();
-    let run = opml_ops::engine::Engine::compile(&imported.program).run(&[input], Stop::Exactly(1), 1 << 30).unwrap();
-    decision(&run.output(&imported.program).unwrap().values())
 }

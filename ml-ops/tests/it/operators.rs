@@ -2,7 +2,7 @@
 
 use opml_ops::{ImportError, NodeFault};
 
-use crate::model::{Attribute, Attribute::Int, Attribute::Ints, Model, check, import, weights, UNITS};
+use crate::model::{Attribute, Attribute::Int, Attribute::Ints, Model, UNITS, check, import, weights};
 
 fn ints(name: &'static str, list: &[i64]) -> Attribute {
     Ints(name, list.to_vec())
@@ -13,7 +13,13 @@ fn count(shape: &[i64]) -> usize {
 }
 
 /// One node with constant operands.
-fn single(opset: i64, operator: &str, shape: &[i64], constants: &[(&[i64], Vec<f32>)], attributes: &[Attribute]) -> Model {
+fn single(
+    opset: i64,
+    operator: &str,
+    shape: &[i64],
+    constants: &[(&[i64], Vec<f32>)],
+    attributes: &[Attribute],
+) -> Model {
     let names: Vec<String> = (0..constants.len()).map(|i| format!("c{i}")).collect();
     let mut model = Model::new(opset).input("x", shape);
     let mut inputs = vec!["x"];
@@ -45,7 +51,12 @@ fn gemm_in_all_forms() {
 
 #[test]
 fn matrix_products_of_two_values() {
-    for (a, b) in [(vec![3, 4], vec![4, 5]), (vec![2, 3, 4], vec![2, 4, 5]), (vec![2, 1, 3, 4], vec![3, 4, 2]), (vec![4], vec![4, 3])] {
+    for (a, b) in [
+        (vec![3, 4], vec![4, 5]),
+        (vec![2, 3, 4], vec![2, 4, 5]),
+        (vec![2, 1, 3, 4], vec![3, 4, 2]),
+        (vec![4], vec![4, 3]),
+    ] {
         let model = Model::new(13).input("a", &a).input("b", &b).node("MatMul", &["a", "b"], "y", &[]).output("y");
         let imported = check(&model, count(&a) + count(&b), 0.0);
         assert_eq!(imported.program.instructions().len(), 1, "{a:?} {b:?}");
@@ -57,7 +68,8 @@ fn products_with_constants() {
     let w = weights(5, 6, 4);
     let model = single(13, "MatMul", &[2, 3, 6], &[(&[6, 4], w.clone())], &[]);
     check(&model, 36, 200.0);
-    let model = Model::new(13).input("x", &[4, 3]).floats("w", &[6, 4], &w).node("MatMul", &["w", "x"], "y", &[]).output("y");
+    let model =
+        Model::new(13).input("x", &[4, 3]).floats("w", &[6, 4], &w).node("MatMul", &["w", "x"], "y", &[]).output("y");
     check(&model, 12, 100.0);
 }
 
@@ -148,7 +160,10 @@ fn bounds_join_the_node_before() {
     ] {
         let imported = check(&model, 12, 250.0);
         assert_eq!(imported.program.instructions().len(), 1);
-        assert_eq!(imported.program.instructions()[0].post.last().map(|op| format!("{op:?}").contains("Clamp")), Some(true));
+        assert_eq!(
+            imported.program.instructions()[0].post.last().map(|op| format!("{op:?}").contains("Clamp")),
+            Some(true)
+        );
     }
 }
 
@@ -162,7 +177,12 @@ fn bounds_alone() {
 #[test]
 fn sums_and_products() {
     for operator in ["Add", "Sub", "Mul"] {
-        for (a, b) in [(vec![2, 3, 4], vec![2, 3, 4]), (vec![2, 3, 4], vec![4]), (vec![3, 1], vec![2, 1, 5]), (vec![1, 2], vec![2, 1])] {
+        for (a, b) in [
+            (vec![2, 3, 4], vec![2, 3, 4]),
+            (vec![2, 3, 4], vec![4]),
+            (vec![3, 1], vec![2, 1, 5]),
+            (vec![1, 2], vec![2, 1]),
+        ] {
             let model = Model::new(13).input("a", &a).input("b", &b).node(operator, &["a", "b"], "y", &[]).output("y");
             let imported = check(&model, count(&a) + count(&b), 1e-4);
             assert!(imported.program.instructions().len() <= 2, "{operator} {a:?} {b:?}");
@@ -171,7 +191,11 @@ fn sums_and_products() {
         let c: Vec<f32> = vec![3.0, -2.0, 0.5];
         let model = single(13, operator, &[1, 3, 4, 4], &[(&[3, 1, 1], c.clone())], &[]);
         assert_eq!(check(&model, 48, 1e-3).program.instructions().len(), 1);
-        let model = Model::new(13).input("x", &[1, 3, 2]).floats("c", &[3, 1], &c).node(operator, &["c", "x"], "y", &[]).output("y");
+        let model = Model::new(13)
+            .input("x", &[1, 3, 2])
+            .floats("c", &[3, 1], &c)
+            .node(operator, &["c", "x"], "y", &[])
+            .output("y");
         check(&model, 6, 1e-3);
         // A constant that widens the value.
         let model = single(13, operator, &[1, 4], &[(&[3, 1], c)], &[]);
@@ -190,7 +214,9 @@ fn normalisation_folds_into_the_convolution() {
         .floats("bias", &[4], &statistics(&[0.0, 10.0, -10.0, 3.0]))
         .floats("mean", &[4], &statistics(&[5.0, -5.0, 100.0, 0.0]))
         .floats("var", &[4], &statistics(&[4.0, 1.0, 0.25, 9.0]));
-    let normalised = |model: Model, x: &str| model.node("BatchNormalization", &[x, "scale", "bias", "mean", "var"], "y", &[]).output("y");
+    let normalised = |model: Model, x: &str| {
+        model.node("BatchNormalization", &[x, "scale", "bias", "mean", "var"], "y", &[]).output("y")
+    };
     let model = normalised(conv.clone().node("Conv", &["x", "w"], "z", &[]), "z");
     let imported = check(&model, 72, 600.0);
     assert_eq!(imported.graph.nodes.len(), 1);
@@ -207,11 +233,8 @@ fn normalisation_folds_into_the_convolution() {
 
 #[test]
 fn moves_cost_no_instruction_but_the_last() {
-    let nodes: [(&str, &[i64], &[Attribute]); 3] = [
-        ("Transpose", &[2, 3, 4], &[]),
-        ("Flatten", &[2, 3, 4], &[Int("axis", 2)]),
-        ("Identity", &[2, 3, 4], &[]),
-    ];
+    let nodes: [(&str, &[i64], &[Attribute]); 3] =
+        [("Transpose", &[2, 3, 4], &[]), ("Flatten", &[2, 3, 4], &[Int("axis", 2)]), ("Identity", &[2, 3, 4], &[])];
     for (operator, shape, attributes) in nodes {
         let imported = check(&single(13, operator, shape, &[], attributes), count(shape), 0.0);
         assert_eq!(imported.program.instructions().len(), 1, "{operator}");
@@ -315,12 +338,16 @@ fn faults_name_the_node_and_what_is_supported() {
 
     assert_eq!(fault(&single(13, "MatMul", &[1, 4], &[], &[])), NodeFault::MissingInput(1));
     assert!(matches!(fault(&single(13, "MatMul", &[1, 4], &[(&[3, 1], vec![0.0; 3])], &[])), NodeFault::Shape(_)));
-    assert!(matches!(fault(&single(13, "Transpose", &[1, 4], &[], &[ints("perm", &[0, 2])])), NodeFault::Value { name: "perm", .. }));
+    assert!(matches!(
+        fault(&single(13, "Transpose", &[1, 4], &[], &[ints("perm", &[0, 2])])),
+        NodeFault::Value { name: "perm", .. }
+    ));
     let undefined = Model::new(13).input("x", &[4]).node("Add", &["x", "nothing"], "y", &[]).output("y");
     assert_eq!(fault(&undefined), NodeFault::Undefined("nothing".into()));
     let twice = Model::new(13).input("x", &[4]).node("Relu", &["x"], "x", &[]).output("x");
     assert_eq!(fault(&twice), NodeFault::Redefined("x".into()));
-    let computed = Model::new(13).input("x", &[1, 2, 4]).input("w", &[1, 2, 1]).node("Conv", &["x", "w"], "y", &[]).output("y");
+    let computed =
+        Model::new(13).input("x", &[1, 2, 4]).input("w", &[1, 2, 1]).node("Conv", &["x", "w"], "y", &[]).output("y");
     assert_eq!(fault(&computed), NodeFault::NotConstant { index: 1, what: "weights" });
 
     let outputs = Model::new(13).input("x", &[4]).node("Relu", &["x"], "y", &[]).output("y").output("x");
@@ -332,4 +359,20 @@ fn faults_name_the_node_and_what_is_supported() {
     assert!(matches!(import(&missing, UNITS, 5), Err(ImportError::Output(_))));
     let small = Model::new(13).input("x", &[4]).node("Relu", &["x"], "y", &[]).output("y");
     assert!(matches!(import(&small, UNITS, 5), Err(ImportError::Calibration(_))));
+}
+
+#[test]
+fn calibration_beyond_the_encoding_is_refused() {
+    let model = single(13, "Relu", &[1, 2], &[], &[]);
+    let options = opml_ops::ImportOptions { calibration: vec![vec![0.5, 1.5]], ..Default::default() };
+    let error = opml_ops::import_onnx(&model.bytes(), &options).unwrap_err().to_string();
+    assert!(error.contains("1.5") && error.contains("encoding"), "{error}");
+}
+
+#[test]
+fn folding_constants_has_a_bound() {
+    let window = [ints("kernel_shape", &[1 << 24, 1 << 24]), ints("pads", &[1 << 23, 1 << 23, 1 << 23, 1 << 23])];
+    let model = Model::new(13).input("x", &[1]).floats("c", &[1, 1, 2, 2], &[0.0; 4]);
+    let model = model.node("MaxPool", &["c"], "m", &window).node("Add", &["x", "m"], "y", &[]).output("y");
+    assert!(matches!(fault(&model), NodeFault::Folding { .. }));
 }

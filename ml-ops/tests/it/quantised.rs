@@ -1,6 +1,6 @@
 //! Files with `QuantizeLinear` and `DequantizeLinear`: the program computes with the file's integers.
 
-use opml_ops::{ImportOptions, import_onnx, import::PIXELS};
+use opml_ops::{ImportOptions, import::PIXELS, import_onnx};
 use opml_vm::DType;
 
 use crate::model::{Attribute::Int, Model, difference, weights};
@@ -41,7 +41,10 @@ fn scales_come_from_the_file_and_need_no_calibration() {
 
 #[test]
 fn another_input_scale_is_a_table() {
-    let options = ImportOptions { default_encoding: opml_ops::import::InputEncoding { scale: 1.0 / 200.0, ..PIXELS }, ..ImportOptions::default() };
+    let options = ImportOptions {
+        default_encoding: opml_ops::import::InputEncoding { scale: 1.0 / 200.0, ..PIXELS },
+        ..ImportOptions::default()
+    };
     let imported = import_onnx(&product(3, 4).bytes(), &options).unwrap();
     assert_eq!(imported.program.instructions().len(), 2);
     assert!(difference(&imported, 50) < 1e-6);

@@ -107,12 +107,8 @@ pub(super) fn batch_normalization(call: &mut Call<'_, '_>) -> Result<(), NodeFau
     }
     let x = call.operand(0)?;
     let epsilon = f64::from(call.float("epsilon", 1e-5)?);
-    let [scale, bias, mean, variance] = [
-        call.floats(1, "scale")?,
-        call.floats(2, "bias")?,
-        call.floats(3, "mean")?,
-        call.floats(4, "variance")?,
-    ];
+    let [scale, bias, mean, variance] =
+        [call.floats(1, "scale")?, call.floats(2, "bias")?, call.floats(3, "mean")?, call.floats(4, "variance")?];
     let shape = call.shape(x);
     let channels = *shape.get(1).ok_or_else(|| NodeFault::Shape(format!("operand {shape:?} has no channels")))?;
     if [&scale, &bias, &mean, &variance].iter().any(|list| list.len() != channels) {

@@ -121,7 +121,11 @@ pub(super) fn squeeze(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
 pub(super) fn unsqueeze(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
     let named = call.any(0)?;
     let shape = call.shape(named.id);
-    let count = if call.opset() < 13 { call.ints("axes").map_or(0, |axes| axes.len()) } else { call.integers(1, "axes")?.len() };
+    let count = if call.opset() < 13 {
+        call.ints("axes").map_or(0, |axes| axes.len())
+    } else {
+        call.integers(1, "axes")?.len()
+    };
     let rank = shape.len() + count;
     let axes = axes(call, rank)?.unwrap_or_default();
     if axes.len() != count {

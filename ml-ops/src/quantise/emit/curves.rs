@@ -88,14 +88,16 @@ impl Emit<'_> {
         let to = self.encoding(node)?;
         let mut operands: Vec<(View, Encoding)> = Vec::new();
         for &id in &node.inputs {
-            let (view, encoding) =
-                if self.places[id.0].is_some() { self.simple(id)? } else { self.operand(id)? };
+            let (view, encoding) = if self.places[id.0].is_some() { self.simple(id)? } else { self.operand(id)? };
             operands.push((view, encoding));
         }
         // More operands than loads: first in groups, which are of the result's encoding.
         while operands.len() > MAX_LOADS {
             let groups: Vec<Vec<(View, Encoding)>> = operands.chunks(MAX_LOADS).map(<[_]>::to_vec).collect();
-            operands = groups.into_iter().map(|group| Ok((self.join(node, &group, axis)?, to))).collect::<Result<_, LowerError>>()?;
+            operands = groups
+                .into_iter()
+                .map(|group| Ok((self.join(node, &group, axis)?, to)))
+                .collect::<Result<_, LowerError>>()?;
         }
         self.join(node, &operands, axis)
     }

@@ -21,7 +21,8 @@ impl Emit<'_> {
             return Ok(place.clone());
         }
         let value = self.graph.value(id);
-        let floats = value.floats().ok_or(LowerError::Layout("a constant of integers stands where numbers are needed"))?;
+        let floats =
+            value.floats().ok_or(LowerError::Layout("a constant of integers stands where numbers are needed"))?;
         let largest = floats.iter().fold(0.0, |m: f64, &v| m.max(f64::from(v).abs()));
         let scale = if largest > 1e-30 { largest / 32767.0 } else { 1.0 };
         let stored: Vec<i64> = floats.iter().map(|&v| num::round(f64::from(v) / scale)).collect();

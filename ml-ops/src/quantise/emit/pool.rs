@@ -47,7 +47,8 @@ impl Emit<'_> {
         let mut divisors = vec![1];
         for (axis, place) in spatial.iter().enumerate() {
             let (extent, after) = (num::signed(shape[axis + 2]), num::signed(window.after[axis]));
-            let counts: Vec<i64> = (0..place.positions).map(|position| covered(place, position, extent, after, count_pad)).collect();
+            let counts: Vec<i64> =
+                (0..place.positions).map(|position| covered(place, position, extent, after, count_pad)).collect();
             divisors = divisors.iter().flat_map(|d| counts.iter().map(move |count| d * count)).collect();
         }
         let factors: Vec<f64> = divisors.iter().map(|&d| ratio / num::real(d.max(1))).collect();
