@@ -1,4 +1,4 @@
-//! Reader of `.npy` files (NumPy's array format, versions 1 to 3): numbers in C order, little-endian.
+//! Reader and writer of `.npy` files (NumPy's array format, versions 1 to 3): numbers in C order, little-endian.
 //!
 //! <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>
 

@@ -27,9 +27,9 @@ pub struct TensorReport {
     pub scale: f64,
     /// Stored number that means 0.
     pub zero_point: i64,
-    /// Smallest number seen in calibration.
+    /// Smallest number seen in calibration; +∞ without samples.
     pub low: f64,
-    /// Largest number seen in calibration.
+    /// Largest number seen in calibration; −∞ without samples.
     pub high: f64,
     /// Root of the mean squared difference from the float network, over samples and elements.
     pub rms_error: f64,

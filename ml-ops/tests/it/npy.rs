@@ -1,7 +1,7 @@
 //! The reader of `.npy` files.
 
 use opml_ops::npy::{self, NpyError};
-use opml_vm::DType;
+use opml_vm::{DType, Tensor};
 use proptest::prelude::*;
 
 fn array(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
@@ -24,6 +24,22 @@ fn types_and_shapes() {
     assert_eq!((read.floats(), read.integers(), read.dtype()), (Some(&[1.5][..]), None, None));
     let read = npy::read(&array("|u1", "(0, 9223372036854775807)", &[])).unwrap();
     assert!(read.integers().unwrap().is_empty());
+}
+
+#[test]
+fn written_files_read_back() {
+    for (dtype, values) in [
+        (DType::U8, vec![0, 255]),
+        (DType::I8, vec![-128, 127, 5]),
+        (DType::I16, vec![-32768, 1]),
+        (DType::I32, vec![i64::from(i32::MIN)]),
+        (DType::I64, vec![i64::MIN, i64::MAX]),
+        (DType::I64, vec![]),
+    ] {
+        let bytes = npy::write(&Tensor::from_values(dtype, &values).unwrap());
+        let read = npy::read(&bytes).unwrap();
+        assert_eq!((read.integers().unwrap(), read.dtype()), (values.as_slice(), Some(dtype)));
+    }
 }
 
 #[test]

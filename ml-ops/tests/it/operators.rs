@@ -1,6 +1,6 @@
 //! Every operator against the float network. Weights and inputs are small integers, so most comparisons are exact.
 
-use opml_ops::{ImportError, NodeFault};
+use opml_ops::{ImportError, NodeFault, engine::Engine};
 
 use crate::model::{Attribute, Attribute::Int, Attribute::Ints, Model, UNITS, check, import, weights};
 
@@ -60,6 +60,7 @@ fn matrix_products_of_two_values() {
         let model = Model::new(13).input("a", &a).input("b", &b).node("MatMul", &["a", "b"], "y", &[]).output("y");
         let imported = check(&model, count(&a) + count(&b), 0.0);
         assert_eq!(imported.program.instructions().len(), 1, "{a:?} {b:?}");
+        assert_eq!(Engine::compile(&imported.program).forms(), ["dot"], "{a:?} {b:?}");
     }
 }
 
@@ -100,6 +101,7 @@ fn convolutions() {
         let imported = check(&model, count(&x), 0.0);
         // The output goes back to ONNX's layout with one copy.
         assert!(imported.program.instructions().len() <= 2, "{x:?} {w:?}");
+        assert_eq!(Engine::compile(&imported.program).forms()[0], "dot", "{x:?} {w:?}");
 
         // Behind a first convolution the operand lies channels-last. Relu makes the middle unsigned.
         let c = x[1];
