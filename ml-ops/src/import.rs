@@ -84,6 +84,21 @@ pub struct Imported {
 ///
 /// The result depends on the bytes and the options alone, not on the machine.
 ///
+/// ```no_run
+/// use opml_ops::{ImportOptions, engine::Engine, import::PIXELS, import_onnx};
+/// use opml_vm::{Tensor, interpreter::Stop};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (pictures, picture): (Vec<Vec<i64>>, Vec<i64>) = Default::default();
+/// let calibration = pictures.iter().map(|pixels| PIXELS.decode(pixels)).collect();
+/// let options = ImportOptions { calibration, ..ImportOptions::default() };
+/// let imported = import_onnx(&std::fs::read("model.onnx")?, &options)?;
+/// let input = Tensor::from_values(PIXELS.dtype, &picture)?;
+/// let run = Engine::compile(&imported.program).run(&[input], Stop::Exactly(1), 1 << 30)?;
+/// let logits = run.output(&imported.program).map(Tensor::values);
+/// # Ok(()) }
+/// ```
+///
 /// # Errors
 /// See [`ImportError`].
 pub fn import_onnx(bytes: &[u8], options: &ImportOptions) -> Result<Imported, ImportError> {
@@ -95,6 +110,7 @@ pub fn import_onnx(bytes: &[u8], options: &ImportOptions) -> Result<Imported, Im
         let what = "number of multiplications".into();
         return Err(ImportError::Limit { what, value: work, limit: options.limits.work });
     }
+    check_options(&graph, options)?;
     let encodings: Vec<Encoding> = graph
         .inputs
         .iter()
@@ -116,6 +132,27 @@ pub fn import_onnx(bytes: &[u8], options: &ImportOptions) -> Result<Imported, Im
     let compared = samples.get(..options.compared.min(samples.len())).unwrap_or(&[]);
     let report = quantise::compare(&graph, &encodings, &quantised, compared)?;
     Ok(Imported { program: quantised.program, inputs, output, graph, report })
+}
+
+/// Refuses names that the graph does not have, and encodings that store nothing.
+fn check_options(graph: &graph::Graph, options: &ImportOptions) -> Result<(), ImportError> {
+    let fail = |name: &String, why: String| Err(ImportError::Input { name: name.clone(), why });
+    for name in options.encodings.keys().chain(options.shapes.keys()) {
+        if !graph.inputs.iter().any(|&id| graph.value(id).name == *name) {
+            return fail(name, "is named in the options, but the file has no such input".into());
+        }
+    }
+    let default = String::from("(default encoding)");
+    for (name, encoding) in options.encodings.iter().chain([(&default, &options.default_encoding)]) {
+        let Encoding { dtype, scale, zero_point } = *encoding;
+        if !(scale.is_normal() && scale > 0.0) {
+            return fail(name, format!("scale {scale} is not a positive number"));
+        }
+        if !dtype.is_writable() || dtype.saturate(zero_point) != zero_point {
+            return fail(name, format!("an input of {} with zero point {zero_point} cannot be", dtype.name()));
+        }
+    }
+    Ok(())
 }
 
 fn port(graph: &graph::Graph, id: graph::ValueId, encoding: Encoding) -> Port {

@@ -4,7 +4,7 @@
 //! scale; i16 where they enter a curve; i32 fixed point where they leave the network. Encodings that a QDQ file states are
 //! taken as they are. A zero point is folded into the bias, and padding reads the zero point, so borders are exact.
 //!
-//! Rounding: factors become 31-bit integers over a power of two (round half even, [`multiplier`]); the machine rounds
+//! Rounding: factors become 31-bit integers over a power of two (round half even); the machine rounds
 //! results half up. Against `QuantizeLinear`, which divides in f32 and rounds half to even, a result may differ by one
 //! unit where the exact value is a tie or within 2^−24 of one.
 

@@ -1,6 +1,6 @@
 //! Every operator against the float network. Weights and inputs are small integers, so most comparisons are exact.
 
-use opml_ops::{ImportError, NodeFault, engine::Engine};
+use opml_ops::{ImportError, NodeFault, engine::Engine, import::InputEncoding};
 
 use crate::model::{Attribute, Attribute::Int, Attribute::Ints, Model, UNITS, check, import, weights};
 
@@ -377,4 +377,22 @@ fn folding_constants_has_a_bound() {
     let model = Model::new(13).input("x", &[1]).floats("c", &[1, 1, 2, 2], &[0.0; 4]);
     let model = model.node("MaxPool", &["c"], "m", &window).node("Add", &["x", "m"], "y", &[]).output("y");
     assert!(matches!(fault(&model), NodeFault::Folding { .. }));
+}
+
+#[test]
+fn options_name_existing_inputs_and_usable_encodings() {
+    let model = single(13, "Relu", &[1, 2], &[], &[]);
+    let refused = |options: opml_ops::ImportOptions| match opml_ops::import_onnx(&model.bytes(), &options) {
+        Err(ImportError::Input { name, .. }) => name,
+        other => panic!("{other:?}"),
+    };
+    let with = |name: &str, encoding| opml_ops::ImportOptions {
+        encodings: [(name.to_owned(), encoding)].into(),
+        ..Default::default()
+    };
+    assert_eq!(refused(with("z", UNITS)), "z");
+    assert_eq!(refused(with("x", InputEncoding { scale: 0.0, ..UNITS })), "x");
+    assert_eq!(refused(with("x", InputEncoding { zero_point: 256, ..UNITS })), "x");
+    let shapes = [("z".to_owned(), vec![1])].into();
+    assert_eq!(refused(opml_ops::ImportOptions { shapes, ..Default::default() }), "z");
 }
