@@ -154,7 +154,7 @@ abstract contract Registry is Tiers {
     function _open(Task memory task) private returns (bytes32 taskId) {
         Header header = models[task.modelRoot].header;
         if (header.N() == 0) revert UnknownModel();
-        if (task.maxT == 0 || task.maxT > MAX_COUNT || task.maxT * header.N() > MAX_COUNT) revert BadLength();
+        if (task.maxT == 0 || task.maxT * header.N() > MAX_COUNT) revert BadLength();
         _requireTier(task.tier);
         taskId = taskIdOf(task);
         tasks[taskId] = header.forTask(task.maxT, task.tier);

@@ -20,24 +20,24 @@ use super::{
 
 /// Gas of whole transactions.
 const WHOLE: [(&str, u64); 21] = [
-    ("registerModel", 117_573),
-    ("openTask, 784 bytes", 79_270),
-    ("requestTask", 52_162),
+    ("registerModel", 117_567),
+    ("openTask, 784 bytes", 79_212),
+    ("requestTask", 52_104),
     ("claim, 40 bytes", 54_211),
     ("finalize", 54_771),
     ("challenge, first", 54_133),
     ("challenge, second", 54_136),
     ("openTrace, 3 leaves", 64_974),
-    ("openTrace, 18 leaves and a halt", 77_378),
+    ("openTrace, 18 leaves and a halt", 77_372),
     ("select, first", 45_718),
     ("select", 41_357),
     ("reveal, 2 nodes", 39_624),
-    ("revealHeader, 12 nodes", 50_009),
-    ("revealHeader, a leaf", 42_900),
+    ("revealHeader, 12 nodes", 50_003),
+    ("revealHeader, a leaf", 42_894),
     ("revealLeaf", 42_398),
     ("revealPartials, 16", 45_595),
     ("selectPartial, 16", 42_415),
-    ("proveHalt", 56_844),
+    ("proveHalt", 56_838),
     ("claimTimeout", 38_811),
     ("settle", 84_362),
     ("withdraw", 29_981),
@@ -46,8 +46,8 @@ const WHOLE: [(&str, u64); 21] = [
 /// Execution gas of the moves that ask the step verifier, without the verifier's own.
 const OWN: [(&str, u64); 5] = [
     ("selectElement", 27_534),
-    ("proveHeader", 33_159),
-    ("proveElement", 36_568),
+    ("proveHeader", 33_153),
+    ("proveElement", 36_562),
     ("proveSlice", 34_108),
     ("provePost", 34_887),
 ];

@@ -512,3 +512,72 @@ fn the_partials_that_were_revealed_are_the_ones_that_count() {
     let call = Dispute::proveSliceCall { part: U256::from(16), ..game.prove_slice_call(0, &partials) };
     refused::<Dispute::BadPartials>(game.play(CHALLENGER, &call));
 }
+
+#[test]
+fn hidden_nodes_are_revealed_as_what_their_height_makes_them() {
+    for kind in [Kind::TraceHidden, Kind::TensorHidden] {
+        let mut game = at(kind);
+        assert!(game.position().height > 0);
+        let header = Dispute::revealHeaderCall { state: game.state.clone(), dtype: 0, elements: 0, words: vec![] };
+        refused::<Dispute::WrongKind>(game.play(SUBMITTER, &header));
+        let leaf = Dispute::revealLeafCall { state: game.state.clone(), data: [B256::ZERO; 8] };
+        refused::<Dispute::WrongKind>(game.play(SUBMITTER, &leaf));
+        game.reveal().unwrap();
+        game.select(0).unwrap();
+        assert_eq!(game.position().height, 0);
+        let call = Dispute::revealCall { state: game.state.clone(), children: vec![] };
+        refused::<Dispute::WrongKind>(game.play(SUBMITTER, &call));
+    }
+}
+
+#[test]
+fn a_right_value_is_not_proved_wrong_under_the_name_of_another() {
+    // a trace node over leaves 0 to 7: leaf 2 under the name of leaf 10, which lies in the same place under the next node
+    let mut game = Game::honest(&looping(), 1);
+    for _ in 0..2 {
+        game.select(0).unwrap();
+        game.reveal().unwrap();
+    }
+    assert_eq!(game.position().height, 3);
+    let right = game.prove_element_call(2, 0);
+    let mut call = game.prove_element_call(10, 0);
+    call.o = Opening { leaf: 10, ..right.o };
+    refused::<Dispute::BadElement>(game.play(CHALLENGER, &call));
+    let mut call = game.prove_header_call(10);
+    call.o = HeaderOpening { leaf: 10, ..game.prove_header_call(2).o };
+    refused::<Dispute::BadElement>(game.play(CHALLENGER, &call));
+
+    // a tensor node over leaves 0 to 7 of 24: an element of leaf 8 with the bytes of leaf 0
+    let mut game = Game::honest(&looping(), 1);
+    let leaf = game.leaf_number(1, WIDE);
+    game.walk_to_header(leaf);
+    for _ in 0..2 {
+        game.select(0).unwrap();
+        game.reveal().unwrap();
+    }
+    assert_eq!(game.position().height, 3);
+    let right = game.prove_element_call(leaf, 0);
+    let mut call = game.prove_element_call(leaf, 8 * 128);
+    call.o = Opening { e: 8 * 128, ..right.o };
+    refused::<Dispute::BadElement>(game.play(CHALLENGER, &call));
+
+    // a tensor leaf: an element of the next leaf; the same element of another value; another header
+    let mut game = Game::honest(&looping(), 0);
+    let (leaf, other) = (game.leaf_number(1, SUMS), game.leaf_number(0, SUMS));
+    game.walk_to_leaf(leaf, 7);
+    let good = game.prove_element_call(leaf, 7);
+    let mut call = game.prove_element_call(leaf, 39);
+    call.o = Opening { e: 39, ..good.o.clone() };
+    refused::<Dispute::BadElement>(game.play(CHALLENGER, &call));
+    let mut call = game.prove_element_call(other, 7);
+    call.o = Opening { leaf: other, ..good.o.clone() };
+    refused::<Dispute::BadHeader>(game.play(CHALLENGER, &call));
+    for o in [Opening { dtype: 3, ..good.o.clone() }, Opening { elements: 41, ..good.o.clone() }] {
+        refused::<Dispute::BadHeader>(game.play(CHALLENGER, &Dispute::proveElementCall { o, ..good.clone() }));
+    }
+    let header = game.prove_header_call(leaf);
+    for (leaf, dtype, elements) in [(other, 4, 40), (leaf, 3, 40), (leaf, 4, 41)] {
+        let o = HeaderOpening { leaf, dtype, elements, ..header.o.clone() };
+        refused::<Dispute::BadHeader>(game.play(CHALLENGER, &Dispute::proveHeaderCall { o, ..header.clone() }));
+    }
+}

@@ -174,7 +174,10 @@ fn rule_13_input_roots_come_from_posted_bytes_or_the_requester() {
     {
         refused::<Dispute::BadInputs>(world.send(STRANGER, 0, &open(inputs, headers.clone())));
     }
-    refused::<Dispute::BadInputs>(world.send(STRANGER, 0, &open(vec![bytes], Bytes::from(vec![0; 9]))));
+    // the right number of bytes under another type is another tensor
+    let mut unsigned = headers.to_vec();
+    unsigned[0] = 0;
+    refused::<Dispute::BadInputs>(world.send(STRANGER, 0, &open(vec![bytes], unsigned.into())));
     // a root whose preimage nobody knows can be asked for only in the asker's own name
     let root = B256::repeat_byte(0xee);
     let call = Dispute::requestTaskCall { modelRoot: posted.modelRoot, inputRoot: root, maxT: 1, tier: 0 };

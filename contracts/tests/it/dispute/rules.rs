@@ -6,12 +6,17 @@ use opml_contracts::{
     abi::Dispute,
     dispute::{Kind, Position, Stage, Status, state_after},
 };
-use opml_vm::{DType, Opcode, Program, Reducer, Tensor, interpreter::Run, merkle::Tree, testing::Build};
+use opml_vm::{
+    DType, Opcode, Program, Reducer, Source, Tensor,
+    interpreter::Run,
+    merkle::Tree,
+    testing::{Build, fixed},
+};
 
 use super::{
     commit::{Commit, Value},
     money::{Puppet, lying, puppet},
-    programs::{COUNTER, EMPTY, SMALL, SUMS, Sample, WIDE, changed, looping},
+    programs::{COUNTER, EMPTY, HALT, SMALL, SUMS, Sample, WIDE, changed, looping},
     world::{BOND_C, BOND_S, BUDGET, CHALLENGER, DELAY, Game, RIVAL, STRANGER, SUBMITTER, TRACE_TIME, encode, refused},
 };
 
@@ -103,7 +108,16 @@ fn rule_05_a_header_is_its_instructions() {
             assert_eq!(game.slot().status, Status::False);
         }
     }
-    // a type that does not exist cannot be revealed, and is proved wrong from the trace
+    // headers that no reveal could show are no proofs
+    let mut game = Game::honest(&looping(), 0);
+    let leaf = game.leaf_number(1, SMALL);
+    let good = game.prove_header_call(leaf);
+    for (dtype, elements) in [(5, 3), (0, (1 << 40) + 1), (0, 0)] {
+        let mut call = good.clone();
+        (call.o.dtype, call.o.elements) = (dtype, elements);
+        refused::<Dispute::BadHeader>(game.play(CHALLENGER, &call));
+    }
+    // nor is another header than the revealed one
     let mut game = committed(1, EMPTY, &|value| value.dtype = 4);
     let leaf = game.leaf_number(1, EMPTY);
     game.walk_to_header(leaf);
@@ -171,6 +185,38 @@ fn rule_08_a_run_that_ends_early_shows_its_halt() {
     refused::<Dispute::NoHalt>(game.world.send(SUBMITTER, 0, &call));
 }
 
+/// The loop with a halt value of two elements, of which the second is never 0.
+fn halting_in_two() -> Sample {
+    let mut sample = looping();
+    let program = &sample.program;
+    let mut instructions = program.instructions().to_vec();
+    instructions[HALT as usize] = Build::each(DType::U8, &[2])
+        .constants(&[3])
+        .load(Source::Value(COUNTER), 0, &[fixed(1, 0, &[])])
+        .op(Opcode::Eq, [19, 18, 0])
+        .op(Opcode::Max, [20, 1, 0])
+        .done();
+    let inputs = program.inputs().to_vec();
+    sample.program = Program::new(instructions, vec![], inputs, SMALL, Some(HALT)).unwrap();
+    sample
+}
+
+#[test]
+fn rule_08_and_09_a_halt_is_element_0_and_no_other() {
+    let sample = halting_in_two();
+    let mut game = Game::honest(&sample, 0);
+    let mut call = game.prove_halt_call(1);
+    refused::<Dispute::NoContradiction>(game.play(CHALLENGER, &call));
+    call.o.e = 1;
+    refused::<Dispute::BadElement>(game.play(CHALLENGER, &call));
+
+    let mut game = Game::claimed(&sample, 0, sample.run(2, &mut |_, _, _| ()));
+    game.challenge(CHALLENGER, 0).unwrap();
+    let mut call = game.open_trace_call();
+    call.opening.halt[0].e = 1;
+    refused::<Dispute::NoHalt>(game.world.send(SUBMITTER, 0, &call));
+}
+
 #[test]
 fn rule_09_a_run_that_goes_on_after_a_halt_is_false() {
     let sample = looping();
@@ -187,6 +233,11 @@ fn rule_09_a_run_that_goes_on_after_a_halt_is_false() {
         }
     }
     assert_eq!(game.slot().status, Status::False);
+    // one iteration late
+    (late.length, late.max_t) = (4, 4);
+    let mut game = Game::honest(&late, 0);
+    let call = game.prove_halt_call(2);
+    game.play(CHALLENGER, &call).unwrap();
     // the halt at the end of an honest run is none before its end
     let mut game = Game::honest(&sample, 0);
     let call = game.prove_halt_call(2);
@@ -320,6 +371,28 @@ fn rule_22_extremes_combine_as_extremes() {
     refused::<Dispute::BadPartials>(game.reveal_partials(&[89, 2]));
     game.reveal_partials(&[90, 90]).unwrap();
     let call = game.prove_slice_call(0, &[90, 90]);
+    game.play(CHALLENGER, &call).unwrap();
+}
+
+#[test]
+fn rule_22_minima_combine_as_minima() {
+    let mut sample = looping();
+    let mut instructions = sample.program.instructions().to_vec();
+    instructions[SMALL as usize].reducer = Reducer::Min;
+    let inputs = sample.program.inputs().to_vec();
+    sample.program = Program::new(instructions, vec![], inputs, COUNTER, Some(HALT)).unwrap();
+    let mut game = Game::lying(&sample, 1, 2, SMALL, &|value| changed(value, 1, 1));
+    let leaf = game.leaf_number(2, SMALL);
+    game.walk_to_leaf(leaf, 1);
+    game.select_element(1).unwrap();
+    let partials = game.partials();
+    assert_eq!(partials, [1, 6]);
+    game.reveal_partials(&[2, 6]).unwrap();
+    game.select_partial(0, &[2, 6]).unwrap();
+    refused::<Dispute::BadPartials>(game.reveal_partials(&[9, 1]));
+    refused::<Dispute::BadPartials>(game.reveal_partials(&[3, 9]));
+    game.reveal_partials(&[9, 2]).unwrap();
+    let call = game.prove_slice_call(1, &[9, 2]);
     game.play(CHALLENGER, &call).unwrap();
 }
 
