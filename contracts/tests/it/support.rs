@@ -1,8 +1,10 @@
-//! A program with its run, its trace and a chain, and the comparison of one question over all three executions.
+//! A program with its run on interpreter and engine, its trace and a chain, and the comparison of one question over interpreter,
+//! Rust verifier and contract.
 
 use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::SolCall;
 use opml_contracts::{Host, HostError, Receipt, abi::StepVerifier, abi::StepVerifier::Job as SolJob};
+use opml_ops::engine::Engine;
 use opml_vm::{
     Counts, Instruction, Program, Reducer, Tensor, Trace,
     eval::{At, Evaluator},
@@ -104,6 +106,8 @@ impl Ran {
 
     fn stopped(program: Program, inputs: Vec<Tensor>, stop: Stop) -> Self {
         let done = run(&program, &inputs, stop, 1 << 24).unwrap();
+        let fast = Engine::compile(&program).run(&inputs, stop, 1 << 24).unwrap();
+        assert!(fast == done, "the engine and the reference interpreter differ");
         let length = done.length;
         let trace = Trace::new(&program, done);
         let roots = program.roots();
