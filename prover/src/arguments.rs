@@ -1,17 +1,20 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, str::FromStr};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::lie::Fault;
+use crate::{
+    examples,
+    lie::{BadFault, Fault},
+};
 
 /// Run neural networks so that anybody can prove a wrong answer.
 ///
 /// Results go to standard output, prose and progress to standard error. Exit codes: 0 all agrees, 1 a fault was found,
 /// 2 an error.
 #[derive(Debug, Parser)]
-#[command(name = "opml", version, max_term_width = 110)]
+#[command(name = "opml", version, max_term_width = 100)]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
@@ -24,45 +27,83 @@ pub struct Arguments {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show an honest claim, a lie that is caught move by move, and the same lie caught by one proof.
+    /// Show an honest claim, a lie caught move by move, and the same lie caught by one proof.
+    ///
+    /// Everything happens in one process: the model, both players and the chain. No files are needed.
+    #[command(after_long_help = examples::DEMO)]
     Demo(Demo),
     /// Turn an ONNX model into an integer program.
+    ///
+    /// The numbers of a float model are quantised; samples of its input tell in which range they lie.
+    #[command(after_long_help = examples::IMPORT)]
     Import(Import),
     /// Show a program: instructions, sizes, cost bounds.
+    #[command(after_long_help = examples::INSPECT)]
     Inspect(Inspect),
     /// Run a model on an input.
+    ///
+    /// Prints the first 64 values of the output and the hash that a claim names; -o writes all of them.
+    #[command(after_long_help = examples::RUN)]
     Run(Run),
     /// Run a model and commit to its trace.
+    ///
+    /// The trace root commits to every value of the run: it is what the submitter of a claim opens in a dispute.
+    #[command(after_long_help = examples::COMMIT)]
     Commit(Commit),
     /// Write the proof of one step of a run.
+    ///
+    /// The proof opens one element of the trace and all that its instruction reads for it.
+    #[command(after_long_help = examples::PROVE)]
     Prove(Prove),
     /// Check a proof, with the Rust verifier and with the contract.
+    ///
+    /// Exit code 0: the element is what its instruction computes; 1: it is not, the trace is a lie; 2: the file is no
+    /// proof of what it claims.
+    #[command(after_long_help = examples::VERIFY)]
     Verify(Verify),
     /// Play a whole dispute over a planted lie against the contracts.
+    ///
+    /// Exit code 0 if the honest side wins.
+    #[command(after_long_help = examples::DISPUTE)]
     Dispute(Dispute),
     /// Compare the integer model with its float original on labelled samples.
+    ///
+    /// Exit code 1 if a model loses more than 0.3 points of accuracy.
+    #[command(after_long_help = examples::EVAL)]
     Eval(Eval),
     /// Print the table of dispute costs that the README shows.
+    #[command(after_long_help = examples::FIGURES)]
     Figures(Figures),
 }
+
+/// Most elements of a run unless told otherwise: 2 GiB at most.
+pub const BUDGET: u64 = 1 << 28;
 
 /// A model and what it runs on.
 #[derive(Debug, Args)]
 pub struct Task {
     /// The model, as written by `opml import`.
     pub model: PathBuf,
-    /// The inputs in order: .npy, .png or .jpg. An array of several samples is a batch, see --index.
-    #[arg(short, long = "input", required = true)]
+    /// An input, .npy, .png or .jpg; repeated if the model has several. A larger array is a batch, see --index.
+    #[arg(short, long = "input", required = true, value_name = "FILE")]
     pub inputs: Vec<PathBuf>,
     /// Which sample of a batch.
     #[arg(long, default_value_t = 0)]
     pub index: usize,
     /// Most iterations.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_name = "T", value_parser = at_least_one)]
     pub max_t: u64,
     /// Refuse runs of more elements.
-    #[arg(long, default_value_t = 1 << 32)]
+    #[arg(long, default_value_t = BUDGET, value_name = "ELEMENTS")]
     pub budget: u64,
+}
+
+impl Task {
+    /// The model's name in messages.
+    #[must_use]
+    pub fn place(&self) -> String {
+        self.model.display().to_string()
+    }
 }
 
 /// See [`Command::Demo`].
@@ -101,7 +142,7 @@ pub struct Inspect {
     /// The model.
     pub model: PathBuf,
     /// Iterations to bound the costs for.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_name = "T", value_parser = at_least_one)]
     pub max_t: u64,
 }
 
@@ -134,12 +175,12 @@ pub struct Prove {
     #[command(flatten)]
     pub task: Task,
     /// The step: instruction and element, `I:E`, or with the iteration `T:I:E`.
-    #[arg(long, value_parser = step)]
+    #[arg(long, value_parser = step, value_name = "I:E")]
     pub step: (u64, u32, u64),
     /// Only the partial over terms `K0:K1` of its reduction.
-    #[arg(long, value_parser = terms)]
+    #[arg(long, value_parser = terms, value_name = "K0:K1")]
     pub terms: Option<(u64, u64)>,
-    /// Plant a lie first, and prove the step against the lying trace.
+    /// Plant a lie first, and prove the step of the lying trace: as in `opml dispute`.
     #[arg(long)]
     pub fault: Option<Fault>,
     /// Seed of a random lie.
@@ -163,10 +204,11 @@ pub struct Dispute {
     /// Model and input.
     #[command(flatten)]
     pub task: Task,
-    /// Where the submitter lies: `random`, `consistent` (what follows is computed from the lie), `at:I:E`, `from:I:E`,
-    /// with an iteration `at:T:I:E`, `from:T:I:E`; or `none`, an honest claim under a false challenge.
+    /// Where the submitter lies: `random`, `at:I:E` or `at:T:I:E` (iteration T, instruction I, element E); with
+    /// `consistent`, `from:I:E` or `from:T:I:E` all that follows is computed from the lie; `none` is an honest claim
+    /// under a false challenge.
     #[arg(long, default_value = "random")]
-    pub fault: String,
+    pub fault: Planted,
     /// Children a move reveals: 2, 4, 8, 16, 32 or 64.
     #[arg(long, default_value_t = 16, value_parser = arity)]
     pub arity: u64,
@@ -174,7 +216,7 @@ pub struct Dispute {
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Reductions of at most so many terms are proved without a further split.
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, default_value_t = 64, value_parser = at_least_one)]
     pub max_terms: u64,
     /// The claim posts its trace root, and the challenger proves the fault in one transaction.
     #[arg(long)]
@@ -205,6 +247,29 @@ pub struct Eval {
 /// See [`Command::Figures`].
 #[derive(Debug, Args)]
 pub struct Figures {}
+
+/// The lie of a dispute, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Planted(pub Option<Fault>);
+
+impl FromStr for Planted {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Self(None));
+        }
+        text.parse().map(|fault| Self(Some(fault))).map_err(|bad: BadFault| format!("{bad}; or `none`"))
+    }
+}
+
+fn at_least_one(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(0) => Err("must be at least 1".to_owned()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("is not a number".to_owned()),
+    }
+}
 
 fn arity(text: &str) -> Result<u64, String> {
     match text.parse::<u64>() {

@@ -39,8 +39,8 @@ pub struct Setup {
 pub struct Report {
     /// `challenger` or `submitter`.
     pub winner: &'static str,
-    /// Why: a proof or a timeout.
-    pub end: String,
+    /// Why: the contract's function that ended it, a proof's or `claimTimeout`.
+    pub end: &'static str,
     /// Transactions from the challenge to the resolution, of both sides.
     pub moves: usize,
     /// Their gas.
@@ -124,7 +124,7 @@ pub fn play_lie(task: &Task, setup: &Setup, honest: &Trace, lie: Option<&Lie>) -
     let (submitter_change, challenger_change) = (change(SUBMITTER), change(CHALLENGER));
     Ok(Report {
         winner: if outcome.winner == Party::Challenger { "challenger" } else { "submitter" },
-        end: format!("{:?}", outcome.end),
+        end: transactions.last().map_or("none", |t| t.call),
         moves: transactions.len(),
         gas_total: transactions.iter().map(|t| t.gas).sum(),
         gas_last_step: transactions.last().map_or(0, |t| t.gas),

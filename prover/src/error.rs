@@ -5,9 +5,25 @@ use std::{io, path::PathBuf};
 use opml_contracts::HostError;
 use thiserror::Error;
 
+use crate::words;
+
 /// An error with its place and, where there is one, the way out.
 #[derive(Debug, Error)]
 pub enum ProverError {
+    /// A path names a folder where a file is needed.
+    #[error("{path}: is a folder; name a file")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The folder that a file shall go to does not exist.
+    #[error("{path}: cannot be written: there is no folder {folder}; make it first")]
+    NoFolder {
+        /// The file.
+        path: PathBuf,
+        /// Its folder.
+        folder: PathBuf,
+    },
     /// A file could not be read.
     #[error("{path}: cannot be read: {error}")]
     Read {
@@ -25,12 +41,24 @@ pub enum ProverError {
         error: io::Error,
     },
     /// A model file is refused.
-    #[error("{path}: {error}")]
+    #[error("{path}: {error}; {hint}")]
     Model {
         /// The file.
         path: PathBuf,
         /// Why.
         error: opml_vm::ModelError,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A model has another number of inputs than were given.
+    #[error("{path}: the model has {expected} input(s), {given} were given; name each with -i, in order")]
+    InputCount {
+        /// The model.
+        path: PathBuf,
+        /// Inputs of the model.
+        expected: usize,
+        /// Inputs given.
+        given: usize,
     },
     /// An input file is refused.
     #[error("{path}: {why}")]
@@ -40,6 +68,9 @@ pub enum ProverError {
         /// Why, and what is expected.
         why: String,
     },
+    /// A run is larger than its budget.
+    #[error("{0}; --budget raises the limit")]
+    Budget(opml_vm::ModelError),
     /// A run is refused.
     #[error(transparent)]
     Run(#[from] opml_vm::ModelError),
@@ -47,7 +78,7 @@ pub enum ProverError {
     #[error(transparent)]
     Lie(#[from] crate::lie::LieError),
     /// The chain refused a transaction.
-    #[error("the chain refused {what}: {error}")]
+    #[error("the chain refused {what}: {}", words::of_refusal(error))]
     Chain {
         /// The transaction.
         what: &'static str,
@@ -55,7 +86,7 @@ pub enum ProverError {
         error: HostError,
     },
     /// A player could not make its move.
-    #[error("{0}")]
+    #[error(transparent)]
     Player(#[from] opml_bisection::Unavailable),
     /// A dispute did not come to an end.
     #[error("the dispute stopped: {0}")]

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::Write as _,
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -15,14 +15,35 @@ use crate::error::ProverError;
 /// # Errors
 /// With the path.
 pub fn read(path: &Path) -> Result<Vec<u8>, ProverError> {
+    if path.is_dir() {
+        return Err(ProverError::Folder { path: path.to_path_buf() });
+    }
     fs::read(path).map_err(|error| ProverError::Read { path: path.to_path_buf(), error })
 }
 
-/// Writes a file by way of a temporary one beside it, so that a full disk or a crash loses nothing.
+/// Writes a file by way of a temporary one beside it, so that a full disk or a crash loses nothing. Devices and pipes
+/// are written to as they are; a symbolic link stays one.
 ///
 /// # Errors
 /// With the path; the file is then as it was.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), ProverError> {
+    if path.is_dir() {
+        return Err(ProverError::Folder { path: path.to_path_buf() });
+    }
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+        return Err(ProverError::NoFolder { path: path.to_path_buf(), folder: folder.to_path_buf() });
+    }
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let special = fs::metadata(&target).is_ok_and(|metadata| !metadata.is_file());
+    let written = if special { write_through(&target, bytes) } else { replace(&target, bytes) };
+    written.map_err(|error| ProverError::Write { path: path.to_path_buf(), error })
+}
+
+fn write_through(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fs::OpenOptions::new().write(true).open(path)?.write_all(bytes)
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}.part", std::process::id()));
     let beside = PathBuf::from(beside);
@@ -31,11 +52,11 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), ProverError> {
         file.sync_all()?;
         fs::rename(&beside, path)
     });
-    written.map_err(|error| {
+    if written.is_err() {
         // The first error is the one to tell; a leftover part file does no harm.
         let _ = fs::remove_file(&beside);
-        ProverError::Write { path: path.to_path_buf(), error }
-    })
+    }
+    written
 }
 
 /// Reads a model file.
@@ -44,5 +65,6 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), ProverError> {
 /// With the path, and the place in the file.
 pub fn read_model(path: &Path) -> Result<Program, ProverError> {
     let bytes = read(path)?;
-    model_file::read(&bytes).map_err(|error| ProverError::Model { path: path.to_path_buf(), error })
+    let hint = "`opml import` writes model files";
+    model_file::read(&bytes).map_err(|error| ProverError::Model { path: path.to_path_buf(), error, hint })
 }

@@ -5,6 +5,7 @@ pub mod chain;
 pub mod commands;
 pub mod dispute;
 pub mod error;
+pub mod examples;
 pub mod files;
 pub mod fixtures;
 pub mod hex;

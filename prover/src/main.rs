@@ -6,12 +6,22 @@ use clap::Parser as _;
 use opml_prover::{
     arguments::Arguments,
     commands::{self, ERROR},
+    words,
 };
 
 fn main() -> ExitCode {
-    commands::run(&Arguments::parse()).unwrap_or_else(|error| {
-        // Nothing is left to do if even standard error is closed.
-        let _ = writeln!(std::io::stderr().lock(), "opml: {error:#}");
-        ExitCode::from(ERROR)
-    })
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        // Help and version, or the help that an empty command line brings.
+        Err(error) if !error.use_stderr() || !error.to_string().starts_with("error:") => error.exit(),
+        Err(error) => return fail(&words::of_usage(&error.to_string())),
+    };
+    commands::run(&arguments).unwrap_or_else(|error| fail(&format!("{error:#}")))
+}
+
+/// Says on one line what is wrong.
+fn fail(why: &str) -> ExitCode {
+    // Nothing is left to do if even standard error is closed.
+    let _ = writeln!(std::io::stderr().lock(), "opml: {}", words::plain(why));
+    ExitCode::from(ERROR)
 }

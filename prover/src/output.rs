@@ -1,7 +1,9 @@
 //! How commands print: text for people or one JSON object, to standard output; prose to standard error.
 
 use serde::Serialize;
-use std::io::{self, Write as _};
+use std::io::{self, ErrorKind, Write as _};
+
+use anyhow::{Context as _, Result};
 
 /// Version of the JSON objects; it rises when a key changes its meaning or goes.
 pub const JSON_VERSION: u32 = 1;
@@ -21,24 +23,20 @@ struct Versioned<'a, T> {
 }
 
 impl Output {
-    /// Prints the result: `result` as JSON, or the text.
+    /// Prints the result: `result` as JSON, or the text. A reader that has read enough and closed the pipe is no error.
     ///
     /// # Errors
-    /// Standard output is closed.
-    pub fn result<T: Serialize>(self, result: &T, text: impl FnOnce(&T) -> String) -> io::Result<()> {
+    /// Standard output cannot be written to.
+    pub fn result<T: Serialize>(self, result: &T, text: impl FnOnce(&T) -> String) -> Result<()> {
         let line = if self.json {
             serde_json::to_string(&Versioned { version: JSON_VERSION, result })?
         } else {
             text(result).trim_end().to_owned()
         };
-        writeln!(io::stdout().lock(), "{line}")
-    }
-
-    /// Prints a line of text that is not part of the result; with JSON it goes to standard error.
-    ///
-    /// # Errors
-    /// The stream is closed.
-    pub fn say(self, line: &str) -> io::Result<()> {
-        if self.json { writeln!(io::stderr().lock(), "{line}") } else { writeln!(io::stdout().lock(), "{line}") }
+        let mut stream = io::stdout().lock();
+        match writeln!(stream, "{line}").and_then(|()| stream.flush()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("standard output"),
+            _ => Ok(()),
+        }
     }
 }

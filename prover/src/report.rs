@@ -4,19 +4,28 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, TableComponent, pres
 
 use crate::{chain::Transaction, dispute::Report, units};
 
-/// A table for a terminal: two spaces between columns, no lines but one below the head.
+/// A table for a terminal: two spaces between columns, a line below the head alone.
 #[must_use]
 pub fn table(head: &[&str], numeric: &[usize]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_style(TableComponent::HeaderLines, '─').set_style(TableComponent::MiddleHeaderIntersections, '─');
     table.set_header(head);
-    for &column in numeric {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
+    for number in 0..head.len() {
+        if let Some(column) = table.column_mut(number) {
+            column.set_padding((0, 2));
+            if numeric.contains(&number) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
         }
     }
     table
+}
+
+/// The lines of a table, nothing behind their last column.
+#[must_use]
+pub fn lines(table: &Table) -> String {
+    table.trim_fmt()
 }
 
 /// The walk: a line a transaction.
@@ -24,10 +33,10 @@ pub fn table(head: &[&str], numeric: &[usize]) -> Table {
 pub fn walk(transactions: &[Transaction]) -> String {
     let mut table = table(&["#", "who", "move", "what", "bytes", "gas"], &[0, 4, 5]);
     for (number, t) in (1..).zip(transactions) {
-        let (bytes, gas) = (t.calldata_bytes.to_string(), units::grouped(t.gas));
+        let (bytes, gas) = (units::grouped_length(t.calldata_bytes), units::grouped(t.gas));
         table.add_row([&number.to_string(), t.who, t.call, &t.what, &bytes, &gas]);
     }
-    table.to_string()
+    lines(&table)
 }
 
 /// The lie of a dispute.
@@ -36,28 +45,27 @@ pub fn fault(report: &Report) -> String {
     let Some(fault) = &report.fault else {
         return "The claim is true; the challenge is false.".to_owned();
     };
-    let term = fault.term.map_or_else(String::new, |term| format!(" (term {term} of its sum is off)"));
-    let rest = if fault.consistent { "; all that follows is computed from it" } else { "" };
+    let term = fault.term.map_or_else(String::new, |term| format!(", because of term {term} of its sum"));
+    let rest = if fault.consistent { " All that follows is computed from it." } else { "" };
     format!(
-        "The submitter lies at iteration {}, instruction {}, element {}: {} instead of {}{term}{rest}.",
-        fault.t, fault.instruction, fault.element, fault.wrong, fault.right
+        "The lie: {} instead of {} at iteration {}, instruction {}, element {}{term}.{rest}",
+        fault.wrong, fault.right, fault.t, fault.instruction, fault.element
     )
 }
 
-/// What a dispute came to.
+/// What a dispute came to, without its time, so that the text is the same on every machine.
 #[must_use]
-pub fn summary(report: &Report) -> String {
+pub fn verdict(report: &Report) -> String {
     format!(
-        "The {} wins ({}): {} moves, {} gas in all, last step {} gas, {} bytes of calldata, {:.2} s.\n\
-         Submitter {} wei, challenger {} wei.",
+        "The {} wins by {} after {}: {} gas on both sides, {} in the last step, {} bytes of calldata.\n\
+         Bonds: submitter {}, challenger {}.",
         report.winner,
         report.end,
-        report.moves,
+        units::count(u64::try_from(report.moves).unwrap_or(u64::MAX), "move"),
         units::grouped(report.gas_total),
         units::grouped(report.gas_last_step),
-        report.calldata_bytes,
-        report.seconds,
-        report.submitter_change,
-        report.challenger_change
+        units::grouped_length(report.calldata_bytes),
+        units::change_in_ether(&report.submitter_change),
+        units::change_in_ether(&report.challenger_change)
     )
 }

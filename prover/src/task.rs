@@ -2,7 +2,7 @@
 
 use opml_ops::engine::Engine;
 use opml_vm::{
-    Program, Tensor, Trace,
+    ModelError, Program, Tensor, Trace,
     interpreter::{self, Run, Stop},
 };
 
@@ -28,20 +28,23 @@ impl Task {
     /// A file is refused, or their number is not that of the model's inputs.
     pub fn read(arguments: &arguments::Task) -> Result<Self, ProverError> {
         let program = files::read_model(&arguments.model)?;
+        let (expected, given) = (program.inputs().len(), arguments.inputs.len());
+        if given != expected {
+            return Err(ProverError::InputCount { path: arguments.model.clone(), expected, given });
+        }
         let inputs = program
             .inputs()
             .iter()
             .zip(&arguments.inputs)
             .map(|(&header, path)| input::read(path, header, arguments.index))
             .collect::<Result<Vec<_>, _>>()?;
-        if arguments.inputs.len() > inputs.len() {
-            return Err(ProverError::Input {
-                path: arguments.inputs.get(inputs.len()).cloned().unwrap_or_default(),
-                why: format!("the model has only {} inputs", inputs.len()),
-            });
-        }
+        let refused = |error| ProverError::Model {
+            path: arguments.model.clone(),
+            error,
+            hint: "--max-t sets the most iterations",
+        };
         program.check_inputs(&inputs)?;
-        interpreter::check_length(&program, arguments.max_t)?;
+        interpreter::check_length(&program, arguments.max_t).map_err(refused)?;
         Ok(Self { program, inputs, max_t: arguments.max_t, budget: arguments.budget })
     }
 
@@ -50,7 +53,7 @@ impl Task {
     /// # Errors
     /// The run is larger than the budget.
     pub fn run(&self) -> Result<Run, ProverError> {
-        Ok(Engine::compile(&self.program).run(&self.inputs, Stop::Halt { max: self.max_t }, self.budget)?)
+        Engine::compile(&self.program).run(&self.inputs, Stop::Halt { max: self.max_t }, self.budget).map_err(too_large)
     }
 
     /// Runs the model on the reference interpreter.
@@ -58,7 +61,7 @@ impl Task {
     /// # Errors
     /// The run is larger than the budget.
     pub fn run_reference(&self) -> Result<Run, ProverError> {
-        Ok(interpreter::run(&self.program, &self.inputs, Stop::Halt { max: self.max_t }, self.budget)?)
+        interpreter::run(&self.program, &self.inputs, Stop::Halt { max: self.max_t }, self.budget).map_err(too_large)
     }
 
     /// Runs the model and commits to the trace.
@@ -67,5 +70,12 @@ impl Task {
     /// The run is larger than the budget.
     pub fn trace(&self) -> Result<Trace, ProverError> {
         Ok(Trace::new(&self.program, self.run()?))
+    }
+}
+
+fn too_large(error: ModelError) -> ProverError {
+    match error {
+        ModelError::TooLarge { .. } => ProverError::Budget(error),
+        other => other.into(),
     }
 }

@@ -10,10 +10,34 @@ pub fn ether(wei: U256) -> String {
     format!("{} ETH", if trimmed.is_empty() { "0" } else { trimmed })
 }
 
-/// Digits in groups of three.
+/// A change in wei as [`change`] writes it, in ether.
+#[must_use]
+pub fn change_in_ether(change: &str) -> String {
+    let (sign, digits) = change.split_at_checked(1).unwrap_or(("", change));
+    digits.parse().map_or_else(|_| format!("{change} wei"), |wei| format!("{sign}{}", ether(wei)))
+}
+
+/// A length in groups of three digits.
+#[must_use]
+pub fn grouped_length(length: usize) -> String {
+    grouped(u64::try_from(length).unwrap_or(u64::MAX))
+}
+
+/// `1 thing`, `2 things`.
+#[must_use]
+pub fn count(number: u64, thing: &str) -> String {
+    format!("{} {thing}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
+/// A number in groups of three digits.
 #[must_use]
 pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
+    grouped_digits(&number.to_string())
+}
+
+/// Decimal digits in groups of three.
+#[must_use]
+pub fn grouped_digits(digits: &str) -> String {
     let mut out = String::new();
     for (place, digit) in digits.chars().enumerate() {
         if place > 0 && (digits.len() - place).is_multiple_of(3) {

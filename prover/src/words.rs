@@ -1,6 +1,44 @@
-//! Moves in words, for the walk that a dispute prints.
+//! Moves and refusals in words.
 
+use alloy_primitives::U256;
 use opml_bisection::{Below, Claim, Move, Node, Position, Slice, split};
+use opml_contracts::{
+    HostError,
+    abi::{Dispute, StepVerifier},
+};
+
+/// Why a transaction was refused: the contract's custom error by name, with its arguments.
+#[must_use]
+pub fn of_refusal(error: &HostError) -> String {
+    let named = error.revert_data().and_then(|data| data.split_first_chunk::<4>());
+    let named = named.and_then(|(selector, arguments)| {
+        let name = Dispute::DisputeErrors::name_by_selector(*selector)
+            .or_else(|| StepVerifier::StepVerifierErrors::name_by_selector(*selector))?;
+        let arguments: Vec<String> = arguments.chunks(32).map(|word| U256::from_be_slice(word).to_string()).collect();
+        Some(format!("{name}({})", arguments.join(", ")))
+    });
+    named.unwrap_or_else(|| error.to_string())
+}
+
+/// Text from a file with its control characters escaped: one line that cannot steer a terminal.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(escape).collect()
+}
+
+/// A complaint about the command line, in one sentence: what is wrong, tips, and where help is.
+#[must_use]
+pub fn of_usage(complaint: &str) -> String {
+    let complaint = complaint.strip_prefix("error: ").unwrap_or(complaint);
+    let (what, rest) = complaint.split_once("\n\nUsage:").unwrap_or((complaint, ""));
+    let what = what.split_once("\n\nFor more information").map_or(what, |(what, _)| what);
+    let paragraphs = what.split("\n\n").map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
+    // The usage names the command: `opml run [OPTIONS] …`.
+    let command = rest.split_whitespace().nth(1).filter(|word| word.chars().all(|c| c.is_ascii_lowercase()));
+    let help = command.map_or_else(|| "opml --help".to_owned(), |command| format!("opml {command} --help"));
+    format!("{}; see `{help}`", paragraphs.collect::<Vec<_>>().join("; "))
+}
 
 /// What a move says; `before` is the position it was made at.
 #[must_use]

@@ -1,10 +1,10 @@
 //! `opml commit`.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use opml_vm::program;
 use serde::Serialize;
 
-use crate::{arguments, hex, output::Output, task::Task};
+use crate::{arguments, hex, output::Output, task::Task, units};
 
 use super::{AGREE, run::RunResult};
 
@@ -22,11 +22,11 @@ struct Commitment {
 impl Commitment {
     fn text(&self) -> String {
         format!(
-            "model root: {}\ninput root: {}\ntrace root: {} over {} values\noutput root: {}",
+            "model root   {}\ninput root   {}\ntrace root   {} over {}\noutput root  {}",
             self.model_root,
             self.input_root,
             self.trace_root,
-            self.trace_leaves,
+            units::count(self.trace_leaves, "value"),
             self.run.as_ref().map_or("none", |run| run.output_root())
         )
     }
@@ -34,7 +34,7 @@ impl Commitment {
 
 pub(super) fn run(arguments: &arguments::Commit, output: Output) -> Result<u8> {
     let task = Task::read(&arguments.task)?;
-    let trace = task.trace()?;
+    let trace = task.trace().with_context(|| arguments.task.place())?;
     let commitment = Commitment {
         model_root: hex::of(&task.program.roots().model),
         input_root: hex::of(&program::input_root(&task.inputs)),

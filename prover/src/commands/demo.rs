@@ -1,5 +1,6 @@
 //! `opml demo`: an honest claim, a lie caught move by move, and the same lie caught by one proof.
 
+use alloy_primitives::U256;
 use anyhow::{Context, Result};
 use opml_vm::{Tensor, Trace, interpreter::Run};
 use serde::Serialize;
@@ -32,48 +33,63 @@ struct Shown {
     one_proof: Report,
 }
 
+/// What became of the honest claim.
+struct Honest {
+    done: bool,
+    bond: U256,
+    claim_gas: u64,
+    finalize_gas: u64,
+    /// Of the submitter, in wei.
+    change: String,
+}
+
 pub(super) fn run(arguments: &arguments::Demo, output: Output) -> Result<u8> {
     let fixture = MLP;
     let task = task(&fixture, 0)?;
-    let picture = task.inputs.first().context("the model has no input")?;
+    let picture = drawing(task.inputs.first().context("the model has no input")?);
     let run = task.run()?;
     let answer = decision(&fixture, &task, &run)?;
-    output.say(&format!("A Fashion-MNIST picture, and what the model {} says of it: {answer}\n", fixture.name))?;
-    output.say(&drawing(picture))?;
+    let honest = honest_claim(&task)?;
 
-    let honest_claim_final = honest_claim(&task, output)?;
-
-    let honest = Trace::new(&task.program, run);
-    let lie = flipping_lie(&task, &honest, &fixture, answer, &mut Random::new(arguments.seed))?;
+    let trace = Trace::new(&task.program, run);
+    let lie = flipping_lie(&task, &trace, &fixture, answer, &mut Random::new(arguments.seed))?;
     let said = decision(&fixture, &task, &lie.run)?;
-    output.say(&format!(
-        "2. A lying claim: \"{said}\". The submitter gets one multiplication wrong, and all that follows."
-    ))?;
     let setup =
         dispute::Setup { arity: arguments.arity, seed: arguments.seed, fault: None, max_terms: 64, posted: false };
-    let walked = dispute::play_lie(&task, &setup, &honest, Some(&lie))?;
-    say_dispute(&walked, output)?;
-    output.say("3. The same lie, with the trace root posted: after the bonded challenge one proof is enough.")?;
-    let proved = dispute::play_lie(&task, &dispute::Setup { posted: true, ..setup }, &honest, Some(&lie))?;
-    say_dispute(&proved, output)?;
+    let walked = dispute::play_lie(&task, &setup, &trace, Some(&lie))?;
+    let proved = dispute::play_lie(&task, &dispute::Setup { posted: true, ..setup }, &trace, Some(&lie))?;
 
-    let right = honest_claim_final && walked.winner == "challenger" && proved.winner == "challenger";
+    let right = honest.done && walked.winner == "challenger" && proved.winner == "challenger";
     let shown = Shown {
         model: fixture.name,
         model_root: hex::of(&task.program.roots().model),
         answer,
         lie: said,
-        honest_claim_final,
+        honest_claim_final: honest.done,
         dispute: walked,
         one_proof: proved,
     };
-    output.result(&shown, |shown| {
-        format!(
-            "The lie \"{}\" fell twice; the truth \"{}\" is final.\nmodel root {}",
-            shown.lie, shown.answer, shown.model_root
-        )
-    })?;
+    output.result(&shown, |shown| text(shown, &picture, &honest))?;
     Ok(if right { AGREE } else { FAULT })
+}
+
+fn text(shown: &Shown, picture: &str, honest: &Honest) -> String {
+    let Shown { model, answer, lie, dispute, one_proof, .. } = shown;
+    let bond = units::ether(honest.bond);
+    let (claim_gas, finalize_gas) = (units::grouped(honest.claim_gas), units::grouped(honest.finalize_gas));
+    format!(
+        "A Fashion-MNIST picture. The model {model} says: {answer}.\n\n{picture}\n\
+         1. An honest claim, \"{answer}\": {claim_gas} gas and a bond of {bond}. Nobody objects for a day: final, for\n\
+         {finalize_gas} gas. The submitter has its bond back: {}.\n\n\
+         2. A lying claim, \"{lie}\". A challenger walks the submitter down its own trace:\n\n{}\n\n{}\n\n{}\n\n\
+         3. The same lie, but the claim had to post its trace root: one proof is enough.\n\n{}\n\n{}",
+        units::change_in_ether(&honest.change),
+        report::fault(dispute),
+        report::walk(&dispute.transactions),
+        report::verdict(dispute),
+        report::walk(&one_proof.transactions),
+        report::verdict(one_proof)
+    )
 }
 
 /// A fixture's model on one of its pictures.
@@ -107,7 +123,7 @@ fn flipping_lie(task: &Task, honest: &Trace, fixture: &Fixture, answer: &str, ra
     anyhow::bail!("no single wrong multiplication in the hidden layer changes this answer")
 }
 
-fn honest_claim(task: &Task, output: Output) -> Result<bool> {
+fn honest_claim(task: &Task) -> Result<Honest> {
     let mut chain = Chain::new(4)?;
     let run = task.run()?;
     let result = run.output(&task.program).context("the run has no output")?;
@@ -115,43 +131,31 @@ fn honest_claim(task: &Task, output: Output) -> Result<bool> {
     let (claim, claimed) = chain.claim(&on_chain, run.length, result.bytes(), None)?;
     let finalized = chain.finalize(&claim)?;
     chain.withdraw(SUBMITTER)?;
-    let done = chain.is_final(&claim)?;
-    output.say(&format!(
-        "1. An honest claim: bond {} for a day, {} gas; nobody objects: final, {} gas; the bond is back: {} wei.\n",
-        units::ether(alloy_primitives::U256::from(chain.tier().bondS)),
-        units::grouped(claimed.gas_used),
-        units::grouped(finalized.gas_used),
-        units::change(chain.balance(SUBMITTER), FUNDS)
-    ))?;
-    Ok(done)
+    Ok(Honest {
+        done: chain.is_final(&claim)?,
+        bond: U256::from(chain.tier().bondS),
+        claim_gas: claimed.gas_used,
+        finalize_gas: finalized.gas_used,
+        change: units::change(chain.balance(SUBMITTER), FUNDS),
+    })
 }
 
-fn say_dispute(report: &Report, output: Output) -> Result<()> {
-    output.say(&report::fault(report))?;
-    output.say(&report::walk(&report.transactions))?;
-    output.say(&format!("{}\n", report::summary(report)))?;
-    Ok(())
-}
-
-/// The picture in characters, two rows of pixels in one of text.
+/// The picture in characters, two rows of pixels in one of text, without its empty margins.
 fn drawing(picture: &Tensor) -> String {
     const SHADES: [char; 5] = [' ', '░', '▒', '▓', '█'];
     let pixels = picture.values();
     let rows: Vec<&[i64]> = pixels.chunks(28).collect();
-    let mut out = String::new();
-    for pair in rows.chunks(2) {
-        let [upper, lower] = [pair.first(), pair.get(1)].map(|row| row.copied().unwrap_or(&[]));
-        let row: String = upper
-            .iter()
-            .zip(lower)
-            .map(|(a, b)| {
-                let shade = usize::try_from((a + b) * 5 / 512).unwrap_or(0);
-                SHADES.get(shade).copied().unwrap_or('█')
-            })
-            .collect();
-        out.push_str("    ");
-        out.push_str(row.trim_end());
-        out.push('\n');
-    }
-    out
+    let rows: Vec<String> = rows
+        .chunks(2)
+        .map(|pair| {
+            let [upper, lower] = [pair.first(), pair.get(1)].map(|row| row.copied().unwrap_or(&[]));
+            let shade = |(a, b): (&i64, &i64)| usize::try_from((a + b) * 5 / 512).unwrap_or(0);
+            upper.iter().zip(lower).map(|pair| SHADES.get(shade(pair)).copied().unwrap_or('█')).collect()
+        })
+        .collect();
+    let margin = |row: &String| row.chars().take_while(|&c| c == ' ').count();
+    let inked = |row: &&String| !row.trim().is_empty();
+    let left = rows.iter().filter(inked).map(margin).min().unwrap_or(0);
+    let line = |row: &String| format!("    {}\n", row.chars().skip(left).collect::<String>().trim_end());
+    rows.iter().filter(inked).map(line).collect()
 }

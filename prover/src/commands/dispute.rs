@@ -1,6 +1,6 @@
 //! `opml dispute`.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::{
     arguments,
@@ -14,18 +14,14 @@ use super::{AGREE, FAULT};
 
 pub(super) fn run(arguments: &arguments::Dispute, output: Output) -> Result<u8> {
     let task = Task::read(&arguments.task)?;
-    let fault = match arguments.fault.as_str() {
-        "none" => None,
-        text => Some(text.parse()?),
-    };
     let setup = Setup {
         arity: arguments.arity,
         seed: arguments.seed,
-        fault,
+        fault: arguments.fault.0,
         max_terms: arguments.max_terms,
         posted: arguments.posted,
     };
-    let report = dispute::play(&task, &setup)?;
+    let report = dispute::play(&task, &setup).with_context(|| arguments.task.place())?;
     // The honest side must have won: the challenger of a lie, the submitter of the truth.
     let right = if report.fault.is_some() { "challenger" } else { "submitter" };
     let code = if report.winner == right { AGREE } else { FAULT };
@@ -34,5 +30,11 @@ pub(super) fn run(arguments: &arguments::Dispute, output: Output) -> Result<u8> 
 }
 
 fn text(report: &Report) -> String {
-    format!("{}\n{}\n{}", report::fault(report), report::walk(&report.transactions), report::summary(report))
+    format!(
+        "{}\n\n{}\n\n{}\nPlayed in {:.2} s.",
+        report::fault(report),
+        report::walk(&report.transactions),
+        report::verdict(report),
+        report.seconds
+    )
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use opml_ops::{
     ImportOptions, Imported,
     engine::Engine,
@@ -15,7 +15,7 @@ use opml_vm::{Tensor, interpreter::Stop};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::{arguments, files, import, output::Output, progress, report};
+use crate::{arguments, files, import, output::Output, progress, report, units};
 
 use super::{AGREE, FAULT};
 
@@ -60,6 +60,10 @@ pub(super) fn run(arguments: &arguments::Eval, output: Output) -> Result<u8> {
         }],
         _ => fixtures(),
     };
+    if arguments.fixtures {
+        let missing = trials.iter().map(|trial| &trial.images).find(|path| !path.exists());
+        ensure!(missing.is_none(), "the complete test sets are not there; `python3 fixtures/fetch.py` brings them");
+    }
     let models = trials.iter().map(evaluate).collect::<Result<Vec<_>>>()?;
     let evaluations = Evaluations { tolerance: TOLERANCE, models };
     let lost = evaluations.models.iter().any(|evaluation| evaluation.loss > TOLERANCE);
@@ -85,31 +89,34 @@ fn fixtures() -> Vec<Trial> {
 }
 
 fn read(path: &Path) -> Result<Array> {
-    let hint = "the complete test sets are brought by fixtures/fetch.py";
-    let bytes = files::read(path).with_context(|| hint)?;
-    npy::read(&bytes).with_context(|| path.display().to_string())
+    npy::read(&files::read(path)?).with_context(|| path.display().to_string())
+}
+
+fn integers<'a>(array: &'a Array, path: &Path) -> Result<&'a [i64]> {
+    array.integers().with_context(|| format!("{}: its elements are floats, not integers", path.display()))
 }
 
 fn evaluate(trial: &Trial) -> Result<Evaluation> {
     let calibration = match &trial.calibration {
-        Some(path) => import::samples(&read(path)?, &PIXELS)?,
+        Some(path) => import::samples(&read(path)?, &PIXELS).with_context(|| path.display().to_string())?,
         None => Vec::new(),
     };
     let options = ImportOptions { calibration, ..ImportOptions::default() };
     let place = || trial.onnx.display().to_string();
     let imported = import_onnx(&files::read(&trial.onnx)?, &options).with_context(place)?;
-    let images = read(&trial.images)?;
-    let labels = read(&trial.labels)?;
-    let labels = labels.integers().context("the labels are not integers")?;
-    let header = *imported.program.inputs().first().context("the model has no input")?;
+    let (images, labels) = (read(&trial.images)?, read(&trial.labels)?);
+    let (pixels, labels) = (integers(&images, &trial.images)?, integers(&labels, &trial.labels)?);
+    let &[header] = imported.program.inputs() else {
+        bail!("{}: the model has {} inputs, eval needs one", place(), imported.program.inputs().len());
+    };
     let width = usize::try_from(header.elements)?;
-    let pixels = images.integers().context("the images are not integers")?;
+    ensure!(!labels.is_empty(), "{}: there are no labels", trial.labels.display());
     ensure!(
         width > 0 && pixels.len() == labels.len().saturating_mul(width),
-        "{} has {} numbers for {} labels of {width} numbers each",
+        "{}: {} numbers, but {} samples of {width} are needed, one for each label",
         trial.images.display(),
-        pixels.len(),
-        labels.len()
+        units::grouped_length(pixels.len()),
+        units::grouped_length(labels.len())
     );
     let name = trial.onnx.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let bar = progress::bar(&name, labels.len());
@@ -120,7 +127,8 @@ fn evaluate(trial: &Trial) -> Result<Evaluation> {
             bar.inc(1);
             Ok((float_decision(&imported, image)?, integer_decision(&engine, &imported, image)?))
         })
-        .collect::<Result<Vec<(usize, usize)>>>()?;
+        .collect::<Result<Vec<(usize, usize)>>>()
+        .with_context(|| trial.images.display().to_string())?;
     bar.finish_and_clear();
     let percent = |count: usize| 100.0 * ratio(count, labels.len());
     let right = |pick: fn(&(usize, usize)) -> usize| {
@@ -139,7 +147,8 @@ fn evaluate(trial: &Trial) -> Result<Evaluation> {
 }
 
 fn float_decision(imported: &Imported, image: &[i64]) -> Result<usize> {
-    let input = import::reals(image, &PIXELS);
+    let encoding = imported.inputs.first().map_or(PIXELS, |port| port.encoding);
+    let input = import::reals(image, &encoding);
     let values = float::run(&imported.graph, &[&input]);
     let output = imported.graph.outputs.first().context("the graph has no output")?;
     largest(values.get(*output)).context("the output is empty")
@@ -176,5 +185,5 @@ fn text(evaluations: &Evaluations) -> String {
             format!("{:.2} %", e.agreement),
         ]);
     }
-    format!("{table}\nat most {} points may be lost", evaluations.tolerance)
+    format!("{}\n\nAt most {} points may be lost.", report::lines(&table), evaluations.tolerance)
 }

@@ -41,28 +41,29 @@ pub(super) fn run(_: &arguments::Figures, output: Output) -> Result<u8> {
         let setup = Setup { arity, seed: 1, fault: Some(fault.parse()?), max_terms: 64, posted };
         rows.push(Row { model: fixture.name, case, report: dispute::play(&task, &setup)? });
     }
-    output.result(&Rows { rows }, |rows| markdown(&rows.rows))?;
+    output.result(&Figures { rows }, |figures| markdown(&figures.rows))?;
     Ok(AGREE)
 }
 
 #[derive(Serialize)]
-struct Rows {
+struct Figures {
     rows: Vec<Row>,
 }
 
 /// The table in Markdown; without times, so that it is the same on every machine.
 fn markdown(rows: &[Row]) -> String {
     let mut out = String::from(
-        "| model | lie | arity | moves | gas, both sides | last step | calldata |\n|---|---|---|---|---|---|---|\n",
+        "| model | lie | arity | moves | gas, both sides | gas, last step | calldata, bytes |\n\
+         |---|---|--:|--:|--:|--:|--:|\n",
     );
     for Row { model, case, report } in rows {
         out.push_str(&format!(
-            "| {model} | {case} | {} | {} | {} | {} | {} B |\n",
+            "| {model} | {case} | {} | {} | {} | {} | {} |\n",
             report.arity,
             report.moves,
             units::grouped(report.gas_total),
             units::grouped(report.gas_last_step),
-            report.calldata_bytes
+            units::grouped_length(report.calldata_bytes)
         ));
     }
     out

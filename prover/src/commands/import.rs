@@ -7,7 +7,7 @@ use opml_ops::{ImportOptions, Imported, import::InputEncoding, import_onnx, npy}
 use opml_vm::{DType, model_file};
 use serde::Serialize;
 
-use crate::{arguments, files, hex, import, output::Output, progress, units};
+use crate::{arguments, files, hex, import, output::Output, progress, report, units, words};
 
 use super::AGREE;
 
@@ -97,15 +97,17 @@ impl ImportResult {
         let mut out = String::new();
         for port in self.inputs.iter().chain([&self.output]) {
             let Port { name, shape, dtype, scale, zero_point } = port;
-            let _ = writeln!(out, "{name} {shape:?}: {dtype}, real = {scale:.6} · (n − {zero_point})");
+            let name = words::plain(name);
+            let minus = if *zero_point == 0 { String::new() } else { format!(" − {zero_point}") };
+            let _ = writeln!(out, "{name} {shape:?}: {dtype}, the real number is {scale:.6} · (n{minus})");
         }
-        let mut table = crate::report::table(
+        let mut table = report::table(
             &["value", "operator", "type", "scale", "zero", "low", "high", "rms error", "max error"],
             &[3, 4, 5, 6, 7, 8],
         );
         for t in &self.tensors {
             table.add_row([
-                t.name.clone(),
+                words::plain(&t.name),
                 t.operator.to_owned(),
                 t.dtype.to_owned(),
                 format!("{:.6}", t.scale),
@@ -116,24 +118,24 @@ impl ImportResult {
                 format!("{:.5}", t.max_error),
             ]);
         }
-        let _ = writeln!(out, "{table}");
+        let _ = writeln!(out, "\n{}\n", report::lines(&table));
         if self.samples_compared > 0 {
             let _ = writeln!(
                 out,
-                "{} of {} calibration samples decide as in floats",
+                "decisions   {} of {} calibration samples are decided as in floats",
                 self.samples_agreeing, self.samples_compared
             );
         }
         let _ = writeln!(
             out,
-            "{} instructions in {} bytes, {} constants, {} multiplications; file of {} bytes\nmodel root {}",
-            self.instructions,
-            self.encoded_bytes,
-            self.constants,
+            "sizes       {} instructions in {} bytes, {} constants, {} multiplications; a file of {} bytes",
+            units::grouped_length(self.instructions),
+            units::grouped_length(self.encoded_bytes),
+            units::grouped_length(self.constants),
             units::grouped(self.multiplications),
-            units::grouped(u64::try_from(self.file_bytes).unwrap_or(u64::MAX)),
-            self.model_root
+            units::grouped_length(self.file_bytes)
         );
+        let _ = writeln!(out, "model root  {}", self.model_root);
         out
     }
 }

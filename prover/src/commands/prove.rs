@@ -1,6 +1,6 @@
 //! `opml prove`.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use opml_bisection::{Question, Trace as GameTrace, TraceNodes};
 use opml_vm::{Trace, program};
 use serde::Serialize;
@@ -8,10 +8,12 @@ use serde::Serialize;
 use crate::{
     arguments, files,
     lie::{Lie, LyingTrace},
+    machine::VmTrace,
     output::Output,
-    proof::{self, Proof},
+    proof::{self, Opening, Proof},
     random::Random,
     task::Task,
+    units,
 };
 
 use super::AGREE;
@@ -30,39 +32,44 @@ struct Proven {
 impl Proven {
     fn text(&self) -> String {
         format!(
-            "iteration {}, instruction {}, element {}: the trace says {}; proof of {} + {} bytes",
+            "iteration {}, instruction {}, element {}: {}\nproof: {} bytes of instruction, {} bytes of witness",
             self.t, self.instruction, self.element, self.claimed, self.encoding_bytes, self.witness_bytes
         )
     }
 }
 
 pub(super) fn run(arguments: &arguments::Prove, output: Output) -> Result<u8> {
+    let place = || arguments.task.place();
     let task = Task::read(&arguments.task)?;
-    let honest = task.trace()?;
-    let (t, instruction, element) = arguments.step;
+    let honest = task.trace().with_context(place)?;
     let lie = arguments
         .fault
         .map(|fault| Lie::plant(&task.program, &task.inputs, honest.run(), fault, &mut Random::new(arguments.seed)))
-        .transpose()?;
+        .transpose()
+        .with_context(place)?;
     let lying = lie.as_ref().map(|lie| Trace::new(&task.program, lie.run.clone()));
     let trace = lying.as_ref().unwrap_or(&honest);
-    let leaf = trace.leaf(t, instruction).filter(|&leaf| leaf < trace.leaves() && t < trace.length());
-    let leaf = leaf.with_context(|| format!("the run has no instruction {instruction} at iteration {t}"))?;
-    let value = trace.value(leaf).and_then(|value| value.get(element));
-    let value = value.with_context(|| format!("instruction {instruction} writes no element {element}"))?;
+    let (leaf, value) = find(trace, arguments.step).with_context(place)?;
+    let (t, instruction, element) = arguments.step;
 
     let player: Box<dyn GameTrace> = match &lie {
         Some(lie) => Box::new(LyingTrace::new(&task.program, &task.inputs, trace, lie)),
-        None => Box::new(crate::machine::VmTrace::new(&task.program, &task.inputs, trace)),
+        None => Box::new(VmTrace::new(&task.program, &task.inputs, trace)),
     };
     let (claimed, question) = match arguments.terms {
         None => (i128::from(value), Question::Element { e: element }),
         Some((k0, k1)) => {
             let terms = player.shape(leaf)?.terms;
-            anyhow::ensure!(k1 <= terms, "the reduction has only {terms} terms");
+            ensure!(
+                k1 <= terms,
+                "{}: instruction {instruction} reduces {}: --terms {k0}:{k1} is past them",
+                place(),
+                units::count(terms, "term")
+            );
             (player.partial(leaf, element, k0, k1)?, Question::Slice { e: element, k0, k1 })
         }
     };
+    let opening = if arguments.terms.is_none() { Opening::of(trace, leaf, element) } else { None };
     let step = player.step(leaf, &question, &TraceNodes(player.as_ref()))?;
     let roots = task.program.roots();
     let counts = task.program.counts();
@@ -81,10 +88,13 @@ pub(super) fn run(arguments: &arguments::Prove, output: Output) -> Result<u8> {
         element,
         terms: arguments.terms,
         claimed,
+        opening,
         encoding: step.instruction.into(),
         witness: step.witness.into(),
     };
-    files::write(&arguments.output, &serde_json::to_vec_pretty(&proof)?)?;
+    let mut file = serde_json::to_vec_pretty(&proof)?;
+    file.push(b'\n');
+    files::write(&arguments.output, &file)?;
     let proven = Proven {
         t,
         instruction,
@@ -95,4 +105,21 @@ pub(super) fn run(arguments: &arguments::Prove, output: Output) -> Result<u8> {
     };
     output.result(&proven, Proven::text)?;
     Ok(AGREE)
+}
+
+/// Leaf and value of a step.
+fn find(trace: &Trace, (t, instruction, element): (u64, u32, u64)) -> Result<(u64, i64)> {
+    let leaf = trace.leaf(t, instruction).filter(|_| t < trace.length() && instruction < trace.instructions());
+    let leaf = leaf.with_context(|| {
+        let (iterations, instructions) = (trace.length(), u64::from(trace.instructions()));
+        let (iterations, instructions) =
+            (units::count(iterations, "iteration"), units::count(instructions, "instruction"));
+        format!("there is no instruction {instruction} at iteration {t}: the run has {iterations} of {instructions}")
+    })?;
+    let value = trace.value(leaf).context("the run lacks a value")?;
+    let element = value.get(element).with_context(|| {
+        let elements = units::count(value.elements(), "element");
+        format!("there is no element {element}: instruction {instruction} writes {elements} at iteration {t}")
+    })?;
+    Ok((leaf, element))
 }

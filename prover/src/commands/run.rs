@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use opml_vm::{Tensor, merkle};
 use serde::Serialize;
 
-use crate::{arguments, files, hex, output::Output, task::Task};
+use crate::{arguments, files, hex, output::Output, task::Task, units};
 
 use super::AGREE;
 
@@ -18,7 +18,9 @@ pub(crate) struct RunResult {
     output_root: String,
     /// Hash of the output's bytes, as a claim names it.
     output_hash: String,
-    /// The first values.
+    /// Number of the first largest value; none without values.
+    largest: Option<usize>,
+    /// The first values, 64 at most.
     values: Vec<i64>,
 }
 
@@ -32,27 +34,38 @@ impl RunResult {
     }
 
     pub(crate) fn new(iterations: u64, tensor: &Tensor) -> Self {
+        let values = tensor.values();
+        let largest = (0..).zip(&values).reduce(|best, next| if next.1 > best.1 { next } else { best });
         Self {
             iterations,
             dtype: tensor.dtype().name(),
             elements: tensor.elements(),
             output_root: hex::of(&merkle::tensor_root(tensor.bytes())),
             output_hash: hex::of(&merkle::keccak(&[tensor.bytes()])),
-            values: tensor.values().into_iter().take(SHOWN).collect(),
+            largest: largest.map(|(number, _)| number),
+            values: values.into_iter().take(SHOWN).collect(),
         }
     }
 
     fn text(&self) -> String {
+        let more = if self.values.len() == SHOWN { " (first 64)" } else { "" };
         format!(
-            "output: {} elements of {} after {} iteration(s)\nvalues: {:?}\noutput root: {}\noutput hash: {}",
-            self.elements, self.dtype, self.iterations, self.values, self.output_root, self.output_hash
+            "output       {} of {} after {}\nvalues       {:?}{more}\nlargest      {}\noutput root  {}\noutput hash  {}",
+            units::count(self.elements, "element"),
+            self.dtype,
+            units::count(self.iterations, "iteration"),
+            self.values,
+            self.largest.map_or_else(|| "none".to_owned(), |number| format!("element {number}")),
+            self.output_root,
+            self.output_hash
         )
     }
 }
 
 pub(super) fn run(arguments: &arguments::Run, output: Output) -> Result<u8> {
     let task = Task::read(&arguments.task)?;
-    let run = if arguments.reference { task.run_reference()? } else { task.run()? };
+    let run = if arguments.reference { task.run_reference() } else { task.run() };
+    let run = run.with_context(|| arguments.task.place())?;
     let tensor = run.output(&task.program).context("the run has no output")?;
     if let Some(path) = &arguments.output {
         files::write(path, &opml_ops::npy::write(tensor))?;

@@ -1,9 +1,9 @@
 //! `opml verify`.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Error, Result, ensure};
 use serde::Serialize;
 
-use crate::{arguments, chain::StepChain, output::Output, proof::Proof};
+use crate::{arguments, chain::StepChain, output::Output, proof::Proof, units};
 
 use super::{AGREE, FAULT};
 
@@ -13,6 +13,7 @@ struct Verified {
     t: u64,
     instruction: u32,
     element: u64,
+    terms: Option<(u64, u64)>,
     claimed: String,
     computed: String,
     fault: bool,
@@ -22,10 +23,20 @@ struct Verified {
 
 impl Verified {
     fn text(&self) -> String {
-        let verdict = if self.fault { "FAULT: the trace contradicts its program" } else { "agrees" };
+        let (whose, who) = match self.terms {
+            None => (String::new(), "the trace says"),
+            Some((k0, k1)) => (format!(", terms {k0} to {}", k1 - 1), "the prover says"),
+        };
         format!(
-            "iteration {}, instruction {}, element {}: claimed {}, computed {} ({} gas on chain)\n{verdict}",
-            self.t, self.instruction, self.element, self.claimed, self.computed, self.gas
+            "iteration {}, instruction {}, element {}{whose}: {who} {}, the instruction computes {}\n\
+             {}; the contract says the same for {} gas",
+            self.t,
+            self.instruction,
+            self.element,
+            self.claimed,
+            self.computed,
+            if self.fault { "FAULT" } else { "They agree" },
+            units::grouped(self.gas)
         )
     }
 }
@@ -33,14 +44,20 @@ impl Verified {
 pub(super) fn run(arguments: &arguments::Verify, output: Output) -> Result<u8> {
     let proof = Proof::read(&arguments.proof)?;
     let place = || arguments.proof.display().to_string();
+    proof.check_claimed().map_err(Error::msg).with_context(place)?;
     let computed = proof.recompute().with_context(place)?;
     let (on_chain, gas) = StepChain::new()?.ask(&proof).with_context(place)?;
-    ensure!(on_chain == computed, "the contract computes {on_chain}, the Rust verifier {computed}: report this");
+    ensure!(
+        on_chain == computed,
+        "{}: the contract computes {on_chain}, the Rust verifier {computed}; please report this",
+        place()
+    );
     let fault = computed != proof.claimed;
     let verified = Verified {
         t: proof.t,
         instruction: proof.instruction,
         element: proof.element,
+        terms: proof.terms,
         claimed: proof.claimed.to_string(),
         computed: computed.to_string(),
         fault,

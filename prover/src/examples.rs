@@ -1,0 +1,65 @@
+//! Examples for the long help of each command. The tests run every line.
+
+/// See [`crate::arguments::Command::Demo`].
+pub const DEMO: &str = "\
+Examples:
+  opml demo
+  opml demo --arity 64 --seed 7";
+
+/// See [`crate::arguments::Command::Import`].
+pub const IMPORT: &str = "\
+Examples:
+  opml import model.onnx -o model.opml --calibration samples.npy
+  opml import quantised.onnx -o quantised.opml --json";
+
+/// See [`crate::arguments::Command::Inspect`].
+pub const INSPECT: &str = "\
+Examples:
+  opml inspect model.opml
+  opml inspect model.opml --max-t 100 --json";
+
+/// See [`crate::arguments::Command::Run`].
+pub const RUN: &str = "\
+Examples:
+  opml run model.opml -i picture.png
+  opml run model.opml -i samples.npy --index 3 -o logits.npy
+  opml run model.opml -i picture.png --reference --json";
+
+/// See [`crate::arguments::Command::Commit`].
+pub const COMMIT: &str = "\
+Examples:
+  opml commit model.opml -i picture.png
+  opml commit model.opml -i samples.npy --index 3 --json";
+
+/// See [`crate::arguments::Command::Prove`].
+pub const PROVE: &str = "\
+Examples:
+  opml prove model.opml -i picture.png --step 0:7 -o step.json
+  opml prove model.opml -i picture.png --step 0:7 --terms 100:200 -o slice.json
+  opml prove model.opml -i picture.png --step 0:7 --fault at:0:7 -o lie.json";
+
+/// See [`crate::arguments::Command::Verify`].
+pub const VERIFY: &str = "\
+Examples:
+  opml verify step.json
+  opml verify step.json --json";
+
+/// See [`crate::arguments::Command::Dispute`].
+pub const DISPUTE: &str = "\
+Examples:
+  opml dispute model.opml -i picture.png
+  opml dispute model.opml -i picture.png --fault from:0:7 --arity 4
+  opml dispute model.opml -i picture.png --fault consistent --seed 3 --posted
+  opml dispute model.opml -i picture.png --fault none --json";
+
+/// See [`crate::arguments::Command::Eval`].
+pub const EVAL: &str = "\
+Examples:
+  opml eval model.onnx --calibration samples.npy --images images.npy --labels labels.npy
+  opml eval --fixtures";
+
+/// See [`crate::arguments::Command::Figures`].
+pub const FIGURES: &str = "\
+Examples:
+  opml figures
+  opml figures --json";
