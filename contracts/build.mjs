@@ -33,10 +33,14 @@ const list = (root, extension, folder = '') =>
       return entry.isDirectory() ? list(root, extension, name) : name.endsWith(extension) ? [name] : [];
     });
 
-const names = only.length > 0 ? only.map((name) => `${name}.sol`) : list(SOURCES, '.sol');
-const input = {
+const deployable = (source) => /^(test\/)?\w+\.sol$/.test(source);
+const names = only.length > 0 ? only.map((name) => `${name}.sol`) : list(SOURCES, '.sol').filter(deployable);
+
+/** Input of the compiler for one file, which it reads with its imports and nothing else: it numbers all that it reads, and its optimizer's
+ *  choices depend on the numbers, so the code of a contract would change with sources of which it has none. */
+const input = (name) => ({
   language: 'Solidity',
-  sources: Object.fromEntries(names.map((name) => [name, { content: readFileSync(join(SOURCES, name), 'utf8') }])),
+  sources: { [name]: { content: readFileSync(join(SOURCES, name), 'utf8') } },
   settings: {
     viaIR: true,
     optimizer: { enabled: true, runs: 200 },
@@ -44,7 +48,7 @@ const input = {
     metadata: { bytecodeHash: 'none', appendCBOR: false }, // the same bytes from every machine
     outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object'] } },
   },
-};
+});
 
 /** Imports: relative ones arrive as names inside solidity/, others as packages of node_modules. */
 const findImport = (name) => {
@@ -52,15 +56,14 @@ const findImport = (name) => {
   return path === undefined ? { error: `not found: ${name}` } : { contents: readFileSync(path, 'utf8') };
 };
 
-const output = JSON.parse(solc.compile(JSON.stringify(input), { import: findImport }));
-const complaints = output.errors ?? [];
-if (complaints.length > 0) fail(complaints.map((complaint) => complaint.formattedMessage).join('\n'));
-
 const built = new Map();
-for (const [source, contracts] of Object.entries(output.contracts)) {
+for (const source of names) {
+  const output = JSON.parse(solc.compile(JSON.stringify(input(source)), { import: findImport }));
+  const complaints = output.errors ?? [];
+  if (complaints.length > 0) fail(complaints.map((complaint) => complaint.formattedMessage).join('\n'));
   const name = basename(source, '.sol');
-  const contract = contracts[name];
-  if (!/^(test\/)?\w+\.sol$/.test(source) || contract === undefined || contract.evm.bytecode.object === '') continue;
+  const contract = output.contracts[source][name];
+  if (contract === undefined || contract.evm.bytecode.object === '') continue;
   const size = contract.evm.deployedBytecode.object.length / 2;
   if (size > MAX_CODE) fail(`${name}: ${size} bytes of code, the limit is ${MAX_CODE}`);
   const artifact = {

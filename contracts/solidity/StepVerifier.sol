@@ -75,7 +75,8 @@ contract StepVerifier {
         bytes calldata instruction,
         bytes calldata witness
     ) external pure returns (uint8 dtype, uint64 elements, uint64 terms) {
-        (Code memory code, bool ok, uint256 cursor) = _decode(programRoot, counts, i, instruction, witness);
+        Code memory code;
+        (bool ok, uint256 cursor) = _decode(code, programRoot, counts, i, instruction, witness);
         _finish(witness, cursor);
         if (!ok) return (uint8(DTYPE_I64), 0, 0);
         (uint256 size, uint256 depth) = _sizes(code, t);
@@ -96,7 +97,7 @@ contract StepVerifier {
             if (job.t >= job.T) revert OutsideRun();
             bool ok;
             uint256 cursor;
-            (m.code, ok, cursor) = _decode(job.programRoot, counts, job.i, instruction, witness);
+            (ok, cursor) = _decode(m.code, job.programRoot, counts, job.i, instruction, witness);
             if (!ok) revert ElementOutOfRange();
             m.t = job.t;
             m.instructions = width;
@@ -112,21 +113,22 @@ contract StepVerifier {
         }
     }
 
-    /// @dev Verifies and decodes the instruction; gives the place in the witness after its siblings.
+    /// @dev Verifies the instruction and decodes it into `code`; gives the place in the witness after its siblings.
     function _decode(
+        Code memory code,
         bytes32 programRoot,
         uint256 counts,
         uint256 i,
         bytes calldata instruction,
         bytes calldata witness
-    ) private pure returns (Code memory code, bool ok, uint256 cursor) {
+    ) private pure returns (bool ok, uint256 cursor) {
         uint256 width = uint32(counts >> 64);
         if (i >= width) revert OutsideRun();
         assembly {
             cursor := witness.offset
         }
         cursor = Witness.instruction(instruction, i, width, programRoot, cursor);
-        (code, ok) = Decode.decode(instruction, uint32(counts >> 32), uint32(counts), width);
+        ok = Decode.decode(code, instruction, counts);
     }
 
     /// @dev E(t) and K(t).

@@ -10,8 +10,6 @@ pragma solidity 0.8.37;
 /// the bytes that are there.
 library Merkle {
     uint256 internal constant LEAF = 256;
-    /// As many levels as there are: up to the root.
-    uint256 internal constant TO_ROOT = type(uint256).max;
 
     /// @notice ⌈log2 n⌉, 0 for n < 2.
     function depth(uint256 n) internal pure returns (uint256 levels) {
@@ -60,6 +58,44 @@ library Merkle {
         return (top, cursor);
     }
 
+    /// @notice Folds one known leaf to the root: a multiproof of one leaf.
+    /// @param index below `width`.
+    function rise(bytes32 hash, uint256 index, uint256 width, uint256 cursor)
+        internal
+        pure
+        returns (bytes32 root, uint256)
+    {
+        // Below the level on which the node is the last one, ⌈log2⌉ by the highest bit in which `index` and the last index differ, every
+        // sibling covers a real leaf and is sent. From there on a left node has none.
+        assembly ("memory-safe") {
+            let last := sub(width, 1)
+            let level := sub(256, clz(xor(index, last)))
+            let path := shl(5, index) // bit 5: which child the node is, times 32
+            for { let end := add(cursor, shl(5, level)) } lt(cursor, end) { cursor := add(cursor, 0x20) } {
+                let side := and(path, 0x20)
+                mstore(side, hash)
+                mstore(xor(side, 0x20), calldataload(cursor))
+                hash := keccak256(0x00, 0x40)
+                path := shr(1, path)
+            }
+            for { last := shr(level, last) } last { last := shr(1, last) } {
+                switch and(last, 1)
+                case 0 {
+                    mstore(0x00, hash)
+                    mstore(0x20, 0)
+                }
+                default {
+                    mstore(0x00, calldataload(cursor))
+                    mstore(0x20, hash)
+                    cursor := add(cursor, 0x20)
+                }
+                hash := keccak256(0x00, 0x40)
+            }
+            root := hash
+        }
+        return (root, cursor);
+    }
+
     /// @notice Folds several known leaves to the root: a multiproof.
     /// @param list place in memory of `count` pairs (index, hash), indices strictly ascending and below `width`; it is overwritten.
     function fold(uint256 list, uint256 count, uint256 width, uint256 cursor)
@@ -106,7 +142,7 @@ library Merkle {
             index_ := mload(list)
             hash := mload(add(list, 0x20))
         }
-        return climb(hash, index_, width, TO_ROOT, cursor);
+        return rise(hash, index_, width, cursor);
     }
 
     /// @notice Folds the leftmost `count` nodes of a level upwards by `levels` levels; all others of the level are 0.

@@ -23,51 +23,65 @@ struct Code {
 /// @dev Arithmetic is unchecked: places in calldata grow by at most 528 bytes an operation and 256 operations, extents are below 2^31
 /// and at most eight are multiplied, and a, b, τ of a dynamic extent are below 2^64 in magnitude.
 library Decode {
-    /// @notice Reads and checks a whole encoding.
-    /// @param nConsts length of the table that loads of kind 0 choose from; `nInputs` likewise for kind 1, `nInstructions` for 2 and 3.
-    /// @return code meaningless unless `ok`.
-    /// @return ok whether the bytes are well-formed. Bytes read past their end may be anything: the length is compared at the end.
-    function decode(bytes calldata encoding, uint256 nConsts, uint256 nInputs, uint256 nInstructions)
-        internal
-        pure
-        returns (Code memory code, bool ok)
-    {
+    /// @notice Reads and checks a whole encoding into `code`.
+    /// @param counts N:32 | nConsts:32 | nInputs:32: how many sources loads of the kinds 2 and 3, 0, and 1 choose from.
+    /// @return ok whether the bytes are well-formed; if not, `code` is meaningless. Bytes read past their end may be anything: the length is
+    /// compared at the end.
+    function decode(Code memory code, bytes calldata encoding, uint256 counts) internal pure returns (bool ok) {
         unchecked {
             uint256 ptr;
             uint256 head;
             assembly {
                 ptr := encoding.offset
-                head := shr(192, calldataload(ptr))
+                head := calldataload(ptr)
             }
-            code.dtype = head >> 56;
-            code.reducer = (head >> 48) & 0xff;
-            code.rankO = (head >> 40) & 0xff;
-            code.rankK = (head >> 32) & 0xff;
-            code.nConst = (head >> 24) & 0xff;
-            code.nMap = (head >> 16) & 0xff;
-            code.nPost = (head >> 8) & 0xff;
-            uint256 nDyn = head & 0xff;
-            if (
-                encoding.length > MAX_ENCODED || code.dtype > DTYPE_I64 || code.reducer > REDUCER_ARGMAX
-                    || code.rankO > MAX_RANK || code.rankK > MAX_RANK || code.nConst > MAX_CONSTANTS
-                    || code.nMap == 0 || code.nMap > MAX_OPS || code.nPost > MAX_OPS || nDyn > MAX_DYNAMICS
-            ) return (code, false);
-
-            code.extents = ptr + 8;
-            code.dynamics = code.extents + 4 * (code.rankO + code.rankK);
-            code.constants = code.dynamics + 16 * nDyn;
-            code.mapOps = code.constants + 8 * code.nConst;
-            if (!_domains(code, nDyn)) return (code, false);
-
-            uint256[3] memory counts = [nConsts, nInputs, nInstructions];
-            code.postOps = _program(code.mapOps, code.nMap, code.nConst, nDyn, counts);
-            if (code.postOps == 0) return (code, false);
-            ptr = _program(code.postOps, code.nPost, code.nConst, nDyn, counts);
-            uint256 end;
+            uint256 reducer = (head >> 240) & 0xff;
+            uint256 rankO = (head >> 232) & 0xff;
+            uint256 rankK = (head >> 224) & 0xff;
+            uint256 nConst = (head >> 216) & 0xff;
+            uint256 nMap = (head >> 208) & 0xff;
+            uint256 nPost = (head >> 200) & 0xff;
+            uint256 nDyn = (head >> 192) & 0xff;
+            uint256 bad;
             assembly {
-                end := add(encoding.offset, encoding.length)
+                bad := or(gt(encoding.length, MAX_ENCODED), gt(shr(248, head), DTYPE_I64))
+                bad := or(or(bad, gt(reducer, REDUCER_ARGMAX)), or(gt(rankO, MAX_RANK), gt(rankK, MAX_RANK)))
+                // nMap = 0 becomes the greatest number
+                bad := or(or(bad, gt(nConst, MAX_CONSTANTS)), iszero(lt(sub(nMap, 1), MAX_OPS)))
+                bad := or(bad, or(gt(nPost, MAX_OPS), gt(nDyn, MAX_DYNAMICS)))
             }
-            ok = ptr == end;
+            if (bad != 0) return false;
+            code.dtype = head >> 248;
+            code.reducer = reducer;
+            code.rankO = rankO;
+            code.rankK = rankK;
+            code.nConst = nConst;
+            code.nMap = nMap;
+            code.nPost = nPost;
+
+            uint256 extents = ptr + 8;
+            uint256 split = extents + 4 * rankO;
+            uint256 dynamics = split + 4 * rankK;
+            uint256 constants = dynamics + 16 * nDyn;
+            code.extents = extents;
+            code.dynamics = dynamics;
+            code.constants = constants;
+            if (!_caps(dynamics, constants)) return false;
+            uint256 terms = _bounds(split, dynamics, dynamics, nDyn);
+            if (
+                _bounds(extents, split, dynamics, nDyn) > MAX_ELEMENTS
+                    || terms > (reducer == REDUCER_ARGMAX ? ARGMAX_TERMS - 1 : MAX_ELEMENTS)
+            ) return false;
+
+            ptr = constants + 8 * nConst;
+            code.mapOps = ptr;
+            ptr = _program(ptr, nMap, SLOT_CONST + nConst, nDyn, counts);
+            if (ptr == 0) return false;
+            code.postOps = ptr;
+            ptr = _program(ptr, nPost, SLOT_CONST + nConst, nDyn, counts);
+            assembly {
+                ok := eq(ptr, add(encoding.offset, encoding.length))
+            }
         }
     }
 
@@ -102,22 +116,12 @@ library Decode {
         }
     }
 
-    /// @dev Dynamic caps below 2^31, dynamic extents that exist, products of the bounds in their limits.
-    function _domains(Code memory code, uint256 nDyn) private pure returns (bool) {
-        unchecked {
-            uint256 place = code.dynamics;
-            uint256 high;
-            assembly {
-                for { let end := add(place, shl(4, nDyn)) } lt(place, end) { place := add(place, 0x10) } {
-                    high := or(high, calldataload(place))
-                }
-                high := and(shr(128, high), EXTENT_LIMIT)
-            }
-            if (high != 0) return false;
-            uint256 split = code.extents + 4 * code.rankO;
-            uint256 terms = _bounds(split, code.dynamics, code.dynamics, nDyn);
-            return _bounds(code.extents, split, code.dynamics, nDyn) <= MAX_ELEMENTS && terms <= MAX_ELEMENTS
-                && (code.reducer != REDUCER_ARGMAX || terms < ARGMAX_TERMS);
+    /// @dev Whether the caps of all dynamic extents in [place, end) are below 2^31.
+    function _caps(uint256 place, uint256 end) private pure returns (bool ok) {
+        assembly {
+            let high := 0
+            for {} lt(place, end) { place := add(place, 0x10) } { high := or(high, calldataload(place)) }
+            ok := iszero(and(shr(128, high), EXTENT_LIMIT))
         }
     }
 
@@ -141,84 +145,64 @@ library Decode {
         }
     }
 
-    /// @dev Checks `count` operations; gives the place after them, or 0 if one is malformed.
-    function _program(uint256 ptr, uint256 count, uint256 nConst, uint256 nDyn, uint256[3] memory counts)
+    /// @dev Checks `count` operations, the first of which has slot `self`; gives the place after them, or 0 if one is malformed.
+    function _program(uint256 ptr, uint256 count, uint256 self, uint256 nDyn, uint256 counts)
         private
         pure
-        returns (uint256)
+        returns (uint256 next)
     {
-        unchecked {
-            uint256 self = SLOT_CONST + nConst;
-            uint256 end = self + count;
-            uint256 loads;
-            for (; self < end; ++self) {
-                uint256 word;
-                assembly {
-                    word := calldataload(ptr)
-                }
-                if (word >> 248 == OP_LOAD) {
-                    if (++loads > MAX_LOADS) return 0;
-                    ptr = _load(ptr, word, self, nDyn, counts);
-                    if (ptr == 0) return 0;
-                } else {
-                    // a < self; b < self or 0 beyond the arity; c likewise. Every operation reads one operand at least.
-                    uint256 bad;
-                    assembly {
-                        let op := shr(248, word)
-                        let arity := and(shr(shl(1, op), OP_ARITIES), 3)
-                        let more := sub(self, 1)
-                        bad := or(
-                            or(gt(op, OP_SELECT), iszero(lt(byte(1, word), self))),
-                            or(
-                                gt(byte(2, word), mul(more, gt(arity, 1))), gt(byte(3, word), mul(more, gt(arity, 2)))
-                            )
-                        )
-                    }
-                    if (bad != 0) return 0;
-                    ptr += 4;
-                }
-            }
-            return ptr;
-        }
-    }
-
-    /// @dev Checks a load; gives the place after it, or 0 if it is malformed.
-    function _load(uint256 ptr, uint256 word, uint256 self, uint256 nDyn, uint256[3] memory counts)
-        private
-        pure
-        returns (uint256)
-    {
-        unchecked {
-            uint256 kind = (word >> 240) & 0xff;
-            uint256 rank = (word >> 232) & 0xff;
-            uint256 src = (word >> 192) & 0xffffffff;
-            if (kind > 3 || rank > MAX_RANK || (word >> 224) & 0xff != 0) return 0;
-            if (src >= counts[kind > 2 ? 2 : kind]) return 0;
-            ptr += 16;
-            if (kind == 3) {
-                if (!_axis(ptr, self, 0, true)) return 0;
-                ptr += 32;
-            }
-            for (; rank != 0; --rank) {
-                if (!_axis(ptr, self, nDyn, false)) return 0;
-                ptr += 32;
-            }
-            return ptr;
-        }
-    }
-
-    /// @dev Checks an axis word, or an iteration word, whose extent must be 0.
-    function _axis(uint256 ptr, uint256 self, uint256 nDyn, bool iteration) private pure returns (bool ok) {
-        // Zero terms stand at the end, so what is left after the last used term must be 0 as a whole.
         assembly {
-            let word := calldataload(ptr)
-            let bound := and(shr(160, word), 0xffffffff)
-            switch iteration
-            case 0 { ok := or(lt(bound, EXTENT_LIMIT), lt(and(bound, 0x7fffffff), nDyn)) }
-            default { ok := iszero(bound) }
-            for { let terms := shl(96, word) } terms { terms := shl(40, terms) } {
-                ok := and(ok, and(lt(shr(248, terms), self), gt(and(shr(216, terms), 0xffffffff), 0)))
+            let loads := 0
+            for { let end := add(self, count) } lt(self, end) { self := add(self, 1) } {
+                let word := calldataload(ptr)
+                let bad
+                switch shr(248, word)
+                case 0 {
+                    // OP_LOAD: kind ≤ 3, rank ≤ 8, byte 3 is 0, src below the count that stands at bit 32, 0, 64, 64 of `counts`
+                    let kind := byte(1, word)
+                    let rank := byte(2, word)
+                    loads := add(loads, 1)
+                    bad := or(or(gt(kind, 3), gt(rank, MAX_RANK)), or(byte(3, word), gt(loads, MAX_LOADS)))
+                    let sources := and(shr(byte(add(kind, 28), 0x20004040), counts), 0xffffffff)
+                    if or(bad, iszero(lt(and(shr(192, word), 0xffffffff), sources))) {
+                        ptr := 0
+                        break
+                    }
+                    ptr := add(ptr, 0x10)
+                    let axes := add(ptr, shl(5, rank))
+                    if eq(kind, 3) {
+                        // the iteration word comes first, with the extent 0
+                        bad := and(shr(160, calldataload(ptr)), 0xffffffff)
+                        axes := add(axes, 0x20)
+                    }
+                    for {} lt(ptr, axes) { ptr := add(ptr, 0x20) } {
+                        word := calldataload(ptr)
+                        // a literal extent, or the number of a dynamic one
+                        let bound := and(shr(160, word), 0xffffffff)
+                        if iszero(lt(bound, EXTENT_LIMIT)) { bad := or(bad, iszero(lt(xor(bound, EXTENT_LIMIT), nDyn))) }
+                        // zero terms stand at the end, so what is left after the last used term is 0 as a whole
+                        for { word := shl(96, word) } word { word := shl(40, word) } {
+                            bad := or(bad, iszero(and(lt(shr(248, word), self), gt(shr(224, shl(8, word)), 0))))
+                        }
+                    }
+                }
+                default {
+                    // a < self; b < self or 0 beyond the arity; c likewise. Every operation reads one operand at least, opcodes that are
+                    // none read 0 by the table.
+                    let arity := and(shr(shl(1, shr(248, word)), OP_ARITIES), 3)
+                    let most := sub(self, 1)
+                    bad := or(
+                        iszero(lt(byte(1, word), mul(self, gt(arity, 0)))),
+                        or(gt(byte(2, word), mul(most, gt(arity, 1))), gt(byte(3, word), mul(most, gt(arity, 2))))
+                    )
+                    ptr := add(ptr, 4)
+                }
+                if bad {
+                    ptr := 0
+                    break
+                }
             }
+            next := ptr
         }
     }
 }

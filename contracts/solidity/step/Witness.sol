@@ -8,14 +8,16 @@ import "./Isa.sol";
 /// @title Opened tensors: docs/SPEC.md §6.2.
 /// @dev An opened tensor is a record in memory of 32-byte words, and the records of a table are a list:
 ///
-///     0 next record, 0 at the end     1 index in the table     2 dtype     3 elements     4 number of windows
-///     5 window to try first           6 … windows: first element, end element, place in calldata of the first
+///     0 next record, 0 at the end     1 index in the table     2 dtype     3 elements, 0 if the header is one that no tensor can have
+///     4 place after the windows       5 window to try first    6 … windows: first element, end element, place in calldata of the first
 ///
 /// A window is a run of adjacent opened leaves, so its bytes are adjacent in calldata. Record places are below 2^32, element numbers below
 /// 2^41 (2^40 and the rest of the last leaf); nothing here overflows.
 library Witness {
     uint256 internal constant WINDOWS = 0xc0;
     uint256 internal constant WINDOW = 0x60;
+    /// A byte for each dtype, the lowest for 0: log2 of the elements of a leaf.
+    uint256 private constant LEAF_SHIFTS = 0x090506070808;
 
     /// @notice Verifies the siblings of leaf `i` in the program tree against `programRoot`.
     /// @return cursor after the siblings.
@@ -32,7 +34,7 @@ library Witness {
             calldatacopy(add(buffer, 1), encoding.offset, encoding.length)
             hash := keccak256(buffer, add(encoding.length, 1))
         }
-        (hash, cursor) = Merkle.climb(hash, i, width, Merkle.TO_ROOT, cursor);
+        (hash, cursor) = Merkle.rise(hash, i, width, cursor);
         if (hash != programRoot) revert WrongInstruction();
         return cursor;
     }
@@ -44,38 +46,42 @@ library Witness {
     function open(uint256 table, bytes32 root, uint256 width, uint256 cursor) internal pure returns (uint256 head, uint256) {
         unchecked {
             uint256 count;
-            uint256 hashes;
-            assembly ("memory-safe") {
+            assembly {
                 count := shr(248, calldataload(cursor))
                 cursor := add(cursor, 1)
-                hashes := mload(0x40)
-                mstore(0x40, add(hashes, shl(6, count)))
             }
             if (count == 0) return (0, cursor);
+            uint256 hashes; // pairs (index, hash), if there are several
+            assembly ("memory-safe") {
+                hashes := mload(0x40)
+                mstore(0x40, add(hashes, mul(shl(6, count), gt(count, 1))))
+            }
+            bytes32 hash;
+            uint256 index;
             uint256 last;
             uint256 least;
-            for (uint256 j; j < count; ++j) {
+            for (uint256 pair = hashes;; pair += 64) {
                 uint256 record;
-                bytes32 hash;
-                (record, hash, cursor) = _tensor(table, cursor);
+                (record, index, hash, cursor) = _tensor(table, cursor);
+                // ascending, and below the width
+                if (index < least || index >= width) revert WrongTable(table);
+                least = index + 1;
+                if (head == 0) {
+                    head = record;
+                    if (count == 1) break;
+                }
                 assembly ("memory-safe") {
-                    let index := mload(add(record, 0x20))
-                    let pair := add(hashes, shl(6, j))
+                    if last { mstore(last, record) }
                     mstore(pair, index)
                     mstore(add(pair, 0x20), hash)
-                    // the list: from the last record, or from the head
-                    switch last
-                    case 0 { head := record }
-                    default { mstore(last, record) }
-                    last := record
-                    // ascending, and below the width: else the width is put where no index is below it
-                    if or(lt(index, least), iszero(lt(index, width))) { width := 0 }
-                    least := add(index, 1)
                 }
+                last = record;
+                if (pair == hashes + 64 * (count - 1)) break;
             }
-            bytes32 folded;
-            (folded, cursor) = Merkle.fold(hashes, count, width, cursor);
-            if (folded != root || width == 0) revert WrongTable(table);
+            (hash, cursor) = count == 1
+                ? Merkle.rise(hash, index, width, cursor)
+                : Merkle.fold(hashes, count, width, cursor);
+            if (hash != root) revert WrongTable(table);
             return (head, cursor);
         }
     }
@@ -110,7 +116,7 @@ library Witness {
     }
 
     /// @notice Whether a record's header allows the element `position`, and for how many of position, position + step, … that stays the
-    /// same, at most `length`. No element may be read under a header that no tensor can have.
+    /// same, at most `length`.
     function holds(uint256 record, uint256 position, int256 step, uint256 length)
         internal
         pure
@@ -119,7 +125,6 @@ library Witness {
         uint256 elements;
         assembly ("memory-safe") {
             elements := mload(add(record, 0x60))
-            if or(gt(mload(add(record, 0x40)), DTYPE_I4), gt(elements, MAX_ELEMENTS)) { elements := 0 }
         }
         return within(int256(position), step, length, elements);
     }
@@ -140,7 +145,7 @@ library Witness {
                 size := sub(mload(add(place, 0x20)), first)
                 // position − first, unsigned, is also too great if it is negative
                 if iszero(lt(sub(position, first), size)) {
-                    let end := add(add(record, WINDOWS), mul(mload(add(record, 0x80)), WINDOW))
+                    let end := mload(add(record, 0x80))
                     for { place := add(record, WINDOWS) } lt(place, end) { place := add(place, WINDOW) } {
                         first := mload(place)
                         size := sub(mload(add(place, 0x20)), first)
@@ -162,15 +167,21 @@ library Witness {
         }
     }
 
-    /// @dev Reads and verifies one tensor of a table up to its header hash.
-    function _tensor(uint256 table, uint256 cursor) private pure returns (uint256 record, bytes32 hash, uint256) {
+    /// @dev Reads one tensor of a table up to its header hash.
+    function _tensor(uint256 table, uint256 cursor)
+        private
+        pure
+        returns (uint256 record, uint256 index, bytes32 hash, uint256)
+    {
         unchecked {
+            uint256 word;
             uint256 dtype;
             uint256 elements;
             uint256 leaves;
             assembly ("memory-safe") {
-                let word := calldataload(cursor)
+                word := calldataload(cursor)
                 cursor := add(cursor, 18)
+                index := shr(192, word)
                 dtype := byte(8, word)
                 elements := and(shr(120, word), 0xffffffffffffffff)
                 leaves := byte(17, word)
@@ -178,26 +189,69 @@ library Witness {
                 // a window for each leaf at most, and an empty one that `window` may try
                 mstore(0x40, add(record, add(add(WINDOWS, WINDOW), mul(leaves, WINDOW))))
                 mstore(record, 0)
-                mstore(add(record, 0x20), shr(192, word))
+                mstore(add(record, 0x20), index)
                 mstore(add(record, 0x40), dtype)
                 mstore(add(record, 0x60), elements)
-                mstore(add(record, 0x80), 0)
                 mstore(add(record, 0xa0), add(record, WINDOWS))
-                mstore(add(record, 0xc0), 0)
-                mstore(add(record, 0xe0), 0)
             }
+            bool possible = dtype <= DTYPE_I4 && elements <= MAX_ELEMENTS;
             if (leaves == 0) {
                 assembly ("memory-safe") {
                     hash := calldataload(cursor)
                     cursor := add(cursor, 0x20)
+                    if iszero(possible) { mstore(add(record, 0x60), 0) }
+                    let end := add(record, WINDOWS)
+                    mstore(add(record, 0x80), end)
+                    mstore(end, 0)
+                    mstore(add(end, 0x20), 0)
                 }
             } else {
-                if (dtype > DTYPE_I4 || elements > MAX_ELEMENTS) revert WrongTable(table);
+                if (!possible) revert WrongTable(table);
                 bool ok;
-                (hash, cursor, ok) = _leaves(record, leaves, dtype, elements, cursor);
+                (hash, cursor, ok) = leaves == 1
+                    ? _leaf(record, dtype, elements, cursor)
+                    : _leaves(record, leaves, dtype, elements, cursor);
                 if (!ok) revert WrongTable(table);
             }
-            return (record, Merkle.header(dtype, elements, hash), cursor);
+            // the header's bytes 0 … 8 are the bytes 8 … 16 of the entry
+            assembly ("memory-safe") {
+                mstore(0x00, shl(64, word))
+                mstore(0x09, hash)
+                hash := keccak256(0x00, 41)
+            }
+            return (record, index, hash, cursor);
+        }
+    }
+
+    /// @dev Reads the only opened leaf of a tensor into the window of its record and folds it to the tensor root.
+    function _leaf(uint256 record, uint256 dtype, uint256 elements, uint256 cursor)
+        private
+        pure
+        returns (bytes32 root, uint256, bool ok)
+    {
+        unchecked {
+            uint256 leaf;
+            uint256 width;
+            assembly ("memory-safe") {
+                let shift := and(shr(shl(3, dtype), LEAF_SHIFTS), 0xff)
+                let per := shl(shift, 1)
+                width := shr(shift, add(elements, sub(per, 1)))
+                leaf := shr(216, calldataload(cursor))
+                cursor := add(cursor, 5)
+                ok := lt(leaf, width)
+                let place := add(record, WINDOWS)
+                let first := shl(shift, leaf)
+                mstore(place, first)
+                mstore(add(place, 0x20), add(first, per))
+                mstore(add(place, 0x40), cursor)
+                place := add(place, WINDOW)
+                mstore(add(record, 0x80), place)
+                calldatacopy(place, cursor, 0x100) // unclaimed memory
+                root := keccak256(place, 0x100)
+                cursor := add(cursor, 0x100)
+            }
+            if (ok) (root, cursor) = Merkle.rise(root, leaf, width, cursor);
+            return (root, cursor, ok);
         }
     }
 
@@ -208,16 +262,16 @@ library Witness {
         returns (bytes32 root, uint256, bool ok)
     {
         unchecked {
-            // ⌈elements · bits / 2048⌉ leaves of 2048 / bits elements each
+            // ⌈elements / per⌉ leaves of `per` elements each
             uint256 width;
             uint256 list;
             assembly ("memory-safe") {
-                let bits := and(shr(shl(3, dtype), DTYPE_BITS), 0xff)
-                width := shr(11, add(mul(elements, bits), 2047))
+                let shift := and(shr(shl(3, dtype), LEAF_SHIFTS), 0xff)
+                let per := shl(shift, 1)
+                width := shr(shift, add(elements, sub(per, 1)))
                 list := mload(0x40) // unclaimed memory: pairs (number, hash), then a leaf
                 let buffer := add(list, shl(6, leaves))
                 let data := add(cursor, mul(5, leaves))
-                let per := div(2048, bits)
                 let place := add(record, sub(WINDOWS, WINDOW))
                 let least := 0
                 let end := data
@@ -231,18 +285,18 @@ library Witness {
                     // a new window, unless this leaf follows the last one
                     if or(iszero(least), xor(leaf, least)) {
                         place := add(place, WINDOW)
-                        mstore(place, mul(leaf, per))
+                        mstore(place, shl(shift, leaf))
                         mstore(add(place, 0x40), data)
                     }
-                    mstore(add(place, 0x20), mul(add(leaf, 1), per))
                     least := add(leaf, 1)
+                    mstore(add(place, 0x20), shl(shift, least))
                     data := add(data, 0x100)
                     pair := add(pair, 0x40)
                 }
-                mstore(add(record, 0x80), div(sub(add(place, WINDOW), add(record, WINDOWS)), WINDOW))
+                mstore(add(record, 0x80), add(place, WINDOW))
                 cursor := data
             }
-            (root, cursor) = Merkle.fold(list, leaves, width, cursor);
+            if (ok) (root, cursor) = Merkle.fold(list, leaves, width, cursor);
             return (root, cursor, ok);
         }
     }

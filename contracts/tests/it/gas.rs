@@ -16,21 +16,23 @@ fn cost(ran: &Ran, t: u64, i: u32, question: Question) -> Cost {
     (receipt.calldata_bytes, receipt.exec_gas, receipt.gas_used)
 }
 
-const EXPECTED: [(&str, Cost); 14] = [
-    ("dense, 1 of 784 terms", (1828, 27340, 75040)),
-    ("dense, 49 of 784 terms", (1828, 33073, 75689)),
-    ("dense, 784 terms and post", (3908, 106728, 178976)),
-    ("dense, post", (1476, 25117, 61729)),
-    ("block scales, 64 terms", (1988, 86341, 126825)),
-    ("convolution, 64 terms", (1700, 37761, 78437)),
-    ("convolution, all 576 terms", (3012, 176404, 238420)),
-    ("i4 weights, 64 terms", (1188, 33141, 65157)),
-    ("argmax of 64", (772, 31654, 60290)),
-    ("32 interpolated exponentials", (1860, 166394, 206114)),
-    ("attention, 1 iteration", (1412, 23229, 55493)),
-    ("attention, 16 iterations", (5892, 113026, 179626)),
-    ("gather", (1220, 19861, 51645)),
-    ("elementwise, 5 loads", (2020, 45145, 91169)),
+const EXPECTED: [(&str, Cost); 16] = [
+    ("dense, 1 of 784 terms", (1828, 21756, 75040)),
+    ("dense, 49 of 784 terms", (1828, 27488, 75040)),
+    ("dense, 49 terms in two leaves", (2052, 29312, 84030)),
+    ("dense, 784 terms and post", (3908, 102616, 174864)),
+    ("dense, post", (1476, 20940, 60030)),
+    ("second layer, 56 terms and post", (1700, 34610, 71014)),
+    ("block scales, 64 terms", (1988, 80445, 120929)),
+    ("convolution, 64 terms", (1700, 33048, 73724)),
+    ("convolution, all 576 terms", (3012, 172453, 234469)),
+    ("i4 weights, 64 terms", (1188, 29359, 61375)),
+    ("argmax of 64", (772, 29126, 57762)),
+    ("32 interpolated exponentials", (1860, 158605, 198325)),
+    ("attention, 1 iteration", (1412, 19099, 51363)),
+    ("attention, 16 iterations", (5892, 98686, 165286)),
+    ("gather", (1220, 16046, 47960)),
+    ("elementwise, 5 loads", (2020, 38660, 84684)),
 ];
 
 const fn slice(e: u64, k0: u64, k1: u64) -> Question {
@@ -44,8 +46,10 @@ fn gas_of_typical_steps() {
     let measured = [
         ("dense, 1 of 784 terms", cost(&dense, 0, 0, slice(20, 300, 301))),
         ("dense, 49 of 784 terms", cost(&dense, 0, 0, slice(20, 294, 343))),
+        ("dense, 49 terms in two leaves", cost(&dense, 0, 0, slice(20, 441, 490))),
         ("dense, 784 terms and post", cost(&dense, 0, 0, element(20))),
         ("dense, post", cost(&dense, 0, 0, Question::Post { e: 20, acc: 12_345_678 })),
+        ("second layer, 56 terms and post", cost(&programs::second(), 0, 1, element(7))),
         ("block scales, 64 terms", cost(&programs::blocks(), 0, 0, slice(5, 64, 128))),
         ("convolution, 64 terms", cost(&programs::convolution(), 0, 0, slice(700, 128, 192))),
         ("convolution, all 576 terms", cost(&programs::convolution(), 0, 0, element(700))),

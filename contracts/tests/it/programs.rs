@@ -54,6 +54,24 @@ pub(crate) fn dense() -> Ran {
     ran(instructions, constants, vec![x], 1)
 }
 
+/// The second layer of a perceptron, w i8 [10, 56] by the u8 values of the first, with bias and multiplier side by side in one constant.
+pub(crate) fn second() -> Ran {
+    let mut rng = Rng::new(10);
+    let hidden = Build::each(DType::U8, &[56]).load(Source::Input(0), 0, &[fixed(56, 0, &[(O, 1)])]).done();
+    let layer = Build::new(DType::I8, Reducer::Sum, &[10], &[56])
+        .constants(&[20])
+        .load(Source::Constant(0), 0, &[fixed(10, 0, &[(O, 1)]), fixed(56, 0, &[(K, 1)])])
+        .load(Source::Value(0), 0, &[fixed(56, 0, &[(K, 1)])])
+        .op(Opcode::Mul, [19, 20, 0])
+        .post_load(Source::Constant(1), 0, &[fixed(20, 0, &[(O, 2)])])
+        .post(Opcode::Add, [17, 19, 0])
+        .post_load(Source::Constant(1), 0, &[fixed(20, 1, &[(O, 2)])])
+        .post(Opcode::Mulshr, [20, 21, 18])
+        .done();
+    let constants = vec![tensor(&mut rng, DType::I8, 10 * 56), tensor(&mut rng, DType::I32, 2 * 10)];
+    ran(vec![hidden, layer], constants, vec![tensor(&mut rng, DType::U8, 56)], 1)
+}
+
 /// A product with a scale for each block of 32: Σ w·x·sw·sx, w and x i8, the scales i16.
 pub(crate) fn blocks() -> Ran {
     let mut rng = Rng::new(2);
