@@ -43,13 +43,23 @@ pub fn header(h: &(impl Hashing + ?Sized), dtype: u8, elements: u64, root: &Hash
     h.hash(&bytes)
 }
 
-/// Hash of revealed partials: `H` of their 16-byte big-endian encodings in order.
+/// Partials as they travel: signed, big-endian, all with the least width, 1 to 16 bytes, that holds every one.
+#[must_use]
+pub fn encode_partials(partials: &[i128]) -> Vec<u8> {
+    let width = partials.iter().map(|p| width(*p)).max().unwrap_or(1);
+    partials.iter().flat_map(|p| p.to_be_bytes().into_iter().skip(16_usize.saturating_sub(width))).collect()
+}
+
+/// Bytes that hold a signed number: one bit for the sign.
+fn width(p: i128) -> usize {
+    let magnitude = if p < 0 { !p } else { p };
+    let bits = 129_u32.saturating_sub(magnitude.leading_zeros());
+    usize::try_from(bits.div_ceil(8)).unwrap_or(16)
+}
+
+/// Hash of revealed partials: `H` of [`encode_partials`].
 pub fn partials(h: &(impl Hashing + ?Sized), partials: &[i128]) -> Hash {
-    let mut bytes = Vec::with_capacity(partials.len().saturating_mul(16));
-    for p in partials {
-        bytes.extend_from_slice(&p.to_be_bytes());
-    }
-    h.hash(&bytes)
+    h.hash(&encode_partials(partials))
 }
 
 /// Leaf `index` of a tensor's bytes, filled with zero bytes.
@@ -63,4 +73,18 @@ pub fn cut_leaf(bytes: &[u8], index: usize) -> Vec<u8> {
 /// Hashes of all leaves of a tensor's bytes.
 pub fn leaf_hashes(h: &(impl Hashing + ?Sized), bytes: &[u8]) -> Vec<Hash> {
     (0..bytes.len().div_ceil(LEAF_BYTES)).map(|i| h.hash(&cut_leaf(bytes, i))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::encode_partials;
+
+    #[test]
+    fn partials_have_the_least_common_width() {
+        assert_eq!(encode_partials(&[0, -1, 127, -128]), [0, 0xff, 0x7f, 0x80]);
+        assert_eq!(encode_partials(&[128, -1]), [0, 0x80, 0xff, 0xff]);
+        assert_eq!(encode_partials(&[-129]), [0xff, 0x7f]);
+        assert_eq!(encode_partials(&[i128::MIN, 1]).len(), 32);
+        assert_eq!(encode_partials(&[i128::MAX >> 8]).len(), 15);
+    }
 }

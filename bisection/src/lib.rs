@@ -58,7 +58,8 @@ pub use duties::{Broken, Duty, Witnessed, most_moves};
 pub use fields::Fields;
 pub use game::{End, Game, Outcome};
 pub use hash::{
-    Hash, Hashing, LEAF_BYTES, ZERO, cut_leaf, header as header_hash, leaf_hashes, partials as partials_hash,
+    Hash, Hashing, LEAF_BYTES, ZERO, cut_leaf, encode_partials, header as header_hash, leaf_hashes,
+    partials as partials_hash,
 };
 pub use honest::{
     Policy, direct_proof, element_under_tensor, element_under_trace, first_halt, honest_challenger, honest_submitter,

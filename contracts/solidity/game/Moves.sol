@@ -7,11 +7,11 @@ import {ClaimWord} from "./ClaimWord.sol";
 import "./Errors.sol";
 import {IStepVerifier} from "./IStepVerifier.sol";
 import {Partials} from "./Partials.sol";
-import {Model} from "./Registry.sol";
+import {Header} from "./Registry.sol";
 import "./State.sol";
 import {Tensor} from "./Tensor.sol";
 import {Tree} from "./Tree.sol";
-import {Claim, Task} from "./Types.sol";
+import {Claim, Parts, Task} from "./Types.sol";
 
 /// @dev The moves that walk down the submitter's trace (SPEC §7.2).
 abstract contract Moves is Board {
@@ -109,7 +109,7 @@ abstract contract Moves is Board {
     function selectElement(
         State calldata state,
         Claim calldata c,
-        Task calldata task,
+        Parts calldata task,
         uint64 e,
         bytes32[8] calldata data,
         bytes calldata instruction,
@@ -138,8 +138,9 @@ abstract contract Moves is Board {
         (State memory s, bytes32 id,) = _enter(state, (1 << ELEMENT) | (1 << SLICE));
         _requireClaim(s.claimId, c);
         if (msg.sender != c.submitter) revert WrongPlayer();
-        if (partials.length != 16 * Partials.count(s.range, s.clock.arityLog2())) revert BadPartials();
-        int256 whole = Partials.combine(partials, s.place.reducer());
+        uint256 m = Partials.count(s.range, s.clock.arityLog2());
+        if (!Partials.fit(partials, m)) revert BadPartials();
+        int256 whole = Partials.combine(partials, m, s.place.reducer());
         if (int128(whole) != whole) revert BadPartials();
         bool slice = s.clock.kind() == SLICE;
         if (slice && whole != s.range.value()) revert BadPartials();
@@ -174,31 +175,35 @@ abstract contract Moves is Board {
         returns (uint256 k0, uint256 k1, int256 value)
     {
         if (keccak256(partials) != s.node) revert BadHash();
-        if (part >= partials.length / 16) revert BadPartials();
-        (k0, k1) = Partials.part(s.range, partials.length / 16, part);
-        value = Partials.get(partials, part);
+        uint256 m = Partials.count(s.range, s.clock.arityLog2());
+        if (part >= m) revert BadPartials();
+        (k0, k1) = Partials.part(s.range, m, part);
+        value = Partials.get(partials, m, part);
     }
 
     /// @dev Type, number of elements and of terms of the value at a trace leaf, by its instruction.
     function _shape(
         State memory s,
         Claim calldata c,
-        Task calldata task,
+        Parts calldata task,
         uint256 leaf,
         bytes calldata instruction,
         bytes calldata siblings
     ) internal view returns (uint256 dtype, uint256 elements, uint256 terms) {
-        _requireTask(s, c, task);
-        Model storage model = models[task.modelRoot];
-        uint256 counts = model.header.counts();
+        uint256 counts = _counts(s, c, task);
         uint256 N = counts >> 64;
-        return verifier.shape(model.programRoot, counts, uint64(leaf / N), uint32(leaf % N), instruction, siblings);
+        return verifier.shape(task.programRoot, counts, uint64(leaf / N), uint32(leaf % N), instruction, siblings);
     }
 
-    /// @dev Refuses a claim or a task that are not the dispute's.
-    function _requireTask(State memory s, Claim calldata c, Task calldata task) internal view {
+    /// @dev Refuses a claim or a task that are not the dispute's; gives N:32 | nConsts:32 | nInputs:32 of its model.
+    function _counts(State memory s, Claim calldata c, Parts calldata task) internal view returns (uint256) {
         _requireClaim(s.claimId, c);
-        if (taskIdOf(task) != c.taskId) revert WrongTask();
+        Header header = tasks[c.taskId];
+        bytes32 modelRoot = _modelRoot(task.programRoot, task.constsRoot, header, task.inputsHash);
+        Task memory whole =
+            Task(modelRoot, task.inputRoot, uint64(header.maxT()), uint8(header.tier()), task.requester);
+        if (taskIdOf(whole) != c.taskId) revert WrongTask();
+        return header.counts();
     }
 
     /// @dev The length of `length` bytes as an argument, without the word that tells it.

@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {Range} from "./State.sol";
 
-/// @dev Partials of a range of terms: i128, big-endian, 16 bytes each (SPEC §7.1).
+/// @dev Partials of a range of terms: signed, big-endian, all of one width from 1 to 16 bytes (SPEC §7.1).
 library Partials {
     // Reducers that are not an extreme (SPEC §3.1); argmax's partials combine by max.
     uint256 private constant SUM = 0;
@@ -25,28 +25,46 @@ library Partials {
         }
     }
 
-    /// @dev Partial `j < partials.length / 16`.
-    function get(bytes calldata partials, uint256 j) internal pure returns (int256 value) {
-        assembly ("memory-safe") {
-            value := sar(128, calldataload(add(partials.offset, shl(4, j))))
+    /// @dev Whether bytes hold `m` partials of one width, from 1 to 16 bytes.
+    function fit(bytes calldata partials, uint256 m) internal pure returns (bool) {
+        unchecked {
+            uint256 width = partials.length / m;
+            return width - 1 < 16 && width * m == partials.length;
         }
     }
 
-    /// @dev ⊕ of one to 64 partials, exactly: below 2^133.
-    function combine(bytes calldata partials, uint256 reducer) internal pure returns (int256 whole) {
-        unchecked {
-            uint256 m = partials.length / 16;
-            whole = get(partials, 0);
-            if (reducer == SUM) {
-                for (uint256 j = 1; j < m; ++j) {
-                    whole += get(partials, j);
+    /// @dev Partial `j < m`: the signed number in its `partials.length / m` bytes.
+    function get(bytes calldata partials, uint256 m, uint256 j) internal pure returns (int256 value) {
+        assembly ("memory-safe") {
+            let width := div(partials.length, m)
+            value := sar(sub(256, shl(3, width)), calldataload(add(partials.offset, mul(width, j))))
+        }
+    }
+
+    /// @dev ⊕ of `m`, one to 64, partials, exactly: below 2^133. As `get`, one after another.
+    function combine(bytes calldata partials, uint256 m, uint256 reducer) internal pure returns (int256 whole) {
+        assembly ("memory-safe") {
+            let width := div(partials.length, m)
+            let drop := sub(256, shl(3, width))
+            let place := partials.offset
+            let end := add(place, partials.length)
+            whole := sar(drop, calldataload(place))
+            place := add(place, width)
+            switch reducer
+            case 0 {
+                for {} lt(place, end) { place := add(place, width) } {
+                    whole := add(whole, sar(drop, calldataload(place)))
                 }
-                return whole;
             }
-            bool min = reducer == MIN;
-            for (uint256 j = 1; j < m; ++j) {
-                int256 next = get(partials, j);
-                if (min ? next < whole : next > whole) whole = next;
+            default {
+                // min: an x is below the least iff −1 − x is above −1 − least; so flip the bits and take the maximum.
+                let flip := sub(0, eq(reducer, MIN))
+                whole := xor(whole, flip)
+                for {} lt(place, end) { place := add(place, width) } {
+                    let next := xor(sar(drop, calldataload(place)), flip)
+                    if sgt(next, whole) { whole := next }
+                }
+                whole := xor(whole, flip)
             }
         }
     }

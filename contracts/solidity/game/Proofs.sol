@@ -7,11 +7,11 @@ import "./Errors.sol";
 import {Job} from "./IStepVerifier.sol";
 import {Moves} from "./Moves.sol";
 import {Partials} from "./Partials.sol";
-import {Header, Model} from "./Registry.sol";
+import {Header} from "./Registry.sol";
 import "./State.sol";
 import {Tensor} from "./Tensor.sol";
 import {Tree} from "./Tree.sol";
-import {Claim, HeaderOpening, Opening, Task} from "./Types.sol";
+import {Claim, HeaderOpening, Opening, Parts} from "./Types.sol";
 
 /// @dev The proofs that the submitter's trace contradicts itself. Anybody may send one, a block or more after the dispute was opened;
 /// the dispute's challenger is the payee.
@@ -20,7 +20,7 @@ abstract contract Proofs is Moves {
     function proveHeader(
         State calldata state,
         Claim calldata c,
-        Task calldata task,
+        Parts calldata task,
         HeaderOpening calldata o,
         bytes calldata instruction,
         bytes calldata siblings
@@ -61,7 +61,7 @@ abstract contract Proofs is Moves {
     function proveElement(
         State calldata state,
         Claim calldata c,
-        Task calldata task,
+        Parts calldata task,
         Opening calldata o,
         bytes calldata instruction,
         bytes calldata witness
@@ -78,7 +78,7 @@ abstract contract Proofs is Moves {
     function proveSlice(
         State calldata state,
         Claim calldata c,
-        Task calldata task,
+        Parts calldata task,
         uint256 part,
         bytes calldata partials,
         bytes calldata instruction,
@@ -101,7 +101,7 @@ abstract contract Proofs is Moves {
     function provePost(
         State calldata state,
         Claim calldata c,
-        Task calldata task,
+        Parts calldata task,
         bytes calldata partials,
         bytes calldata instruction,
         bytes calldata witness
@@ -111,7 +111,7 @@ abstract contract Proofs is Moves {
         );
         (State memory s, bytes32 id, ClaimWord word) = _enterProof(state, 1 << ELEMENT_PARTIALS);
         if (keccak256(partials) != s.node) revert BadHash();
-        int128 acc = int128(Partials.combine(partials, s.place.reducer()));
+        int128 acc = int128(Partials.combine(partials, Partials.count(s.range, s.clock.arityLog2()), s.place.reducer()));
         Job memory job = _job(s, c, task, s.place.leaf());
         if (verifier.post(job, uint64(s.place.e()), acc, instruction, witness) == s.range.value()) {
             revert NoContradiction();
@@ -163,14 +163,12 @@ abstract contract Proofs is Moves {
         if (leaf != p.leaf() || dtype != p.dtype() || elements != p.elements() || path.length != 0) revert BadHeader();
     }
 
-    function _job(State memory s, Claim calldata c, Task calldata task, uint256 leaf) private view returns (Job memory) {
-        _requireTask(s, c, task);
-        Model storage model = models[task.modelRoot];
-        uint256 counts = model.header.counts();
+    function _job(State memory s, Claim calldata c, Parts calldata task, uint256 leaf) private view returns (Job memory) {
+        uint256 counts = _counts(s, c, task);
         uint256 N = counts >> 64;
         return Job({
-            programRoot: model.programRoot,
-            constsRoot: model.constsRoot,
+            programRoot: task.programRoot,
+            constsRoot: task.constsRoot,
             inputRoot: task.inputRoot,
             traceRoot: traceRoots[s.claimId],
             counts: counts,

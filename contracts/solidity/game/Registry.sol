@@ -6,7 +6,7 @@ import {BadInputs, BadLength, BadModel, UnknownModel, UnknownTask} from "./Error
 import {Tensor} from "./Tensor.sol";
 import {Tiers} from "./Tiers.sol";
 import {Tree} from "./Tree.sol";
-import {MAX_COUNT, NO_HALT, Task} from "./Types.sol";
+import {MAX_COUNT, MAX_INSTRUCTIONS, NO_HALT, Task} from "./Types.sol";
 import {Words} from "./Words.sol";
 
 /// @dev N:32 | nConsts:32 | nInputs:32 | out:32 | halt:32, in the low 160 bits; in a task's slot with maxT:48 | tier:8 above.
@@ -55,8 +55,6 @@ library HeaderLib {
 /// @dev What moves need of a model.
 struct Model {
     Header header;
-    bytes32 programRoot;
-    bytes32 constsRoot;
     bytes32 inputsHash;
 }
 
@@ -81,22 +79,18 @@ abstract contract Registry is Tiers {
         bytes calldata inputHeaders
     ) external returns (bytes32 modelRoot) {
         uint256 nInputs = inputHeaders.length / 9;
-        if (out >= N || (halt != NO_HALT && halt >= N)) revert BadModel();
+        if (N > MAX_INSTRUCTIONS || out >= N || (halt != NO_HALT && halt >= N)) revert BadModel();
         if (nInputs * 9 != inputHeaders.length || nInputs > type(uint32).max) revert BadModel();
         for (uint256 j = 0; j < nInputs; ++j) {
             (uint256 dtype, uint256 elements) = _inputHeader(inputHeaders, j);
             if (dtype > Tensor.MAX_DTYPE || elements > MAX_COUNT) revert BadModel();
         }
         bytes32 inputsHash = keccak256(inputHeaders);
-        modelRoot = keccak256(
-            abi.encodePacked(
-                uint8(1), programRoot, constsRoot, N, nConsts, uint32(nInputs), out, halt, inputsHash
-            )
-        );
         Header header = Header.wrap(
             (uint256(N) << 128) | (uint256(nConsts) << 96) | (nInputs << 64) | (uint256(out) << 32) | halt
         );
-        models[modelRoot] = Model(header, programRoot, constsRoot, inputsHash);
+        modelRoot = _modelRoot(programRoot, constsRoot, header, inputsHash);
+        models[modelRoot] = Model(header, inputsHash);
         emit ModelRegistered(modelRoot, programRoot, constsRoot, header, inputHeaders);
     }
 
@@ -149,6 +143,17 @@ abstract contract Registry is Tiers {
     function _task(bytes32 taskId) internal view returns (Header header) {
         header = tasks[taskId];
         if (Header.unwrap(header) == 0) revert UnknownTask();
+    }
+
+    /// @dev Name of a model (SPEC §4). The header's low 160 bits are its counts, output and halt in the order of the preimage.
+    function _modelRoot(bytes32 programRoot, bytes32 constsRoot, Header header, bytes32 inputsHash)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return keccak256(
+            abi.encodePacked(uint8(1), programRoot, constsRoot, uint160(Header.unwrap(header)), inputsHash)
+        );
     }
 
     function _open(Task memory task) private returns (bytes32 taskId) {

@@ -10,6 +10,15 @@ struct Task {
     address requester;
 }
 
+/// @dev What a task is made of besides its header, which the contract stores: enough to recompute its id (SPEC §8.1).
+struct Parts {
+    bytes32 programRoot;
+    bytes32 constsRoot;
+    bytes32 inputsHash;
+    bytes32 inputRoot;
+    address requester;
+}
+
 /// @dev What a submitter says of a task: a run of length `T` with an output of this hash.
 struct Claim {
     bytes32 taskId;
@@ -67,6 +76,8 @@ struct Tier {
 
 /// @dev The number for "no halt instruction".
 uint32 constant NO_HALT = type(uint32).max;
+/// @dev Most instructions of a model (SPEC §4).
+uint32 constant MAX_INSTRUCTIONS = 1 << 24;
 /// @dev Largest number of elements, of trace leaves, and of terms.
 uint256 constant MAX_COUNT = 1 << 40;
 /// @dev Where burnt value goes. Nobody has its key.

@@ -43,6 +43,7 @@ pub struct ContractArena {
     header: Header,
     outcome: Option<Outcome>,
     transactions: Vec<Transaction>,
+    logs: Vec<Log>,
 }
 
 impl ContractArena {
@@ -64,7 +65,8 @@ impl ContractArena {
         let opened = find::<Dispute::Challenged>(&receipt.logs);
         let state = opened.ok_or_else(|| ProverError::Stuck("no Challenged event".to_owned()))?.state;
         let header = Header { dtype: 0, elements: 0 };
-        let mut arena = Self { chain, on_chain, claim, state, root, header, outcome: None, transactions: Vec::new() };
+        let (transactions, logs) = (Vec::new(), Vec::new());
+        let mut arena = Self { chain, on_chain, claim, state, root, header, outcome: None, transactions, logs };
         let what = format!("bond {}", crate::units::ether(bond));
         arena.record(Party::Challenger, "challenge", what, &receipt);
         Ok(arena)
@@ -74,6 +76,12 @@ impl ContractArena {
     #[must_use]
     pub fn transactions(&self) -> &[Transaction] {
         &self.transactions
+    }
+
+    /// The events of its transactions: all that a client needs that starts anew.
+    #[must_use]
+    pub fn logs(&self) -> &[Log] {
+        &self.logs
     }
 
     /// The claim in dispute.
@@ -108,6 +116,7 @@ impl ContractArena {
     }
 
     fn record(&mut self, who: Party, call: &'static str, what: String, receipt: &Receipt) {
+        self.logs.extend_from_slice(&receipt.logs);
         self.transactions.push(Transaction {
             who: name(who),
             call,
@@ -161,8 +170,8 @@ impl ContractArena {
         (leaf, self.header.dtype, self.header.elements)
     }
 
-    fn parts(&self) -> (Dispute::State, Dispute::Claim, Dispute::Task) {
-        (self.state.clone(), self.on_chain.claim.clone(), self.on_chain.task.clone())
+    fn parts(&self) -> (Dispute::State, Dispute::Claim, Dispute::Parts) {
+        (self.state.clone(), self.on_chain.claim.clone(), self.on_chain.parts.clone())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use alloy_primitives::{B256, Bytes};
 use opml_bisection::{
-    Below, Claim, ElementOpening, Hash, Hashing as _, Move, OpenTrace, TraceLeaf, ZERO,
+    Below, Claim, ElementOpening, Hash, Hashing as _, Move, OpenTrace, TraceLeaf, ZERO, encode_partials,
     tree::{self, Children},
 };
 use opml_contracts::abi::Dispute;
@@ -85,7 +85,7 @@ pub(super) fn leaf(bytes: &[u8]) -> Result<[B256; 8], ProverError> {
 }
 
 pub(super) fn partials(partials: &[i128]) -> Bytes {
-    partials.iter().flat_map(|partial| partial.to_be_bytes()).collect()
+    encode_partials(partials).into()
 }
 
 /// What `revealHeader` reveals of the tensor.
@@ -140,4 +140,16 @@ pub(super) fn trace_opening(
         path: cut(open.output_leaf.leaf, &open.output_leaf.proof),
         halt,
     })
+}
+
+/// What a task is made of besides its header.
+pub(super) fn parts(program: &Program, task: &Dispute::Task) -> Dispute::Parts {
+    let roots = program.roots();
+    Dispute::Parts {
+        programRoot: roots.program.into(),
+        constsRoot: roots.constants.into(),
+        inputsHash: roots.inputs_hash.into(),
+        inputRoot: task.inputRoot,
+        requester: task.requester,
+    }
 }

@@ -42,6 +42,15 @@ pub struct Chain {
     tier: Dispute::Tier,
 }
 
+/// A task on the chain with all that its identity is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskOnChain {
+    /// The task.
+    pub task: Dispute::Task,
+    /// What it is made of besides its header.
+    pub parts: Dispute::Parts,
+}
+
 /// A claim on the chain with all that its identity is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimOnChain {
@@ -49,8 +58,8 @@ pub struct ClaimOnChain {
     pub id: B256,
     /// Its parts.
     pub claim: Dispute::Claim,
-    /// The task's parts.
-    pub task: Dispute::Task,
+    /// What its task is made of.
+    pub parts: Dispute::Parts,
     /// The claimed output.
     pub output: Vec<u8>,
 }
@@ -146,12 +155,7 @@ impl Chain {
     ///
     /// # Errors
     /// The chain refuses it.
-    pub fn open_task(
-        &mut self,
-        program: &Program,
-        inputs: &[Tensor],
-        max_t: u64,
-    ) -> Result<Dispute::Task, ProverError> {
+    pub fn open_task(&mut self, program: &Program, inputs: &[Tensor], max_t: u64) -> Result<TaskOnChain, ProverError> {
         let model_root = self.register(program)?;
         let call = Dispute::openTaskCall {
             modelRoot: model_root,
@@ -161,13 +165,15 @@ impl Chain {
             inputs: inputs.iter().map(|input| Bytes::copy_from_slice(input.bytes())).collect(),
         };
         self.send("openTask", OPERATOR, U256::ZERO, &call)?;
-        Ok(Dispute::Task {
+        let task = Dispute::Task {
             modelRoot: model_root,
             inputRoot: opml_vm::program::input_root(inputs).into(),
             maxT: max_t,
             tier: TIER,
             requester: Address::ZERO,
-        })
+        };
+        let parts = encode::parts(program, &task);
+        Ok(TaskOnChain { task, parts })
     }
 
     /// Claims a result as the submitter; `opening`, with the number of
@@ -177,12 +183,12 @@ impl Chain {
     /// The chain refuses it.
     pub fn claim(
         &mut self,
-        task: &Dispute::Task,
+        task: &TaskOnChain,
         length: u64,
         output: &[u8],
         opening: Option<(&OpenTrace, u32)>,
     ) -> Result<(ClaimOnChain, Receipt), ProverError> {
-        let task_id = dispute::task_id(task);
+        let task_id = dispute::task_id(&task.task);
         // The block number makes each of a submitter's claims its own.
         let nonce = self.host.block();
         let output = output.to_vec();
@@ -207,7 +213,7 @@ impl Chain {
             submitter: SUBMITTER,
             nonce,
         };
-        Ok((ClaimOnChain { id, claim, task: task.clone(), output }, receipt))
+        Ok((ClaimOnChain { id, claim, parts: task.parts.clone(), output }, receipt))
     }
 
     /// Waits until the challenge window is over, and finalises.

@@ -72,7 +72,7 @@ fn no_opening() -> Opening {
 /// Each move with empty arguments, and the kinds that it starts from.
 fn all_moves(game: &Game) -> Vec<(Vec<u8>, &'static str, Vec<Kind>)> {
     use Kind::{ElementPartials as EP, SlicePartials as SP};
-    let (state, c, task) = (game.state.clone(), game.claim.clone(), game.task.clone());
+    let (state, c, task) = (game.state.clone(), game.claim.clone(), game.parts());
     let data = [B256::ZERO; 8];
     let header = HeaderOpening { leaf: 0, dtype: 0, elements: 0, tensorRoot: B256::ZERO, tracePath: vec![] };
     let none = || alloy_primitives::Bytes::new();

@@ -129,7 +129,7 @@ fn a_model_is_named_as_the_specification_says() {
         let root = world.register(&sample);
         assert_eq!(root, B256::from(sample.program.roots().model));
         let model = world.view(&Dispute::modelOfCall { modelRoot: root });
-        assert_eq!(model.programRoot, B256::from(sample.program.roots().program));
+        assert_eq!(model.inputsHash, B256::from(sample.program.roots().inputs_hash));
     }
 }
 

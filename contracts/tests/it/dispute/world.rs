@@ -5,7 +5,7 @@ use alloy_sol_types::{SolCall, SolConstructor, SolError};
 use opml_contracts::{
     Host, HostError, Receipt,
     abi::{
-        Dispute::{self, Claim, State, Task, Tier},
+        Dispute::{self, Claim, Parts, State, Task, Tier},
         StepVerifier,
     },
     dispute::{ClaimSlot, Kind, NO_HALT, Position, Sizes, claim_id, state_after, task_id},
@@ -181,6 +181,18 @@ pub(crate) struct Game {
 }
 
 impl Game {
+    /// What the task is made of besides its header.
+    pub(crate) fn parts(&self) -> Parts {
+        let roots = self.sample.program.roots();
+        Parts {
+            programRoot: roots.program.into(),
+            constsRoot: roots.constants.into(),
+            inputsHash: roots.inputs_hash.into(),
+            inputRoot: self.task.inputRoot,
+            requester: self.task.requester,
+        }
+    }
+
     /// A claim with the commitments of this run, not challenged yet.
     pub(crate) fn claimed(sample: &Sample, tier: u8, run: Run) -> Self {
         let commit = Commit::of(&run);
@@ -432,7 +444,7 @@ impl Game {
         Dispute::selectElementCall {
             state: self.state.clone(),
             c: self.claim.clone(),
-            task: self.task.clone(),
+            task: self.parts(),
             e,
             data: self.commit.value(at.leaf).leaf(at.index),
             instruction,
@@ -487,7 +499,7 @@ impl Game {
         Dispute::proveSliceCall {
             state: self.state.clone(),
             c: self.claim.clone(),
-            task: self.task.clone(),
+            task: self.parts(),
             part: U256::from(part),
             partials: encode(partials),
             instruction: self.instruction(at.leaf).0,
@@ -500,7 +512,7 @@ impl Game {
         Dispute::provePostCall {
             state: self.state.clone(),
             c: self.claim.clone(),
-            task: self.task.clone(),
+            task: self.parts(),
             partials: encode(partials),
             instruction: self.instruction(at.leaf).0,
             witness: self.witness(at.leaf, Question::Post { e: at.e, acc }),
@@ -517,7 +529,7 @@ impl Game {
         Dispute::proveElementCall {
             state: self.state.clone(),
             c: self.claim.clone(),
-            task: self.task.clone(),
+            task: self.parts(),
             o,
             instruction: self.instruction(leaf).0,
             witness: self.witness(leaf, Question::Element { e }),
@@ -534,7 +546,7 @@ impl Game {
         Dispute::proveHeaderCall {
             state: self.state.clone(),
             c: self.claim.clone(),
-            task: self.task.clone(),
+            task: self.parts(),
             o,
             instruction,
             siblings,
@@ -579,5 +591,5 @@ impl Game {
 }
 
 pub(crate) fn encode(partials: &[i128]) -> Bytes {
-    partials.iter().flat_map(|partial| partial.to_be_bytes()).collect::<Vec<u8>>().into()
+    opml_bisection::encode_partials(partials).into()
 }
