@@ -76,8 +76,8 @@ pub enum Command {
     Figures(Figures),
 }
 
-/// Most elements of a run unless told otherwise: 2 GiB at most.
-pub const BUDGET: u64 = 1 << 28;
+/// Most elements of a run unless told otherwise: at most 512 MiB of values.
+pub const BUDGET: u64 = 1 << 26;
 
 /// A model and what it runs on.
 #[derive(Debug, Args)]

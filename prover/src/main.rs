@@ -2,7 +2,7 @@
 
 use std::{io::Write as _, process::ExitCode};
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use opml_prover::{
     arguments::Arguments,
     commands::{self, ERROR},
@@ -14,7 +14,7 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         // Help and version, or the help that an empty command line brings.
         Err(error) if !error.use_stderr() || !error.to_string().starts_with("error:") => error.exit(),
-        Err(error) => return fail(&words::of_usage(&error.to_string())),
+        Err(error) => return fail(&words::of_usage(&error.to_string(), command().as_deref())),
     };
     commands::run(&arguments).unwrap_or_else(|error| fail(&format!("{error:#}")))
 }
@@ -24,4 +24,10 @@ fn fail(why: &str) -> ExitCode {
     // Nothing is left to do if even standard error is closed.
     let _ = writeln!(std::io::stderr().lock(), "opml: {}", words::plain(why));
     ExitCode::from(ERROR)
+}
+
+/// The command that the command line names.
+fn command() -> Option<String> {
+    let commands = Arguments::command();
+    std::env::args().skip(1).find(|word| commands.find_subcommand(word).is_some())
 }

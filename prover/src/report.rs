@@ -13,7 +13,7 @@ pub fn table(head: &[&str], numeric: &[usize]) -> Table {
     table.set_header(head);
     for number in 0..head.len() {
         if let Some(column) = table.column_mut(number) {
-            column.set_padding((0, 2));
+            column.set_padding((0, if number + 1 < head.len() { 2 } else { 0 }));
             if numeric.contains(&number) {
                 column.set_cell_alignment(CellAlignment::Right);
             }
@@ -45,8 +45,8 @@ pub fn fault(report: &Report) -> String {
     let Some(fault) = &report.fault else {
         return "The claim is true; the challenge is false.".to_owned();
     };
-    let term = fault.term.map_or_else(String::new, |term| format!(", because of term {term} of its sum"));
-    let rest = if fault.consistent { " All that follows is computed from it." } else { "" };
+    let term = fault.term.map_or_else(String::new, |term| format!(", for term {term} of its sum is off"));
+    let rest = if fault.consistent { "\nAll that follows is computed from it." } else { "" };
     format!(
         "The lie: {} instead of {} at iteration {}, instruction {}, element {}{term}.{rest}",
         fault.wrong, fault.right, fault.t, fault.instruction, fault.element
@@ -57,15 +57,15 @@ pub fn fault(report: &Report) -> String {
 #[must_use]
 pub fn verdict(report: &Report) -> String {
     format!(
-        "The {} wins by {} after {}: {} gas on both sides, {} in the last step, {} bytes of calldata.\n\
-         Bonds: submitter {}, challenger {}.",
+        "The {} wins by {}. Bonds: submitter {}, challenger {}.\n\
+         {}, {} bytes of calldata, {} gas on both sides, {} gas in the last step.",
         report.winner,
         report.end,
+        units::change_in_ether(&report.submitter_change),
+        units::change_in_ether(&report.challenger_change),
         units::count(u64::try_from(report.moves).unwrap_or(u64::MAX), "move"),
+        units::grouped_length(report.calldata_bytes),
         units::grouped(report.gas_total),
         units::grouped(report.gas_last_step),
-        units::grouped_length(report.calldata_bytes),
-        units::change_in_ether(&report.submitter_change),
-        units::change_in_ether(&report.challenger_change)
     )
 }

@@ -29,6 +29,12 @@ pub fn count(number: u64, thing: &str) -> String {
     format!("{} {thing}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
+/// A real number with four significant digits or more.
+#[must_use]
+pub fn real(number: f64) -> String {
+    if number.abs() < 0.001 { format!("{number:.4e}") } else { format!("{number:.6}") }
+}
+
 /// A number in groups of three digits.
 #[must_use]
 pub fn grouped(number: u64) -> String {

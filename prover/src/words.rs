@@ -29,15 +29,15 @@ pub fn plain(text: &str) -> String {
 
 /// A complaint about the command line, in one sentence: what is wrong, tips, and where help is.
 #[must_use]
-pub fn of_usage(complaint: &str) -> String {
+pub fn of_usage(complaint: &str, command: Option<&str>) -> String {
     let complaint = complaint.strip_prefix("error: ").unwrap_or(complaint);
-    let (what, rest) = complaint.split_once("\n\nUsage:").unwrap_or((complaint, ""));
-    let what = what.split_once("\n\nFor more information").map_or(what, |(what, _)| what);
-    let paragraphs = what.split("\n\n").map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
-    // The usage names the command: `opml run [OPTIONS] …`.
-    let command = rest.split_whitespace().nth(1).filter(|word| word.chars().all(|c| c.is_ascii_lowercase()));
+    let what = ["\n\nUsage:", "\n\nFor more information"]
+        .iter()
+        .fold(complaint, |text, &end| text.split_once(end).map_or(text, |(before, _)| before));
+    let sentence = |paragraph: &str| paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+    let sentences: Vec<String> = what.split("\n\n").map(sentence).collect();
     let help = command.map_or_else(|| "opml --help".to_owned(), |command| format!("opml {command} --help"));
-    format!("{}; see `{help}`", paragraphs.collect::<Vec<_>>().join("; "))
+    format!("{}; see `{help}`", sentences.join("; "))
 }
 
 /// What a move says; `before` is the position it was made at.

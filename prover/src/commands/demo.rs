@@ -77,13 +77,17 @@ fn text(shown: &Shown, picture: &str, honest: &Honest) -> String {
     let Shown { model, answer, lie, dispute, one_proof, .. } = shown;
     let bond = units::ether(honest.bond);
     let (claim_gas, finalize_gas) = (units::grouped(honest.claim_gas), units::grouped(honest.finalize_gas));
+    let end = if honest.done && honest.change == "+0" {
+        format!("The claim becomes final, {finalize_gas} gas; the submitter has its bond back.")
+    } else {
+        format!("The claim does not become final; the submitter has {}.", units::change_in_ether(&honest.change))
+    };
     format!(
         "A Fashion-MNIST picture. The model {model} says: {answer}.\n\n{picture}\n\
-         1. An honest claim, \"{answer}\": {claim_gas} gas and a bond of {bond}. Nobody objects for a day: final, for\n\
-         {finalize_gas} gas. The submitter has its bond back: {}.\n\n\
+         1. An honest claim, \"{answer}\": {claim_gas} gas and a bond of {bond}. Nobody objects for a day.\n\
+         {end}\n\n\
          2. A lying claim, \"{lie}\". A challenger walks the submitter down its own trace:\n\n{}\n\n{}\n\n{}\n\n\
          3. The same lie, but the claim had to post its trace root: one proof is enough.\n\n{}\n\n{}",
-        units::change_in_ether(&honest.change),
         report::fault(dispute),
         report::walk(&dispute.transactions),
         report::verdict(dispute),

@@ -38,7 +38,7 @@ struct Port {
     zero_point: i64,
 }
 
-/// What quantisation did to a value.
+/// What quantisation did to a value; range and errors are known if there were samples.
 #[derive(Debug, Serialize)]
 struct TensorLine {
     name: String,
@@ -46,10 +46,10 @@ struct TensorLine {
     dtype: &'static str,
     scale: f64,
     zero_point: i64,
-    low: f64,
-    high: f64,
-    rms_error: f64,
-    max_error: f64,
+    low: Option<f64>,
+    high: Option<f64>,
+    rms_error: Option<f64>,
+    max_error: Option<f64>,
 }
 
 impl From<&opml_ops::import::Port> for Port {
@@ -67,16 +67,20 @@ impl From<&opml_ops::import::Port> for Port {
 impl ImportResult {
     fn new(imported: &Imported, file: &[u8]) -> Self {
         let program = &imported.program;
-        let tensors = imported.report.tensors.iter().map(|tensor| TensorLine {
-            name: tensor.name.clone(),
-            operator: tensor.operator,
-            dtype: tensor.dtype.name(),
-            scale: tensor.scale,
-            zero_point: tensor.zero_point,
-            low: tensor.low,
-            high: tensor.high,
-            rms_error: tensor.rms_error,
-            max_error: tensor.max_error,
+        let compared = imported.report.samples > 0;
+        let tensors = imported.report.tensors.iter().map(|tensor| {
+            let seen = tensor.low <= tensor.high;
+            TensorLine {
+                name: tensor.name.clone(),
+                operator: tensor.operator,
+                dtype: tensor.dtype.name(),
+                scale: tensor.scale,
+                zero_point: tensor.zero_point,
+                low: seen.then_some(tensor.low),
+                high: seen.then_some(tensor.high),
+                rms_error: compared.then_some(tensor.rms_error),
+                max_error: compared.then_some(tensor.max_error),
+            }
         });
         Self {
             model_root: hex::of(&program.roots().model),
@@ -98,8 +102,9 @@ impl ImportResult {
         for port in self.inputs.iter().chain([&self.output]) {
             let Port { name, shape, dtype, scale, zero_point } = port;
             let name = words::plain(name);
-            let minus = if *zero_point == 0 { String::new() } else { format!(" − {zero_point}") };
-            let _ = writeln!(out, "{name} {shape:?}: {dtype}, the real number is {scale:.6} · (n{minus})");
+            let stored = if *zero_point == 0 { "n".to_owned() } else { format!("(n − {zero_point})") };
+            let scale = units::real(*scale);
+            let _ = writeln!(out, "{name} {shape:?}: {dtype}, the real number is {scale} · {stored}");
         }
         let mut table = report::table(
             &["value", "operator", "type", "scale", "zero", "low", "high", "rms error", "max error"],
@@ -110,12 +115,12 @@ impl ImportResult {
                 words::plain(&t.name),
                 t.operator.to_owned(),
                 t.dtype.to_owned(),
-                format!("{:.6}", t.scale),
+                units::real(t.scale),
                 t.zero_point.to_string(),
-                format!("{:.3}", t.low),
-                format!("{:.3}", t.high),
-                format!("{:.5}", t.rms_error),
-                format!("{:.5}", t.max_error),
+                measured(t.low, 3),
+                measured(t.high, 3),
+                measured(t.rms_error, 5),
+                measured(t.max_error, 5),
             ]);
         }
         let _ = writeln!(out, "\n{}\n", report::lines(&table));
@@ -161,4 +166,8 @@ pub(super) fn run(arguments: &arguments::Import, output: Output) -> Result<u8> {
     files::write(&arguments.output, &file)?;
     output.result(&ImportResult::new(&imported, &file), ImportResult::text)?;
     Ok(AGREE)
+}
+
+fn measured(value: Option<f64>, digits: usize) -> String {
+    value.map_or_else(|| "–".to_owned(), |value| format!("{value:.digits$}"))
 }
