@@ -156,7 +156,10 @@ abstract contract Board is Claims {
     function _lose(State memory s, bytes32 id, ClaimWord word, address submitter) private {
         uint256 bond = _bonds(word.tier()).bondC();
         uint256 burnt = bond * _times(word.tier()).burnC() / 10_000;
-        claims[s.claimId] = word.closed().subWeight(s.clock.weight());
+        word = word.closed().subWeight(s.clock.weight());
+        // Nobody waits for the trace any more. A clock that ran on would close the window to others before its end.
+        if (word.open() == 0 && word.stage() == AWAITED) word = word.enters(UNDISPUTED);
+        claims[s.claimId] = word;
         disputes[id] = TOMBSTONE;
         _credit(BURN, burnt);
         _credit(submitter, bond - burnt);

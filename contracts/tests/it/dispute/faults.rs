@@ -3,7 +3,7 @@
 use alloy_primitives::{B256, U256};
 use opml_contracts::{
     abi::Dispute,
-    dispute::{BURN, ClaimSlot, Position, Status, dispute_id},
+    dispute::{BURN, ClaimSlot, Position, Stage, Status, dispute_id},
     host::TX_GAS_CAP,
 };
 
@@ -326,6 +326,39 @@ fn fault_a_self_challenge_blocks_the_honest_one() {
     game.select(0).unwrap();
     game.swap(&mut sybil, &mut player);
     game.prove_lie();
+    assert_eq!(game.slot().status, Status::False);
+}
+
+#[test]
+fn fault_a_resigned_challenge_closes_the_window() {
+    // A liar's own challenger resigns at once, and the liar never opens its trace: others still have the whole window.
+    let sample = looping();
+    let mut game = Game::claimed(&sample, 0, sample.run(3, &mut |_, _, _| ()));
+    game.challenge(RIVAL, 0).unwrap();
+    game.resign(RIVAL).unwrap();
+    assert_eq!((game.slot().stage, game.slot().open), (Stage::Undisputed, 0));
+    game.world.pass(TRACE_TIME + DELAY + 1);
+    game.challenge(CHALLENGER, 0).unwrap();
+    assert_eq!(game.slot().stage, Stage::Awaited);
+    refused::<Dispute::NotLate>(game.timeout(CHALLENGER));
+    game.world.pass(TRACE_TIME + DELAY + 1);
+    game.timeout(CHALLENGER).unwrap();
+    assert_eq!(game.slot().status, Status::False);
+}
+
+#[test]
+fn a_resignation_leaves_the_trace_clock_of_others_alone() {
+    let sample = looping();
+    let mut game = Game::claimed(&sample, 0, sample.run(3, &mut |_, _, _| ()));
+    game.challenge(RIVAL, 0).unwrap();
+    let first = game.state.clone();
+    game.world.pass(TRACE_TIME);
+    game.challenge(CHALLENGER, 0).unwrap();
+    let second = std::mem::replace(&mut game.state, first);
+    game.resign(RIVAL).unwrap();
+    game.state = second;
+    game.world.pass(DELAY + 1);
+    game.timeout(CHALLENGER).unwrap();
     assert_eq!(game.slot().status, Status::False);
 }
 
