@@ -169,8 +169,8 @@ pub enum ModelError {
 /// Why a step question is refused or a witness does not verify (SPEC §6).
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum StepError {
-    /// `t ≥ T` or `i ≥ N`.
-    #[error("the step (t, i) is outside the trace")]
+    /// `t ≥ T` or `i ≥ N`, or the trace has more than 2^40 leaves.
+    #[error("the step (t, i) is outside the trace, or the trace has more than 2^40 values")]
     OutsideTrace,
     /// `e ≥ E(t)`.
     #[error("element {e} is not below {elements}")]

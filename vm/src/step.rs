@@ -5,7 +5,7 @@ use crate::{
     error::StepError,
     eval::{self, At, Evaluator},
     instruction::Instruction,
-    isa::{DType, Reducer},
+    isa::{DType, MAX_ELEMENTS, Reducer},
     merkle::{self, Hash},
     program::Counts,
     witness::{Reader, Roots, Tables},
@@ -124,7 +124,8 @@ impl Job {
     }
 
     fn open_instruction(&self, encoding: &[u8], reader: &mut Reader<'_>) -> Result<(), StepError> {
-        if self.t >= self.length || self.instruction >= self.counts.instructions {
+        let leaves = self.length.saturating_mul(u64::from(self.counts.instructions));
+        if leaves > MAX_ELEMENTS || self.t >= self.length || self.instruction >= self.counts.instructions {
             return Err(StepError::OutsideTrace);
         }
         let leaf = (u64::from(self.instruction), merkle::instruction_hash(encoding));

@@ -1,9 +1,11 @@
-//! Files that follow from the table of the instruction set in `opml_vm::isa`.
+//! Files that follow from the table of the instruction set in `opml_vm::isa` and from the contracts' ABI.
 
 use std::{fmt::Write as _, fs, path::Path};
 
 use anyhow::{Context, Result, bail};
 use opml_vm::isa::{self, DType, Opcode, Reducer};
+
+use crate::signatures;
 
 const SPEC: &str = "docs/SPEC.md";
 const SOLIDITY: &str = "contracts/solidity/step/Isa.sol";
@@ -11,7 +13,9 @@ const SOLIDITY: &str = "contracts/solidity/step/Isa.sol";
 /// Writes the generated files, or with `check` compares them.
 pub(crate) fn run(root: &Path, check: bool) -> Result<()> {
     let spec = fs::read_to_string(root.join(SPEC)).with_context(|| SPEC.to_owned())?;
-    let files = [(SPEC, between(&spec, "opcodes", &opcode_table()?)?), (SOLIDITY, solidity()?)];
+    let spec = between(&spec, "opcodes", &opcode_table()?)?;
+    let spec = between(&spec, "signatures", &signatures::list(root)?)?;
+    let files = [(SPEC, spec), (SOLIDITY, solidity()?)];
     let mut stale = Vec::new();
     for (name, content) in files {
         let path = root.join(name);

@@ -3,6 +3,7 @@
 
 mod check;
 mod generate;
+mod signatures;
 
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;

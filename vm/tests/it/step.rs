@@ -98,7 +98,15 @@ fn rule_29_steps_outside_the_trace_are_refused() {
     let (setup, job) = sample();
     let (openings, encoding) = (setup.openings(), setup.encoding(0));
     let element = openings.witness(0, 0, Question::Element { e: 0 }).unwrap();
-    for job in [Job { t: 1, ..job }, Job { instruction: 1, ..job }, Job { length: 0, ..job }] {
+    let wide = (1 << 40) / u64::from(job.counts.instructions) + 1;
+    let outside = [
+        Job { t: 1, ..job },
+        Job { instruction: 1, ..job },
+        Job { length: 0, ..job },
+        Job { length: wide, ..job },
+        Job { length: u64::MAX, ..job },
+    ];
+    for job in outside {
         assert_eq!(job.element(0, encoding, &element), Err(StepError::OutsideTrace));
         assert_eq!(job.shape(encoding, &[]), Err(StepError::OutsideTrace));
     }
