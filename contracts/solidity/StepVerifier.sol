@@ -94,20 +94,27 @@ contract StepVerifier {
         unchecked {
             uint256 counts = job.counts;
             uint256 width = uint32(counts >> 64);
-            if (job.t >= job.T) revert OutsideRun();
+            uint256 length = job.T;
+            uint256 t = job.t;
+            uint256 i = job.i;
+            if (t >= length) revert OutsideRun();
             bool ok;
             uint256 cursor;
-            (ok, cursor) = _decode(m.code, job.programRoot, counts, job.i, instruction, witness);
+            (ok, cursor) = _decode(m.code, job.programRoot, counts, i, instruction, witness);
             if (!ok) revert ElementOutOfRange();
-            m.t = job.t;
+            m.t = t;
             m.instructions = width;
-            m.leaf = m.t * width + job.i;
+            m.leaf = t * width + i;
             uint256 elements;
-            (elements, terms) = _sizes(m.code, m.t);
+            (elements, terms) = _sizes(m.code, t);
             if (e >= elements) revert ElementOutOfRange();
-            (m.tables[0], cursor) = Witness.open(0, job.constsRoot, uint32(counts >> 32), cursor);
-            (m.tables[1], cursor) = Witness.open(1, job.inputRoot, uint32(counts), cursor);
-            (m.tables[2], cursor) = Witness.open(2, job.traceRoot, job.T * width, cursor);
+            uint256 consts;
+            uint256 inputs;
+            uint256 values;
+            (consts, cursor) = Witness.open(0, job.constsRoot, uint32(counts >> 32), cursor);
+            (inputs, cursor) = Witness.open(1, job.inputRoot, uint32(counts), cursor);
+            (values, cursor) = Witness.open(2, job.traceRoot, length * width, cursor);
+            m.tables = consts | (inputs << 32) | (values << 64);
             _finish(witness, cursor);
             Reduce.prepare(m, e);
         }
@@ -134,9 +141,9 @@ contract StepVerifier {
     /// @dev E(t) and K(t).
     function _sizes(Code memory code, uint256 t) private pure returns (uint256 elements, uint256 terms) {
         unchecked {
-            uint256 split = code.rankO;
-            elements = Decode.product(code, 0, split, int256(t));
-            terms = Decode.product(code, split, split + code.rankK, int256(t));
+            uint256 split = code.extents + 4 * code.rankO;
+            elements = Decode.product(code, code.extents, split, int256(t));
+            terms = Decode.product(code, split, code.dynamics, int256(t));
         }
     }
 

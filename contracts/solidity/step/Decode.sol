@@ -98,21 +98,19 @@ library Decode {
         }
     }
 
-    /// @notice The `j`-th extent of the output and reduction extents, at iteration `tau`.
-    function domainExtent(Code memory code, uint256 j, int256 tau) internal pure returns (uint256) {
-        uint256 extents = code.extents;
-        uint256 word;
+    /// @notice The extent whose word stands at calldata place `place`, at iteration `tau`.
+    function extentAt(Code memory code, uint256 place, int256 tau) internal pure returns (uint256 value) {
         assembly {
-            word := shr(224, calldataload(add(extents, shl(2, j))))
+            value := shr(224, calldataload(place))
         }
-        return extent(code, word, tau);
+        if (value >= EXTENT_LIMIT) value = extent(code, value, tau);
     }
 
-    /// @notice Product of the extents `from` … `to − 1` at iteration `tau`; at most 2^40 of either domain.
-    function product(Code memory code, uint256 from, uint256 to, int256 tau) internal pure returns (uint256 size) {
+    /// @notice Product of the extents whose words stand in [place, end), at iteration `tau`; at most 2^40 of either domain.
+    function product(Code memory code, uint256 place, uint256 end, int256 tau) internal pure returns (uint256 size) {
         unchecked {
             size = 1;
-            for (uint256 j = from; j < to; ++j) size *= domainExtent(code, j, tau);
+            for (; place < end; place += 4) size *= extentAt(code, place, tau);
         }
     }
 
@@ -155,6 +153,7 @@ library Decode {
             let loads := 0
             for { let end := add(self, count) } lt(self, end) { self := add(self, 1) } {
                 let word := calldataload(ptr)
+                let most := sub(self, 1) // the greatest operand
                 let bad
                 switch shr(248, word)
                 case 0 {
@@ -162,7 +161,7 @@ library Decode {
                     let kind := byte(1, word)
                     let rank := byte(2, word)
                     loads := add(loads, 1)
-                    bad := or(or(gt(kind, 3), gt(rank, MAX_RANK)), or(byte(3, word), gt(loads, MAX_LOADS)))
+                    bad := or(and(shr(224, word), 0xfc00ff), or(gt(rank, MAX_RANK), gt(loads, MAX_LOADS)))
                     let sources := and(shr(byte(add(kind, 28), 0x20004040), counts), 0xffffffff)
                     if or(bad, iszero(lt(and(shr(192, word), 0xffffffff), sources))) {
                         ptr := 0
@@ -178,11 +177,13 @@ library Decode {
                     for {} lt(ptr, axes) { ptr := add(ptr, 0x20) } {
                         word := calldataload(ptr)
                         // a literal extent, or the number of a dynamic one
-                        let bound := and(shr(160, word), 0xffffffff)
-                        if iszero(lt(bound, EXTENT_LIMIT)) { bad := or(bad, iszero(lt(xor(bound, EXTENT_LIMIT), nDyn))) }
+                        if and(word, shl(160, EXTENT_LIMIT)) {
+                            bad := or(bad, iszero(lt(and(shr(160, word), 0x7fffffff), nDyn)))
+                        }
                         // zero terms stand at the end, so what is left after the last used term is 0 as a whole
                         for { word := shl(96, word) } word { word := shl(40, word) } {
-                            bad := or(bad, iszero(and(lt(shr(248, word), self), gt(shr(224, shl(8, word)), 0))))
+                            // slot ≥ self or coef = 0
+                            bad := or(bad, or(gt(shr(248, word), most), lt(shl(8, word), shl(224, 1))))
                         }
                     }
                 }
@@ -190,7 +191,6 @@ library Decode {
                     // a < self; b < self or 0 beyond the arity; c likewise. Every operation reads one operand at least, opcodes that are
                     // none read 0 by the table.
                     let arity := and(shr(shl(1, shr(248, word)), OP_ARITIES), 3)
-                    let most := sub(self, 1)
                     bad := or(
                         iszero(lt(byte(1, word), mul(self, gt(arity, 0)))),
                         or(gt(byte(2, word), mul(most, gt(arity, 1))), gt(byte(3, word), mul(most, gt(arity, 2))))

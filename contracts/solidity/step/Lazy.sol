@@ -34,31 +34,46 @@ library Lazy {
         }
     }
 
-    /// @notice Σ a[j]·b[j] of two loads of adjacent bytes.
+    /// @notice Σ a[j]·b[j] of two loads of adjacent bytes; fewer than 2^12 terms.
+    /// @dev 32 terms at a time. Every fourth byte of a word makes eight lanes of 32 bits: with A = Σ a_j·2^(32j) and B = Σ b_(7−j)·2^(32j)
+    /// the product A·B mod 2^256 has Σ a_j·b_j in its highest lane. Lanes are signed and borrow from their neighbours. No lane of the sum of
+    /// all products exceeds 2^12 · 2^16 in magnitude, so those below the highest add less than 2^223 to it: rounding gives it exactly.
     function dot(uint256 a, uint256 b, uint256 terms) internal pure returns (int256 total) {
         assembly ("memory-safe") {
-            let ta := shr(128, a)
-            let tb := shr(128, b)
+            let lanes := 0x000000ff000000ff000000ff000000ff000000ff000000ff000000ff000000ff
+            // i8: a byte x is (x xor 128) − 128, u8: (x xor 0) − 0
+            let sa := mul(0x0000008000000080000000800000008000000080000000800000008000000080, iszero(shr(128, a)))
+            let sb := mul(0x0000008000000080000000800000008000000080000000800000008000000080, iszero(shr(128, b)))
             a := and(a, 0xffffffffffffffffffffffffffffffff)
             b := and(b, 0xffffffffffffffffffffffffffffffff)
             for { let end := add(a, terms) } lt(a, end) {
-                a := add(a, 8)
-                b := add(b, 8)
+                a := add(a, 0x20)
+                b := add(b, 0x20)
             } {
                 let x := calldataload(a)
-                let y := calldataload(b)
                 // bytes past the end are made 0, and so their products
                 let left := sub(end, a)
-                if lt(left, 8) { x := and(x, not(shr(shl(3, left), not(0)))) }
-                let s := mul(signextend(ta, byte(0, x)), signextend(tb, byte(0, y)))
-                s := add(s, mul(signextend(ta, byte(1, x)), signextend(tb, byte(1, y))))
-                s := add(s, mul(signextend(ta, byte(2, x)), signextend(tb, byte(2, y))))
-                s := add(s, mul(signextend(ta, byte(3, x)), signextend(tb, byte(3, y))))
-                s := add(s, mul(signextend(ta, byte(4, x)), signextend(tb, byte(4, y))))
-                s := add(s, mul(signextend(ta, byte(5, x)), signextend(tb, byte(5, y))))
-                s := add(s, mul(signextend(ta, byte(6, x)), signextend(tb, byte(6, y))))
-                total := add(total, add(s, mul(signextend(ta, byte(7, x)), signextend(tb, byte(7, y)))))
+                if lt(left, 0x20) { x := and(x, not(shr(shl(3, left), not(0)))) }
+                // the lanes of the other word in reverse order
+                let y := calldataload(b)
+                y := or(shl(128, y), shr(128, y))
+                let swap := 0x0000000000000000ffffffffffffffff0000000000000000ffffffffffffffff
+                y := or(shl(64, and(y, swap)), and(shr(64, y), swap))
+                swap := 0x00000000ffffffff00000000ffffffff00000000ffffffff00000000ffffffff
+                y := or(shl(32, and(y, swap)), and(shr(32, y), swap))
+                let s := mul(sub(xor(and(x, lanes), sa), sa), sub(xor(and(y, lanes), sb), sb))
+                x := shr(8, x)
+                y := shr(8, y)
+                s := add(s, mul(sub(xor(and(x, lanes), sa), sa), sub(xor(and(y, lanes), sb), sb)))
+                x := shr(8, x)
+                y := shr(8, y)
+                s := add(s, mul(sub(xor(and(x, lanes), sa), sa), sub(xor(and(y, lanes), sb), sb)))
+                x := shr(8, x)
+                y := shr(8, y)
+                s := add(s, mul(sub(xor(and(x, lanes), sa), sa), sub(xor(and(y, lanes), sb), sb)))
+                total := add(total, s)
             }
+            total := sar(224, add(total, shl(223, 1)))
         }
     }
 

@@ -30,7 +30,8 @@ library Load {
             uint256 uses = m.moving == 0 ? 0 : m.moving & _uses(ptr + 16, next);
             if (uses == 0) {
                 m.write(slot, _source(m, word, tau) ? _one(m, axes, next, 0, _pad(word)) : _pad(word));
-            } else if (_each(m, ptr, axes, uses)) {
+            } else if (uses & ~(1 << m.inner) != 0 || (axes != ptr + 16 && _uses(ptr + 16, axes) & m.moving != 0)) {
+                // an index depends on another slot that moves, or the iteration moves
                 Lazy.settle(m, Lazy.among(m, uses & ~(1 << m.inner)));
                 _scatter(m, axes, next, word, slot);
             } else if (_source(m, word, tau)) {
@@ -38,13 +39,6 @@ library Load {
             } else {
                 m.write(slot, _pad(word));
             }
-        }
-    }
-
-    /// @dev Whether each term must be loaded on its own: an index depends on another slot that moves, or the iteration moves.
-    function _each(Machine memory m, uint256 ptr, uint256 axes, uint256 uses) private pure returns (bool) {
-        unchecked {
-            return uses & ~(1 << m.inner) != 0 || (axes != ptr + 16 && _uses(ptr + 16, axes) & m.moving != 0);
         }
     }
 
@@ -86,8 +80,11 @@ library Load {
                 uint256 window;
                 if (inside) {
                     record = _record(m);
-                    (inside, length) = Witness.holds(record, position, step, length);
-                    if (inside) (window, length) = Witness.window(record, position, step, length);
+                    (inside, length) = Witness.within(int256(position), step, length, Witness.elements(record));
+                    if (inside) {
+                        window = Witness.window(record, position);
+                        length = Witness.span(window, position, step, length);
+                    }
                 }
                 if (length == terms) {
                     if (!inside) {
@@ -142,10 +139,8 @@ library Load {
                 position = position * extent + uint256(x);
             }
             uint256 record = _record(m);
-            (bool inside,) = Witness.holds(record, position, 0, 1);
-            if (!inside) return pad;
-            (uint256 window,) = Witness.window(record, position, 0, 1);
-            return Unpack.one(record, window, position);
+            if (position >= Witness.elements(record)) return pad;
+            return Unpack.one(record, Witness.window(record, position), position);
         }
     }
 
@@ -214,7 +209,7 @@ library Load {
     function _record(Machine memory m) private pure returns (uint256 record) {
         record = m.record;
         if (record == 0) {
-            record = Witness.find(m.tables[m.table], m.table, m.index);
+            record = Witness.find(uint32(m.tables >> (32 * m.table)), m.table, m.index);
             m.record = record;
         }
     }

@@ -28,16 +28,16 @@ struct Machine {
     uint256 nextArray;
     /// The slot of the first operation.
     uint256 firstSlot;
-    /// The reduction extents at the present iteration.
-    uint256[8] extents;
+    /// Place of the reduction extents at the present iteration, a word each.
+    uint256 extents;
     /// The instruction.
     Code code;
     /// The iteration, the number of instructions, the number of the present trace leaf.
     uint256 t;
     uint256 instructions;
     uint256 leaf;
-    /// Opened tensors of the three tables.
-    uint256[3] tables;
+    /// First records of the three tables, 32 bits each: place of table 0 | place of table 1 << 32 | place of table 2 << 64.
+    uint256 tables;
     /// The source of the present load: the iteration at which its view is taken, table, index in it, record (0: not looked up yet).
     int256 tau;
     uint256 table;

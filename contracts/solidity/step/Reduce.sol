@@ -26,7 +26,7 @@ library Reduce {
             uint256 first = SLOT_CONST + code.nConst;
             uint256 ops = code.nMap > code.nPost ? code.nMap : code.nPost;
             assembly ("memory-safe") {
-                registers := mload(0x40)
+                registers := add(mload(0x40), shl(5, MAX_RANK))
                 calldatacopy(registers, calldatasize(), shl(5, SLOT_CONST))
                 let to := add(registers, shl(5, SLOT_CONST))
                 for { let end := add(registers, shl(5, first)) } lt(to, end) { to := add(to, 0x20) } {
@@ -35,6 +35,7 @@ library Reduce {
                 }
             }
             m.registers = registers;
+            m.extents = registers - 32 * MAX_RANK;
             m.firstSlot = first;
             m.inner = NO_SLOT;
             m.terms = 1;
@@ -45,11 +46,16 @@ library Reduce {
                 mstore(registers, t)
                 mstore(0x40, end_)
             }
-            for (uint256 j = code.rankO; j != 0;) {
-                --j;
-                uint256 extent = Decode.domainExtent(code, j, int256(t));
-                m.write(SLOT_O + j, e % extent);
-                e /= extent;
+            uint256 to = registers + 32 * (SLOT_O + code.rankO);
+            uint256 extents = code.extents;
+            for (uint256 place = extents + 4 * code.rankO; place > extents;) {
+                place -= 4;
+                to -= 32;
+                uint256 extent = Decode.extentAt(code, place, int256(t));
+                assembly ("memory-safe") {
+                    mstore(to, mod(e, extent))
+                    e := div(e, extent)
+                }
             }
         }
     }
@@ -65,11 +71,16 @@ library Reduce {
     /// @notice The value of the slice [k0, k1), k0 < k1 ≤ K.
     function slice(Machine memory m, uint256 k0, uint256 k1) internal pure returns (int256 total) {
         unchecked {
-            uint256[8] memory extents = m.extents;
+            uint256 rank = m.code.rankK;
+            uint256 extents = m.extents;
             uint256 inner = NO_SLOT;
-            for (uint256 j; j < m.code.rankK; ++j) {
-                extents[j] = Decode.domainExtent(m.code, m.code.rankO + j, int256(m.t));
-                if (extents[j] > 1) inner = SLOT_K + j;
+            uint256 place = m.code.extents + 4 * m.code.rankO;
+            for (uint256 j; j < rank; ++j) {
+                uint256 extent = Decode.extentAt(m.code, place + 4 * j, int256(m.t));
+                assembly ("memory-safe") {
+                    mstore(add(extents, shl(5, j)), extent)
+                }
+                if (extent > 1) inner = SLOT_K + j;
             }
             // an array for each operation and for the coordinate
             uint256 longest = ARRAY_WORDS / (m.code.nMap + 1) - SLACK;
@@ -78,11 +89,15 @@ library Reduce {
             while (k0 < k1) {
                 uint256 terms = inner == NO_SLOT ? 1 : k1 - k0;
                 uint256 rest = k0;
-                for (uint256 j = m.code.rankK; j != 0;) {
+                for (uint256 j = rank; j != 0;) {
                     --j;
-                    uint256 extent = extents[j];
-                    uint256 digit = rest % extent;
-                    rest /= extent;
+                    uint256 extent;
+                    uint256 digit;
+                    assembly ("memory-safe") {
+                        extent := mload(add(extents, shl(5, j)))
+                        digit := mod(rest, extent)
+                        rest := div(rest, extent)
+                    }
                     m.write(SLOT_K + j, digit);
                     if (SLOT_K + j == inner && extent - digit < terms) terms = extent - digit;
                 }
@@ -119,8 +134,12 @@ library Reduce {
         unchecked {
             Code memory code = m.code;
             if (code.nPost != 0) {
-                for (uint256 slot = SLOT_K; slot < SLOT_ACC; ++slot) m.write(slot, 0);
-                m.write(SLOT_ACC, uint256(acc));
+                uint256 registers = m.registers;
+                assembly ("memory-safe") {
+                    // k0 … k7 become 0: there is nothing past the end of calldata
+                    calldatacopy(add(registers, shl(5, SLOT_K)), calldatasize(), shl(5, MAX_RANK))
+                    mstore(add(registers, shl(5, SLOT_ACC)), acc)
+                }
                 m.terms = 1;
                 m.inner = NO_SLOT;
                 m.moving = 0;

@@ -99,11 +99,12 @@ library Witness {
     function within(int256 x, int256 d, uint256 length, uint256 extent) internal pure returns (bool inside, uint256) {
         unchecked {
             inside = uint256(x) < extent;
-            if (length == 1 || d == 0) return (inside, length);
             uint256 same;
             if (inside) {
-                if (uint256(x + d * int256(length - 1)) < extent) return (true, length);
+                if (uint256(x + d * int256(length - 1)) < extent) return (true, length); // also if d is 0
                 same = d > 0 ? (extent - 1 - uint256(x)) / uint256(d) + 1 : uint256(x) / uint256(-d) + 1;
+            } else if (length == 1 || d == 0) {
+                return (false, length);
             } else if (x < 0) {
                 if (d < 0) return (false, length);
                 same = (uint256(-x) + uint256(d) - 1) / uint256(d);
@@ -115,41 +116,25 @@ library Witness {
         }
     }
 
-    /// @notice Whether a record's header allows the element `position`, and for how many of position, position + step, … that stays the
-    /// same, at most `length`.
-    function holds(uint256 record, uint256 position, int256 step, uint256 length)
-        internal
-        pure
-        returns (bool, uint256)
-    {
-        uint256 elements;
+    /// @notice How many elements of a record may be read.
+    function elements(uint256 record) internal pure returns (uint256 count) {
         assembly ("memory-safe") {
-            elements := mload(add(record, 0x60))
+            count := mload(add(record, 0x60))
         }
-        return within(int256(position), step, length, elements);
     }
 
-    /// @notice The window that holds element `position` of a record, and how many of position, position + step, … it holds, at most
-    /// `length`.
-    function window(uint256 record, uint256 position, int256 step, uint256 length)
-        internal
-        pure
-        returns (uint256 place, uint256)
-    {
+    /// @notice The window that holds element `position` of a record.
+    function window(uint256 record, uint256 position) internal pure returns (uint256 place) {
         unchecked {
-            uint256 first;
-            uint256 size;
             assembly ("memory-safe") {
                 place := mload(add(record, 0xa0))
-                first := mload(place)
-                size := sub(mload(add(place, 0x20)), first)
+                let first := mload(place)
                 // position − first, unsigned, is also too great if it is negative
-                if iszero(lt(sub(position, first), size)) {
+                if iszero(lt(sub(position, first), sub(mload(add(place, 0x20)), first))) {
                     let end := mload(add(record, 0x80))
                     for { place := add(record, WINDOWS) } lt(place, end) { place := add(place, WINDOW) } {
                         first := mload(place)
-                        size := sub(mload(add(place, 0x20)), first)
-                        if lt(sub(position, first), size) { break }
+                        if lt(sub(position, first), sub(mload(add(place, 0x20)), first)) { break }
                     }
                     if eq(place, end) { place := 0 }
                     if place { mstore(add(record, 0xa0), place) }
@@ -162,8 +147,20 @@ library Witness {
                 }
                 revert MissingLeaf(index, position);
             }
+        }
+    }
+
+    /// @notice How many of position, position + step, … a window holds that holds the first, at most `length`.
+    function span(uint256 place, uint256 position, int256 step, uint256 length) internal pure returns (uint256) {
+        unchecked {
+            uint256 first;
+            uint256 size;
+            assembly ("memory-safe") {
+                first := mload(place)
+                size := sub(mload(add(place, 0x20)), first)
+            }
             (, length) = within(int256(position - first), step, length, size);
-            return (place, length);
+            return length;
         }
     }
 
@@ -176,14 +173,14 @@ library Witness {
         unchecked {
             uint256 word;
             uint256 dtype;
-            uint256 elements;
+            uint256 total;
             uint256 leaves;
             assembly ("memory-safe") {
                 word := calldataload(cursor)
                 cursor := add(cursor, 18)
                 index := shr(192, word)
                 dtype := byte(8, word)
-                elements := and(shr(120, word), 0xffffffffffffffff)
+                total := and(shr(120, word), 0xffffffffffffffff)
                 leaves := byte(17, word)
                 record := mload(0x40)
                 // a window for each leaf at most, and an empty one that `window` may try
@@ -191,10 +188,10 @@ library Witness {
                 mstore(record, 0)
                 mstore(add(record, 0x20), index)
                 mstore(add(record, 0x40), dtype)
-                mstore(add(record, 0x60), elements)
+                mstore(add(record, 0x60), total)
                 mstore(add(record, 0xa0), add(record, WINDOWS))
             }
-            bool possible = dtype <= DTYPE_I4 && elements <= MAX_ELEMENTS;
+            bool possible = dtype <= DTYPE_I4 && total <= MAX_ELEMENTS;
             if (leaves == 0) {
                 assembly ("memory-safe") {
                     hash := calldataload(cursor)
@@ -209,8 +206,8 @@ library Witness {
                 if (!possible) revert WrongTable(table);
                 bool ok;
                 (hash, cursor, ok) = leaves == 1
-                    ? _leaf(record, dtype, elements, cursor)
-                    : _leaves(record, leaves, dtype, elements, cursor);
+                    ? _leaf(record, dtype, total, cursor)
+                    : _leaves(record, leaves, dtype, total, cursor);
                 if (!ok) revert WrongTable(table);
             }
             // the header's bytes 0 … 8 are the bytes 8 … 16 of the entry
@@ -224,7 +221,7 @@ library Witness {
     }
 
     /// @dev Reads the only opened leaf of a tensor into the window of its record and folds it to the tensor root.
-    function _leaf(uint256 record, uint256 dtype, uint256 elements, uint256 cursor)
+    function _leaf(uint256 record, uint256 dtype, uint256 total, uint256 cursor)
         private
         pure
         returns (bytes32 root, uint256, bool ok)
@@ -235,7 +232,7 @@ library Witness {
             assembly ("memory-safe") {
                 let shift := and(shr(shl(3, dtype), LEAF_SHIFTS), 0xff)
                 let per := shl(shift, 1)
-                width := shr(shift, add(elements, sub(per, 1)))
+                width := shr(shift, add(total, sub(per, 1)))
                 leaf := shr(216, calldataload(cursor))
                 cursor := add(cursor, 5)
                 ok := lt(leaf, width)
@@ -256,19 +253,19 @@ library Witness {
     }
 
     /// @dev Reads the opened leaves of a tensor into windows of its record and folds them to the tensor root.
-    function _leaves(uint256 record, uint256 leaves, uint256 dtype, uint256 elements, uint256 cursor)
+    function _leaves(uint256 record, uint256 leaves, uint256 dtype, uint256 total, uint256 cursor)
         private
         pure
         returns (bytes32 root, uint256, bool ok)
     {
         unchecked {
-            // ⌈elements / per⌉ leaves of `per` elements each
+            // ⌈total / per⌉ leaves of `per` elements each
             uint256 width;
             uint256 list;
             assembly ("memory-safe") {
                 let shift := and(shr(shl(3, dtype), LEAF_SHIFTS), 0xff)
                 let per := shl(shift, 1)
-                width := shr(shift, add(elements, sub(per, 1)))
+                width := shr(shift, add(total, sub(per, 1)))
                 list := mload(0x40) // unclaimed memory: pairs (number, hash), then a leaf
                 let buffer := add(list, shl(6, leaves))
                 let data := add(cursor, mul(5, leaves))
