@@ -80,8 +80,30 @@ impl VmWorld {
         Self { program: Box::leak(Box::new(program)), inputs: inputs.leak(), max_t, rules }
     }
 
-    fn trace(&self, run: interpreter::Run) -> VmTrace<'static> {
+    pub(crate) fn trace(&self, run: interpreter::Run) -> VmTrace<'static> {
         VmTrace::new(self.program, self.inputs, Box::leak(Box::new(Trace::new(self.program, run))))
+    }
+
+    pub(crate) fn program(&self) -> &'static Program {
+        self.program
+    }
+
+    pub(crate) fn inputs(&self) -> &'static [Tensor] {
+        self.inputs
+    }
+
+    /// The same dispute in the pure game and on a chain, both at its first moment.
+    pub(crate) fn pair(&self, claim: &Claim) -> Answer<(PureArena<Recorded>, ContractArena)> {
+        let mut chain = Chain::new(u8::try_from(claim.arity_log2).unwrap()).map_err(unavailable)?;
+        let task = chain.open_task(self.program, self.inputs, claim.max_length).map_err(unavailable)?;
+        let output = self.rules.preimages.borrow().get(&claim.output).cloned();
+        let output = output.ok_or_else(|| unavailable("the output's bytes are unknown"))?;
+        let (on_chain, _) = chain.claim(&task, claim.length, &output, None).map_err(unavailable)?;
+        chain.hold_block(true);
+        let (time, block) = chain.now();
+        let contract = ContractArena::challenge(chain, on_chain, *claim, None).map_err(unavailable)?;
+        let pure = PureArena::new(*claim, self.timing(), Moment { time, block }, self.rules.clone());
+        Ok((pure.map_err(unavailable)?, contract))
     }
 }
 
@@ -141,15 +163,7 @@ impl World for VmWorld {
     }
 
     fn arena(&self, claim: &Claim) -> Answer<Self::Arena> {
-        let mut chain = Chain::new(u8::try_from(claim.arity_log2).unwrap()).map_err(unavailable)?;
-        let task = chain.open_task(self.program, self.inputs, claim.max_length).map_err(unavailable)?;
-        let output = self.rules.preimages.borrow().get(&claim.output).cloned();
-        let output = output.ok_or_else(|| unavailable("the output's bytes are unknown"))?;
-        let (on_chain, _) = chain.claim(&task, claim.length, &output, None).map_err(unavailable)?;
-        chain.hold_block(true);
-        let (time, block) = chain.now();
-        let contract = ContractArena::challenge(chain, on_chain, *claim, None).map_err(unavailable)?;
-        let pure = PureArena::new(*claim, self.timing(), Moment { time, block }, self.rules.clone());
-        Ok(Twin::new(pure.map_err(unavailable)?, contract))
+        let (pure, contract) = self.pair(claim)?;
+        Ok(Twin::new(pure, contract))
     }
 }

@@ -1,0 +1,123 @@
+//! What can happen to an honest player's own transactions.
+
+use opml_bisection::{
+    Arena, Move, MoveKind, Party, Policy, Refused, honest_challenger,
+    players::{Corrupted, Idea},
+    suite::World,
+};
+use opml_contracts::abi::{Dispute, StepVerifier};
+use opml_vm::{DType, Opcode, Program, Reducer, testing::Build};
+
+use crate::{
+    rules::{
+        table::{Table, reverts},
+        worlds::{SMALL, SUM, WIDE, five, honest},
+    },
+    world::VmWorld,
+};
+
+#[test]
+fn fault_a_copy_of_an_own_move_is_sent_first() {
+    let world = five();
+    let run = honest(&world);
+    // A stranger reveals what the submitter was about to: the submitter's own is refused, and the game is where it would be.
+    let mut table = Table::honest(&world, 4, &run);
+    table.play(&table.idea(Idea::Select(WIDE)));
+    let due = table.due();
+    table.play_as(Party::Stranger, &due);
+    let there = table.at();
+    table.refuse_as::<Dispute::WrongKind>(Party::Submitter, &due, &Refused::NotHere(MoveKind::RevealHeader));
+    assert_eq!(table.at(), there);
+    // The same for a leaf, by the challenger.
+    table.play(&table.idea(Idea::Select(0)));
+    let due = table.due();
+    table.play_as(Party::Challenger, &due);
+    table.refuse_as::<Dispute::WrongKind>(Party::Submitter, &due, &Refused::NotHere(MoveKind::RevealLeaf));
+    // And for a proof: the payee stays.
+    let lie = Corrupted::new(&run, world.rules()).flip(SUM, 0, 1).unwrap();
+    let mut table = Table::opened(&world, 4, 1, &lie);
+    let proof = table.idea(Idea::Element(SUM, 0));
+    table.play_as(Party::Submitter, &proof);
+    table.won_by(MoveKind::ProveElement);
+}
+
+#[test]
+fn fault_a_move_is_sent_twice() {
+    // After a crash between sending and knowing, a client sends again: the second is refused and does no harm.
+    let world = five();
+    let run = honest(&world);
+    let lie = Corrupted::new(&run, world.rules()).flip(WIDE, 0, 1).unwrap();
+    let mut table = Table::opened(&world, 1, 1, &lie);
+    while table.contract_open() {
+        let at = table.at();
+        let who = at.turn();
+        let mv = if who == Party::Submitter {
+            table.due()
+        } else {
+            let policy = Policy::default();
+            let decide = || {
+                honest_challenger(&policy, &table.claim, &at, &table.revealed, &run, world.rules()).unwrap().unwrap()
+            };
+            let mv = decide();
+            assert_eq!(mv, decide(), "a client that decides again decides the same");
+            mv
+        };
+        table.play(&mv);
+        assert!(table.pure.play(who, &mv).is_err());
+        assert!(table.contract.play(who, &mv).is_err());
+        assert_eq!(table.pure.position(), table.contract.position());
+    }
+    table.won_by(MoveKind::ProveElement);
+}
+
+#[test]
+fn fault_a_refused_move_is_not_repeated() {
+    // A wrong answer costs nothing but time; the right one is still taken.
+    let world = five();
+    let run = honest(&world);
+    let mut table = Table::honest(&world, 4, &run);
+    table.play(&table.idea(Idea::Select(SUM)));
+    let due = table.due();
+    let Move::RevealHeader { dtype, elements, root, below } = due.clone() else { panic!() };
+    for _ in 0..3 {
+        let wrong = Move::RevealHeader { dtype, elements: elements + 1, root, below: below.clone() };
+        table.refuse::<Dispute::BadHash>(&wrong, &Refused::Opening);
+        table.advance(1, 1);
+    }
+    table.play(&due);
+}
+
+/// The program of [`five`], with another maximum.
+fn other() -> VmWorld {
+    let world = five();
+    let mut instructions = world.program().instructions().to_vec();
+    instructions[1] = Build::new(DType::U8, Reducer::Min, &[3], &[3]).op(Opcode::Add, [1, 9, 0]).done();
+    let program = Program::new(instructions, Vec::new(), world.program().inputs().to_vec(), 3, None).unwrap();
+    VmWorld::new(program, world.inputs().to_vec(), 1)
+}
+
+#[test]
+fn fault_a_client_has_another_program() {
+    // It takes an honest claim for a lie. Its proof opens an instruction that is not the model's: refused, it loses by time alone.
+    let world = five();
+    let run = honest(&world);
+    let mine = honest(&other());
+    assert_ne!(other().program().roots().program, world.program().roots().program);
+    let mut table = Table::honest(&world, 4, &run);
+    let policy = Policy::default();
+    let mut mv;
+    loop {
+        let at = table.at();
+        mv = honest_challenger(&policy, &table.claim, &at, &table.revealed, &mine, world.rules()).unwrap().unwrap();
+        if mv.kind().is_proof() {
+            break;
+        }
+        table.play(&mv);
+        table.answer();
+    }
+    assert!(matches!(table.at(), opml_bisection::Position::Leaf(tensor, _) if tensor.leaf == SMALL));
+    let refused = table.pure.play(Party::Challenger, &mv);
+    assert!(matches!(refused, Err(Refused::Step(_))), "{refused:?}");
+    reverts::<StepVerifier::WrongInstruction, _>(table.contract.play(Party::Challenger, &mv));
+    table.stalls();
+}
