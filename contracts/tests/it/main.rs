@@ -3,6 +3,7 @@
 
 mod conformance;
 mod dispute;
+mod dots;
 mod gas;
 mod programs;
 mod random;
