@@ -1,5 +1,6 @@
 //! A whole dispute: both players, their traces, and every transaction on the in-process chain.
 #![allow(missing_docs, reason = "criterion's macros make the entry points")]
+#![allow(clippy::expect_used, reason = "a bench that cannot set up has nothing to measure")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use opml_prover::{

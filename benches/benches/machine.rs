@@ -1,6 +1,7 @@
 //! The honest path: a run on the engine against the reference interpreter, and the commitment against one plain hash
 //! over the same bytes.
 #![allow(missing_docs, reason = "criterion's macros make the entry points")]
+#![allow(clippy::expect_used, reason = "a bench that cannot set up has nothing to measure")]
 
 use std::hint::black_box;
 
