@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {Code, Decode} from "./step/Decode.sol";
 import "./step/Errors.sol";
 import "./step/Isa.sol";
-import {Machine} from "./step/Machine.sol";
+import {Machine, Memory} from "./step/Machine.sol";
 import {Reduce} from "./step/Reduce.sol";
 import {Witness} from "./step/Witness.sol";
 
@@ -31,7 +31,8 @@ contract StepVerifier {
         pure
         returns (int64)
     {
-        (Machine memory m, uint256 terms) = _open(job, e, instruction, witness);
+        (Machine[] memory machines, uint256 terms) = _open(job, e, instruction, witness);
+        Machine memory m = machines[0];
         uint256 reducer = m.code.reducer;
         int256 acc = terms == 0 ? Reduce.empty(reducer) : Reduce.accumulate(reducer, Reduce.slice(m, 0, terms));
         acc = Reduce.post(m, acc);
@@ -45,7 +46,8 @@ contract StepVerifier {
         pure
         returns (int128)
     {
-        (Machine memory m, uint256 terms) = _open(job, e, instruction, witness);
+        (Machine[] memory machines, uint256 terms) = _open(job, e, instruction, witness);
+        Machine memory m = machines[0];
         if (k0 >= k1 || k1 > terms) revert SliceOutOfRange();
         int256 total = Reduce.slice(m, k0, k1);
         Reduce.release(m);
@@ -58,7 +60,8 @@ contract StepVerifier {
         pure
         returns (int64)
     {
-        (Machine memory m, uint256 terms) = _open(job, e, instruction, witness);
+        (Machine[] memory machines, uint256 terms) = _open(job, e, instruction, witness);
+        Machine memory m = machines[0];
         if (terms == 0) revert SliceOutOfRange();
         int256 value = Reduce.post(m, Reduce.accumulate(m.code.reducer, acc));
         Reduce.release(m);
@@ -84,14 +87,16 @@ contract StepVerifier {
     }
 
     /// @dev Verifies the whole witness and makes a machine ready for element `e`.
-    /// @return m the machine.
+    /// @return machines its only entry is the machine.
     /// @return terms K at this iteration.
     function _open(Job calldata job, uint256 e, bytes calldata instruction, bytes calldata witness)
         private
         pure
-        returns (Machine memory m, uint256 terms)
+        returns (Machine[] memory machines, uint256 terms)
     {
         unchecked {
+            machines = Memory.create();
+            Machine memory m = machines[0];
             uint256 counts = job.counts;
             uint256 width = uint32(counts >> 64);
             uint256 length = job.T;

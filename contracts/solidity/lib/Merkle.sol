@@ -65,8 +65,8 @@ library Merkle {
         pure
         returns (bytes32 root, uint256)
     {
-        // Below the level on which the node is the last one, ⌈log2⌉ by the highest bit in which `index` and the last index differ, every
-        // sibling covers a real leaf and is sent. From there on a left node has none.
+        // Levels below the one above the highest bit in which `index` and the last index differ: the node is not the last of its level, so
+        // its sibling covers a real leaf and is sent. From there on it is the last one, and has a sibling only if it is a right child.
         assembly ("memory-safe") {
             let last := sub(width, 1)
             let level := sub(256, clz(xor(index, last)))

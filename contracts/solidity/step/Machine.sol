@@ -11,6 +11,8 @@ using Memory for Machine global;
 /// one whose bit is set holds the place of an array of `terms` values, 32 bytes each. A slot of `moving` that is not in `arrays` is lazy: see
 /// `Lazy`.
 struct Machine {
+    /// The instruction. The first field: see `create`.
+    Code code;
     /// Place of the register file.
     uint256 registers;
     /// Which slots hold arrays.
@@ -30,8 +32,6 @@ struct Machine {
     uint256 firstSlot;
     /// Place of the reduction extents at the present iteration, a word each.
     uint256 extents;
-    /// The instruction.
-    Code code;
     /// The iteration, the number of instructions, the number of the present trace leaf.
     uint256 t;
     uint256 instructions;
@@ -45,6 +45,9 @@ struct Machine {
     uint256 record;
 }
 
+/// @dev Memory of the two structs: a word for each field.
+uint256 constant MACHINE_BYTES = 32 * 19;
+uint256 constant CODE_BYTES = 32 * 12;
 /// @dev Above every slot: a moving coordinate that no operand names.
 uint256 constant NO_SLOT = 255;
 /// @dev Words after an array that filling it may overwrite.
@@ -52,6 +55,21 @@ uint256 constant SLACK = 7;
 
 /// @title Places in a machine's memory.
 library Memory {
+    /// @notice A machine all of whose fields are 0; the first thing of a call.
+    /// @dev As the only entry of an array, whose variables are mere places: a variable of a struct gets a struct of its own, written field by
+    /// field. In a call that has written no memory all of it is 0.
+    function create() internal pure returns (Machine[] memory machines) {
+        assembly ("memory-safe") {
+            machines := mload(0x40)
+            let m := add(machines, 0x40)
+            let code := add(m, MACHINE_BYTES)
+            mstore(machines, 1)
+            mstore(add(machines, 0x20), m)
+            mstore(m, code)
+            mstore(0x40, add(code, CODE_BYTES))
+        }
+    }
+
     /// @notice Room for an array of the present run, until the run ends.
     function newArray(Machine memory m) internal pure returns (uint256 place) {
         unchecked {
