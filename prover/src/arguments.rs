@@ -196,6 +196,9 @@ pub struct Prove {
 pub struct Verify {
     /// The proof, as written by `opml prove`.
     pub proof: PathBuf,
+    /// Also check that it is about this model.
+    #[arg(long)]
+    pub model: Option<PathBuf>,
 }
 
 /// See [`Command::Dispute`].

@@ -42,7 +42,7 @@ Examples:
 pub const VERIFY: &str = "\
 Examples:
   opml verify step.json
-  opml verify step.json --json";
+  opml verify step.json --model model.opml --json";
 
 /// See [`crate::arguments::Command::Dispute`].
 pub const DISPUTE: &str = "\

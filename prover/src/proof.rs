@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use alloy_primitives::{B256, Bytes};
-use opml_vm::{Counts, DType, StepError, Trace, merkle, step::Job, tensor, witness};
+use opml_vm::{Counts, DType, Program, StepError, Trace, merkle, step::Job, tensor, witness};
 use serde::{Deserialize, Serialize};
 
 use crate::{error::ProverError, files};
@@ -133,6 +133,13 @@ impl Proof {
             None => Ok(i128::from(self.job().element(self.element, &self.encoding, &self.witness)?)),
             Some((k0, k1)) => self.job().slice(self.element, k0, k1, &self.encoding, &self.witness),
         }
+    }
+
+    /// Whether the roots and counts are those of a model.
+    #[must_use]
+    pub fn is_about(&self, program: &Program) -> bool {
+        let (roots, job) = (program.roots(), self.job());
+        (job.program_root, job.constants_root, job.counts) == (roots.program, roots.constants, program.counts())
     }
 
     /// Checks that the trace root commits to the claimed element. Nothing commits to a slice's partial.

@@ -45,11 +45,11 @@ pub fn fault(report: &Report) -> String {
     let Some(fault) = &report.fault else {
         return "The claim is true; the challenge is false.".to_owned();
     };
-    let term = fault.term.map_or_else(String::new, |term| format!(", for term {term} of its sum is off"));
+    let term = fault.term.map_or_else(String::new, |term| format!("; term {term} of its sum is off"));
     let rest = if fault.consistent { "\nAll that follows is computed from it." } else { "" };
     format!(
-        "The lie: {} instead of {} at iteration {}, instruction {}, element {}{term}.{rest}",
-        fault.wrong, fault.right, fault.t, fault.instruction, fault.element
+        "The lie: at iteration {}, instruction {}, element {} the trace says {} instead of {}{term}.{rest}",
+        fault.t, fault.instruction, fault.element, fault.wrong, fault.right
     )
 }
 

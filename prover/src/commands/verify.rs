@@ -3,7 +3,7 @@
 use anyhow::{Context, Error, Result, ensure};
 use serde::Serialize;
 
-use crate::{arguments, chain::StepChain, output::Output, proof::Proof, units};
+use crate::{arguments, chain::StepChain, files, output::Output, proof::Proof, units};
 
 use super::{AGREE, FAULT};
 
@@ -44,6 +44,10 @@ impl Verified {
 pub(super) fn run(arguments: &arguments::Verify, output: Output) -> Result<u8> {
     let proof = Proof::read(&arguments.proof)?;
     let place = || arguments.proof.display().to_string();
+    if let Some(path) = &arguments.model {
+        let model = files::read_model(path)?;
+        ensure!(proof.is_about(&model), "{}: is about another model than {}", place(), path.display());
+    }
     proof.check_claimed().map_err(Error::msg).with_context(place)?;
     let computed = proof.recompute().with_context(place)?;
     let (on_chain, gas) = StepChain::new()?.ask(&proof).with_context(place)?;

@@ -1,0 +1,108 @@
+//! Disputes over many lies: the honest side wins.
+
+use opml_contracts::{
+    HostError,
+    abi::{Dispute, StepVerifier},
+};
+use opml_prover::{
+    dispute::{Report, Setup, play},
+    fixtures::{Fixture, LENET, MLP},
+    import,
+    task::Task,
+    words,
+};
+
+use super::{Folder, LENET_MODEL};
+
+fn task(fixture: &Fixture) -> Task {
+    let program = import::fixture(fixture).unwrap().program;
+    Task { program, inputs: vec![fixture.picture(0).unwrap()], max_t: 1, budget: 1 << 20 }
+}
+
+fn played(task: &Task, fault: &str, arity: u64, seed: u64, posted: bool) -> Report {
+    let fault = (fault != "none").then(|| fault.parse().unwrap());
+    play(task, &Setup { arity, seed, fault, max_terms: 64, posted }).unwrap()
+}
+
+/// What two runs of the same dispute have in common.
+fn timeless(report: Report) -> String {
+    format!("{:?}", Report { seconds: 0.0, ..report })
+}
+
+#[test]
+fn the_honest_side_wins_at_every_arity() {
+    let task = task(&MLP);
+    for arity in [2, 4, 8, 16, 32, 64] {
+        for posted in [false, true] {
+            for fault in ["random", "consistent", "at:0:0", "from:0:55", "at:1:9"] {
+                for seed in [1, 2] {
+                    let report = played(&task, fault, arity, seed, posted);
+                    let case = format!("{fault} {arity} {seed} {posted}");
+                    assert_eq!(report.winner, "challenger", "{case}");
+                    assert_eq!(posted, report.moves == 2, "{case}");
+                    assert_eq!(report.submitter_change, "-1000000000000000000", "{case}");
+                }
+            }
+            let report = played(&task, "none", arity, 1, posted);
+            assert_eq!((report.winner, report.end), ("submitter", "claimTimeout"), "{arity} {posted}");
+            assert!(report.submitter_change.starts_with('+') && report.challenger_change.starts_with('-'));
+        }
+    }
+}
+
+#[test]
+fn lies_in_every_layer_of_a_convolutional_network_fall() {
+    let task = task(&LENET);
+    for instruction in 0..7 {
+        for fault in [format!("at:{instruction}:5"), format!("from:0:{instruction}:0")] {
+            for posted in [false, true] {
+                assert_eq!(played(&task, &fault, 16, 1, posted).winner, "challenger", "{fault} {posted}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_seed_replays_a_dispute() {
+    let task = task(&MLP);
+    let runs = [1, 1, 2].map(|seed| timeless(played(&task, "random", 16, seed, false)));
+    assert_eq!(runs[0], runs[1]);
+    assert_ne!(runs[0], runs[2]);
+}
+
+#[test]
+fn the_binary_plays_them_all() {
+    let folder = Folder::new();
+    folder.put("lenet.opml", &LENET_MODEL);
+    for model in ["model.opml", "lenet.opml"] {
+        for fault in ["random", "consistent", "at:0:7", "from:0:1:3"] {
+            for how in ["", "--posted", "--arity 2 --seed 5", "--max-terms 1", "--max-terms 1000"] {
+                let line = format!("dispute {model} -i picture.png --fault {fault} {how} --json");
+                let report = folder.opml(&line).json(0);
+                assert_eq!(report["winner"], "challenger", "{line}");
+            }
+        }
+        let honest = folder.opml(&format!("dispute {model} -i picture.png --fault none")).exits(0);
+        assert!(honest.starts_with("The claim is true; the challenge is false."), "{honest}");
+        assert!(honest.contains("The submitter wins by claimTimeout."), "{honest}");
+        let posted = folder.opml(&format!("dispute {model} -i picture.png --fault none --posted --json")).json(0);
+        assert_eq!(posted["winner"], "submitter");
+    }
+}
+
+fn reverted(data: Vec<u8>) -> String {
+    words::of_refusal(&HostError::Revert { gas_used: 30_000, data: data.into() })
+}
+
+#[test]
+fn refusals_of_the_contracts_have_names() {
+    use alloy_sol_types::SolError as _;
+    use opml_contracts::abi::{Dispute::NoContradiction, StepVerifier::MissingLeaf};
+
+    assert_eq!(reverted(NoContradiction {}.abi_encode()), "NoContradiction()");
+    let missing = MissingLeaf { index: alloy_primitives::U256::from(3), position: alloy_primitives::U256::from(70) };
+    assert_eq!(reverted(missing.abi_encode()), "MissingLeaf(3, 70)");
+    assert_eq!(reverted(vec![1, 2, 3]), "reverted after 30000 gas: 0x010203");
+    assert_eq!(reverted(Vec::new()), "reverted after 30000 gas: 0x");
+    assert!(Dispute::DisputeErrors::SELECTORS.len() > 30 && StepVerifier::StepVerifierErrors::SELECTORS.len() > 7);
+}

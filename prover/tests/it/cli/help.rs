@@ -1,0 +1,68 @@
+//! The help, and that what it shows works.
+
+use super::{Folder, MLP_MODEL, fixture, root};
+
+const COMMANDS: [&str; 10] =
+    ["demo", "import", "inspect", "run", "commit", "prove", "verify", "dispute", "eval", "figures"];
+
+#[test]
+fn help_of_every_command() {
+    let folder = Folder::new();
+    insta::assert_snapshot!("help", folder.opml("--help").exits(0));
+    insta::assert_snapshot!("help-short", folder.opml("-h").exits(0));
+    for command in COMMANDS {
+        let help = folder.opml(&format!("{command} --help")).exits(0);
+        assert_eq!(folder.opml(&format!("help {command}")).exits(0), help);
+        assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
+        insta::assert_snapshot!(format!("help-{command}"), help);
+    }
+    assert_eq!(folder.opml("--version").exits(0), format!("opml {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+/// Everything that examples name.
+fn prepared() -> Folder {
+    let folder = Folder::new();
+    folder.put("model.onnx", &fixture("models/mlp-fashion.onnx"));
+    folder.put("quantised.onnx", &fixture("models/mlp-fashion-qdq.onnx"));
+    folder.put("samples.npy", &fixture("samples/fashion_images.npy"));
+    folder.put("images.npy", &fixture("samples/fashion_images.npy"));
+    folder.put("labels.npy", &fixture("samples/fashion_labels.npy"));
+    folder.opml("prove model.opml -i picture.png --step 0:7 -o step.json").exits(0);
+    folder
+}
+
+/// Runs the lines of a text that are command lines; gives their number.
+fn run_all(folder: &Folder, text: &str) -> usize {
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or(line).trim());
+    let lines: Vec<&str> = lines.filter(|line| line.starts_with("opml ")).collect();
+    for line in &lines {
+        // The complete test sets are not part of the repository.
+        if line.contains("--fixtures") {
+            continue;
+        }
+        let ran = folder.opml(line.strip_prefix("opml ").unwrap());
+        assert!(!ran.stdout.is_empty(), "{ran:?}");
+        ran.exits(0);
+    }
+    lines.len()
+}
+
+#[test]
+fn examples_in_the_help_work() {
+    for command in COMMANDS {
+        let folder = prepared();
+        let help = folder.opml(&format!("{command} --help")).exits(0);
+        let (_, examples) = help.split_once("Examples:\n").unwrap_or_else(|| panic!("{command} has no examples"));
+        assert!(run_all(&folder, examples) >= 2, "{command}");
+    }
+}
+
+#[test]
+fn examples_in_the_readme_work() {
+    let folder = prepared();
+    std::fs::remove_file(folder.path().join("model.opml")).unwrap();
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    assert!(run_all(&folder, &readme) >= 7);
+    assert_ne!(folder.read("model.opml").len(), 0);
+    assert!(!MLP_MODEL.is_empty());
+}
