@@ -3,7 +3,7 @@
 use std::panic::catch_unwind;
 
 use opml_ops::{ImportOptions, import_onnx, onnx::Limits};
-use opml_vm::{Program, bounds::Bounds, disasm, model_file};
+use opml_vm::{DType, InputHeader, Opcode, Program, bounds::Bounds, disasm, model_file, testing::Build};
 use proptest::{prelude::*, test_runner::RngSeed};
 
 use super::{Folder, LENET_MODEL, MLP_MODEL, fixture};
@@ -152,6 +152,26 @@ fn the_binary_refuses_damaged_onnx_files() {
     folder.refuses("import model.onnx -o new.opml", &["model.onnx: calibration: "]);
     folder.refuses("import model.onnx -o new.opml --calibration picture.png", &["picture.png: not an .npy file"]);
     folder.refuses("import model.onnx -o new.opml --calibration model.onnx", &["model.onnx: not an .npy file"]);
+}
+
+/// A few bytes that ask for 2^40 elements take no memory.
+#[test]
+fn models_of_enormous_runs_are_refused() {
+    let folder = Folder::new();
+    let count = Build::each(DType::I64, &[1 << 20, 1 << 20]).constants(&[1]).op(Opcode::Add, [0, 18, 0]).done();
+    let inputs = vec![InputHeader { dtype: DType::U8, elements: 784 }];
+    let program = Program::new(vec![count], Vec::new(), inputs, 0, None).unwrap();
+    folder.put("bomb.opml", &model_file::write(&program));
+    for line in [
+        "run bomb.opml -i picture.png",
+        "run bomb.opml -i picture.png --reference",
+        "commit bomb.opml -i picture.png",
+        "prove bomb.opml -i picture.png --step 0:0 -o p.json",
+        "dispute bomb.opml -i picture.png",
+    ] {
+        folder.refuses(line, &["bomb.opml: number of elements is 1099511627776", "--budget raises the limit"]);
+    }
+    assert!(folder.opml("inspect bomb.opml").exits(0).contains("1,099,511,627,776 elements"));
 }
 
 /// Names in a file reach the terminal without their control characters.
