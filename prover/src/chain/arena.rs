@@ -41,6 +41,8 @@ pub struct ContractArena {
     root: Option<[u8; 32]>,
     /// Header of the tensor in dispute: the contract forgets it below the element.
     header: Header,
+    /// Length of the partials that lie open, as they were posted: they may have more bytes than they need.
+    posted: usize,
     outcome: Option<Outcome>,
     transactions: Vec<Transaction>,
     logs: Vec<Log>,
@@ -66,7 +68,8 @@ impl ContractArena {
         let state = opened.ok_or_else(|| ProverError::Stuck("no Challenged event".to_owned()))?.state;
         let header = Header { dtype: 0, elements: 0 };
         let (transactions, logs) = (Vec::new(), Vec::new());
-        let mut arena = Self { chain, on_chain, claim, state, root, header, outcome: None, transactions, logs };
+        let (posted, outcome) = (0, None);
+        let mut arena = Self { chain, on_chain, claim, state, root, header, posted, outcome, transactions, logs };
         let what = format!("bond {}", crate::units::ether(bond));
         arena.record(Party::Challenger, "challenge", what, &receipt);
         Ok(arena)
@@ -82,6 +85,12 @@ impl ContractArena {
     #[must_use]
     pub fn logs(&self) -> &[Log] {
         &self.logs
+    }
+
+    /// Takes in the events of a transaction that somebody else sent.
+    pub fn watch(&mut self, logs: &[Log], end: End) {
+        self.logs.extend_from_slice(logs);
+        self.observe(logs, end);
     }
 
     /// The claim in dispute.
@@ -155,6 +164,9 @@ impl ContractArena {
         }
         if find::<Dispute::Lost>(logs).is_some() {
             self.outcome = Some(Outcome { winner: Party::Submitter, end });
+        }
+        if let Some(event) = find::<Dispute::PartialsRevealed>(logs) {
+            self.posted = event.partials.len();
         }
         let place = dispute::Position::unpack(&self.state);
         let place =
@@ -237,7 +249,7 @@ impl Arena for ContractArena {
                 self.send(who, mv, &Dispute::revealPartialsCall { state, c, partials: encode::partials(partials) })
             }
             Move::SelectPartial { part, partials } => {
-                let (part, partials) = (U256::from(*part), encode::partials(partials));
+                let (part, partials) = (U256::from(*part), encode::posted_partials(partials, self.posted));
                 self.send(who, mv, &Dispute::selectPartialCall { state, part, partials })
             }
             Move::ProveHeader { trace, root, step } => {
@@ -265,12 +277,13 @@ impl Arena for ContractArena {
                 self.send(who, mv, &Dispute::proveElementCall { state, c, task, o, instruction, witness })
             }
             Move::ProveSlice { part, partials, step } => {
-                let (part, partials) = (U256::from(*part), encode::partials(partials));
+                let (part, partials) = (U256::from(*part), encode::posted_partials(partials, self.posted));
                 let (instruction, witness) = (instruction(step), witness(step));
                 self.send(who, mv, &Dispute::proveSliceCall { state, c, task, part, partials, instruction, witness })
             }
             Move::ProvePost { partials, step } => {
-                let (partials, instruction, witness) = (encode::partials(partials), instruction(step), witness(step));
+                let partials = encode::posted_partials(partials, self.posted);
+                let (instruction, witness) = (instruction(step), witness(step));
                 self.send(who, mv, &Dispute::provePostCall { state, c, task, partials, instruction, witness })
             }
         }

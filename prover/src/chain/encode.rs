@@ -88,6 +88,16 @@ pub(super) fn partials(partials: &[i128]) -> Bytes {
     encode_partials(partials).into()
 }
 
+/// Partials sent again, in the bytes in which they were posted: a poster may have taken a greater width than they need.
+pub(super) fn posted_partials(partials: &[i128], length: usize) -> Bytes {
+    let least = encode_partials(partials);
+    let width = length.checked_div(partials.len()).unwrap_or(0);
+    if width > 16 || width.saturating_mul(partials.len()) != length || length < least.len() {
+        return least.into();
+    }
+    partials.iter().flat_map(|partial| partial.to_be_bytes().into_iter().skip(16_usize.saturating_sub(width))).collect()
+}
+
 /// What `revealHeader` reveals of the tensor.
 pub(super) fn below(below: &Below) -> Vec<B256> {
     match below {

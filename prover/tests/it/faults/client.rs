@@ -1,11 +1,16 @@
 //! What can happen to an honest player's own transactions.
 
+use alloy_primitives::U256;
 use opml_bisection::{
-    Arena, Move, MoveKind, Party, Policy, Refused, honest_challenger,
+    Arena, End, Move, MoveKind, Party, Policy, Position, Refused, honest_challenger, honest_submitter,
     players::{Corrupted, Idea},
     suite::World,
 };
-use opml_contracts::abi::{Dispute, StepVerifier};
+use opml_contracts::{
+    abi::{Dispute, StepVerifier},
+    dispute::state_after,
+};
+use opml_prover::chain::SUBMITTER;
 use opml_vm::{DType, Opcode, Program, Reducer, testing::Build};
 
 use crate::{
@@ -115,9 +120,49 @@ fn fault_a_client_has_another_program() {
         table.play(&mv);
         table.answer();
     }
-    assert!(matches!(table.at(), opml_bisection::Position::Leaf(tensor, _) if tensor.leaf == SMALL));
+    assert!(matches!(table.at(), Position::Leaf(tensor, _) if tensor.leaf == SMALL));
     let refused = table.pure.play(Party::Challenger, &mv);
     assert!(matches!(refused, Err(Refused::Step(_))), "{refused:?}");
     reverts::<StepVerifier::WrongInstruction, _>(table.contract.play(Party::Challenger, &mv));
     table.stalls();
+}
+
+#[test]
+fn fault_a_liar_posts_more_bytes_than_its_partials_need() {
+    // The contract takes any width up to 16 bytes and remembers the hash of what was posted: a client that sends the partials again
+    // must send those bytes, not its own.
+    let world = five();
+    let run = honest(&world);
+    let lie = Corrupted::new(&run, world.rules()).flip(SUM, 0, 1).unwrap();
+    for (width, policy) in [(4, Policy { max_terms: 64 }), (11, Policy { max_terms: 1 }), (16, Policy { max_terms: 5 })]
+    {
+        let mut table = Table::opened(&world, 4, 1, &lie).walk_to(SUM);
+        table.play(&table.idea(Idea::Cut(0)));
+        let mut widened = false;
+        while table.contract.outcome().is_none() {
+            let at = table.contract.position().unwrap();
+            if at.turn() == Party::Challenger {
+                let mv = honest_challenger(&policy, &table.claim, &at, &table.revealed, &run, world.rules());
+                table.contract.play(Party::Challenger, &mv.unwrap().unwrap()).unwrap();
+                continue;
+            }
+            let mv = honest_submitter(&table.claim, Some(&at), &lie, world.rules()).unwrap().unwrap();
+            let Move::RevealPartials { mut partials } = mv else { panic!() };
+            if !widened {
+                partials[15] += 1;
+            } else if let Position::Slice(_, slice) = at {
+                let total: i128 = partials.iter().sum();
+                partials[0] += slice.value - total;
+            }
+            let state = table.contract.logs().iter().filter_map(state_after).last().unwrap().1;
+            let bytes: Vec<u8> = partials.iter().flat_map(|p| p.to_be_bytes()[16 - width..].to_vec()).collect();
+            let c = table.contract.on_chain().claim.clone();
+            let call = Dispute::revealPartialsCall { state, c, partials: bytes.into() };
+            let (_, receipt) = table.send(SUBMITTER, U256::ZERO, &call).unwrap();
+            table.contract.watch(&receipt.logs, End::Timeout);
+            table.revealed.observe(&table.claim, Some(&at), &Move::RevealPartials { partials }, world.rules());
+            widened = true;
+        }
+        assert_eq!(table.contract.outcome().unwrap().winner, Party::Challenger, "{width} bytes");
+    }
 }

@@ -6,7 +6,10 @@ use opml_bisection::{
     players::{Corrupted, Idea},
     suite::World,
 };
-use opml_contracts::{abi::Dispute, dispute::state_after};
+use opml_contracts::{
+    abi::Dispute,
+    dispute::{self, state_after},
+};
 use opml_prover::chain::{CHALLENGER, SUBMITTER};
 
 use crate::rules::{
@@ -66,9 +69,9 @@ fn fault_something_is_set_up_twice() {
     reverts::<Dispute::IdUsed, _>(table.send(CHALLENGER, U256::from(tier.bondC), &challenge));
     // The model and the task again change nothing of what is there.
     let root = table.contract.chain().register(world.program()).unwrap();
-    assert_eq!(root, on_chain.task.modelRoot);
+    assert_eq!(root.0, world.program().roots().model);
     let task = table.contract.chain().open_task(world.program(), world.inputs(), 1).unwrap();
-    assert_eq!(task, on_chain.task);
+    assert_eq!(dispute::task_id(&task.task), on_chain.claim.taskId);
     table.play(&table.idea(Idea::Select(SUM)));
     table.answer();
 }

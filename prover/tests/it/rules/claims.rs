@@ -9,7 +9,7 @@ use opml_bisection::{
     tree,
 };
 use opml_contracts::{abi::Dispute, dispute};
-use opml_prover::chain::{Chain, OPERATOR, SUBMITTER};
+use opml_prover::chain::{CHALLENGER, Chain, OPERATOR, SUBMITTER, TaskOnChain};
 use opml_vm::{DType, Program, Tensor, program::input_root};
 
 use super::{
@@ -73,7 +73,8 @@ fn rule_07_a_claim_has_one_trace_root() {
     let lie = Corrupted::new(&run, world.rules()).flip(4, 0, 1).unwrap();
     let mut table = Table::opened(&world, 4, 1, &lie);
     let root = table.pure.game().root().unwrap();
-    for theirs in [&run as &dyn Trace, &lie] {
+    let traces: [&dyn Trace; 2] = [&run, &lie];
+    for theirs in traces {
         let again = Move::OpenTrace(Box::new(open_trace(&table.claim, theirs, world.rules()).unwrap()));
         let why = Refused::NotYours(Party::Submitter);
         table.refuse_as::<Dispute::TraceNotAwaited>(Party::Submitter, &again, &why);
@@ -184,7 +185,7 @@ fn rule_10_lengths_are_the_tasks_business() {
         let claim = Claim { max_length, length: 1, ..world.claim() };
         assert_eq!(Game::new(claim, world.timing(), stage).is_ok(), good, "{max_length}");
         let task = chain.open_task(world.program(), world.inputs(), max_length);
-        if good { drop(task.unwrap()) } else { reverts::<Dispute::BadLength, _>(task) }
+        if good { assert!(task.is_ok()) } else { reverts::<Dispute::BadLength, _>(task) }
     }
 }
 
@@ -193,32 +194,34 @@ fn rule_13_input_roots_come_from_posted_bytes_or_the_requester() {
     // A pure game has no inputs: its rules are made for an input root, which is the contract's business.
     let world = five();
     let mut chain = Chain::new(4).unwrap();
-    let task = chain.open_task(world.program(), world.inputs(), 1).unwrap();
-    assert_eq!(task.inputRoot, B256::from(input_root(world.inputs())));
+    let on_chain = chain.open_task(world.program(), world.inputs(), 1).unwrap();
+    assert_eq!(on_chain.task.inputRoot, B256::from(input_root(world.inputs())));
     // The name of the task that the contract opened is the one with the root as Rust computes it.
-    chain.claim(&task, 1, &[1], None).unwrap();
-    let claim = |chain: &mut Chain, task: &Dispute::Task| chain.claim(task, 1, &[1], None);
-    let other = Tensor::saturating(DType::I8, &[5, 3, 90, 17, 3]);
-    for root in [input_root(&[other.clone()]), [0xee; 32], [0; 32]] {
-        let unknown = Dispute::Task { inputRoot: root.into(), ..task.clone() };
-        reverts::<Dispute::UnknownTask, _>(claim(&mut chain, &unknown));
+    chain.claim(&on_chain, 1, &[1], None).unwrap();
+    let claim = |chain: &mut Chain, root: [u8; 32], requester| {
+        let task = Dispute::Task { inputRoot: root.into(), requester, ..on_chain.task.clone() };
+        chain.claim(&TaskOnChain { task, ..on_chain.clone() }, 1, &[1], None)
+    };
+    let other = [Tensor::saturating(DType::I8, &[5, 3, 90, 17, 3])];
+    let model_root = on_chain.task.modelRoot;
+    for root in [input_root(&other), [0xee; 32], [0; 32]] {
+        reverts::<Dispute::UnknownTask, _>(claim(&mut chain, root, Address::ZERO));
         // Anybody may ask in its own name; the claim says whose task it is.
-        let call = Dispute::requestTaskCall { modelRoot: task.modelRoot, inputRoot: root.into(), maxT: 1, tier: 0 };
+        let call = Dispute::requestTaskCall { modelRoot: model_root, inputRoot: root.into(), maxT: 1, tier: 0 };
         chain.send("requestTask", SUBMITTER, U256::ZERO, &call).unwrap();
-        reverts::<Dispute::UnknownTask, _>(claim(&mut chain, &unknown));
-        for requester in [OPERATOR, Address::repeat_byte(0xc4)] {
-            reverts::<Dispute::UnknownTask, _>(claim(&mut chain, &Dispute::Task { requester, ..unknown.clone() }));
+        for requester in [Address::ZERO, OPERATOR, CHALLENGER] {
+            reverts::<Dispute::UnknownTask, _>(claim(&mut chain, root, requester));
         }
-        claim(&mut chain, &Dispute::Task { requester: SUBMITTER, ..unknown }).unwrap();
+        claim(&mut chain, root, SUBMITTER).unwrap();
     }
-    let posted = chain.open_task(world.program(), &[other.clone()], 1).unwrap();
-    assert_eq!(posted.inputRoot, B256::from(input_root(&[other])));
-    claim(&mut chain, &posted).unwrap();
-    refuses_other_inputs(&world, &mut chain, &task);
+    let posted = chain.open_task(world.program(), &other, 1).unwrap();
+    assert_eq!(posted.task.inputRoot, B256::from(input_root(&other)));
+    claim(&mut chain, input_root(&other), Address::ZERO).unwrap();
+    refuses_other_inputs(&world, &mut chain, model_root);
 }
 
 /// Bytes that are no inputs of the model are refused by the machine and by the contract.
-fn refuses_other_inputs(world: &VmWorld, chain: &mut Chain, task: &Dispute::Task) {
+fn refuses_other_inputs(world: &VmWorld, chain: &mut Chain, model_root: B256) {
     let program: &Program = world.program();
     let tensor = |dtype, n| Tensor::saturating(dtype, &vec![1; n]);
     for inputs in [
@@ -232,7 +235,7 @@ fn refuses_other_inputs(world: &VmWorld, chain: &mut Chain, task: &Dispute::Task
         reverts::<Dispute::BadInputs, _>(chain.open_task(program, &inputs, 1));
     }
     let call = Dispute::openTaskCall {
-        modelRoot: task.modelRoot,
+        modelRoot: model_root,
         maxT: 1,
         tier: 0,
         inputHeaders: vec![0, 0, 0, 0, 0, 0, 0, 0, 5].into(),

@@ -176,11 +176,11 @@ fn calldata(encoding: &[u8], witness: &[u8], b: u64) -> usize {
             submitter: alloy_primitives::Address::ZERO,
             nonce: 0,
         },
-        task: Dispute::Task {
-            modelRoot: word,
+        task: Dispute::Parts {
+            programRoot: word,
+            constsRoot: word,
+            inputsHash: word,
             inputRoot: word,
-            maxT: u64::MAX,
-            tier: 0,
             requester: alloy_primitives::Address::ZERO,
         },
         o: Dispute::Opening {

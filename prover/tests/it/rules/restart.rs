@@ -4,7 +4,7 @@ use alloy_primitives::{B256, Log};
 use alloy_sol_types::SolEventInterface;
 use opml_bisection::{
     Arena, Below, Cell, Claim, Header, Move, Node, OpenTrace, Party, Policy, Position, Revealed, Rules, Slice, Tensor,
-    TraceLeaf, honest_challenger, players::Corrupted, suite::World, tree,
+    TraceLeaf, honest_challenger, players::Corrupted, split, suite::World, tree,
 };
 use opml_contracts::{
     abi::Dispute::{self, DisputeEvents},
@@ -46,8 +46,10 @@ impl Client {
                     (Some(Move::RevealLeaf { bytes: event.data.concat() }), Some(event.state))
                 }
                 DisputeEvents::PartialsRevealed(event) => {
-                    let partials = event.partials.chunks(16).map(|p| i128::from_be_bytes(p.try_into().unwrap()));
-                    (Some(Move::RevealPartials { partials: partials.collect() }), Some(event.state))
+                    let place = dispute::Position::unpack(&event.state).unwrap();
+                    let parts = usize::try_from(split::parts(claim.arity(), place.k1 - place.k0)).unwrap();
+                    let partials = event.partials.chunks(event.partials.len() / parts).map(signed).collect();
+                    (Some(Move::RevealPartials { partials }), Some(event.state))
                 }
                 _ => (None, None),
             };
@@ -83,6 +85,12 @@ impl Client {
             Kind::SlicePartials => Position::SlicePartials(cell, slice, node.hash),
         });
     }
+}
+
+/// A signed big-endian number.
+fn signed(bytes: &[u8]) -> i128 {
+    let sign = if bytes[0] < 128 { 0 } else { -1 };
+    bytes.iter().fold(sign, |number, &byte| (number << 8) | i128::from(byte))
 }
 
 fn hashes(words: &[B256]) -> Vec<[u8; 32]> {
