@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {IStepVerifier} from "./game/IStepVerifier.sol";
+import {IStepVerifier} from "./IStepVerifier.sol";
 import {Moves} from "./game/Moves.sol";
 import {Proofs} from "./game/Proofs.sol";
 import {Tiers} from "./game/Tiers.sol";

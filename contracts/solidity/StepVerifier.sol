@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {IStepVerifier, Job} from "./IStepVerifier.sol";
 import {Code, Decode} from "./step/Decode.sol";
 import "./step/Errors.sol";
 import "./step/Isa.sol";
@@ -8,23 +9,10 @@ import {Machine, Memory} from "./step/Machine.sol";
 import {Reduce} from "./step/Reduce.sol";
 import {Witness} from "./step/Witness.sol";
 
-/// @notice Which value of which run is asked about: docs/SPEC.md §6.1.
-struct Job {
-    bytes32 programRoot;
-    bytes32 constsRoot;
-    bytes32 inputRoot;
-    bytes32 traceRoot;
-    /// N:32 | nConsts:32 | nInputs:32, the lowest 96 bits.
-    uint256 counts;
-    uint64 T;
-    uint64 t;
-    uint32 i;
-}
-
 /// @title The stateless verifier of one step: docs/SPEC.md §6.
 /// @notice Every question has one right answer, which depends on the committed roots alone; a witness can only be complete or refused.
 /// No data of the program or its tensors can make it revert: only a bad job, element, slice or witness does.
-contract StepVerifier {
+contract StepVerifier is IStepVerifier {
     /// @notice The value of element `e` of value (t, i).
     function element(Job calldata job, uint64 e, bytes calldata instruction, bytes calldata witness)
         external
@@ -102,7 +90,7 @@ contract StepVerifier {
             uint256 length = job.T;
             uint256 t = job.t;
             uint256 i = job.i;
-            if (t >= length) revert OutsideRun();
+            if (t >= length || length * width > MAX_ELEMENTS) revert OutsideRun();
             bool ok;
             uint256 cursor;
             (ok, cursor) = _decode(m.code, job.programRoot, counts, i, instruction, witness);

@@ -5,7 +5,7 @@ import {Merkle} from "../lib/Merkle.sol";
 import {Board} from "./Board.sol";
 import {ClaimWord} from "./ClaimWord.sol";
 import "./Errors.sol";
-import {IStepVerifier} from "./IStepVerifier.sol";
+import {IStepVerifier} from "../IStepVerifier.sol";
 import {Partials} from "./Partials.sol";
 import {Header} from "./Registry.sol";
 import "./State.sol";

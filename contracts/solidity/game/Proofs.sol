@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {Merkle} from "../lib/Merkle.sol";
 import {ClaimWord} from "./ClaimWord.sol";
 import "./Errors.sol";
-import {Job} from "./IStepVerifier.sol";
+import {Job} from "../IStepVerifier.sol";
 import {Moves} from "./Moves.sol";
 import {Partials} from "./Partials.sol";
 import {Header} from "./Registry.sol";

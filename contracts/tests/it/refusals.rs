@@ -78,6 +78,8 @@ fn questions_outside_the_instruction() {
         assert!(refused(job, Question::Slice { e: 55, k0, k1 }).is::<StepVerifier::SliceOutOfRange>());
     }
     assert!(refused(Job { t: 1, ..job }, Question::Element { e: 0 }).is::<StepVerifier::OutsideRun>());
+    let wide = Job { length: (1 << 40) / u64::from(job.counts.instructions) + 1, ..job };
+    assert!(refused(wide, Question::Element { e: 0 }).is::<StepVerifier::OutsideRun>());
     assert!(refused(Job { instruction: 3, ..job }, Question::Element { e: 0 }).is::<StepVerifier::OutsideRun>());
     // the right bytes under other roots
     let other = [7; 32];
