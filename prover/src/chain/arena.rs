@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, Bytes, Log, U256};
 use alloy_sol_types::{SolCall, SolEvent};
 use opml_bisection::{
-    Arena, Cell, Claim, End, Header, Move, MoveKind, Node, Outcome, Party, Position, Slice, Step, Tensor, tree,
+    Arena, Cell, Claim, End, Header, Move, MoveKind, Node, Outcome, Party, Position, Slice, Step, Tensor, split, tree,
 };
 use opml_contracts::{
     Receipt,
@@ -182,6 +182,17 @@ impl ContractArena {
         (leaf, self.header.dtype, self.header.elements)
     }
 
+    /// Refuses partials that are not as many as the parts: the contract could read their bytes as other partials.
+    fn counted(&self, partials: &[i128]) -> Result<(), ProverError> {
+        let place = dispute::Position::unpack(&self.state);
+        let range = place.filter(|place| matches!(place.kind, Kind::Element | Kind::Slice)).map(|p| (p.k0, p.k1));
+        let parts = range.map(|(k0, k1)| split::parts(self.claim.arity(), k1.saturating_sub(k0)));
+        if parts.is_none_or(|parts| u64::try_from(partials.len()) == Ok(parts)) {
+            return Ok(());
+        }
+        Err(ProverError::Stuck("the partials are not as many as the parts".to_owned()))
+    }
+
     fn parts(&self) -> (Dispute::State, Dispute::Claim, Dispute::Parts) {
         (self.state.clone(), self.on_chain.claim.clone(), self.on_chain.parts.clone())
     }
@@ -246,6 +257,7 @@ impl Arena for ContractArena {
                 self.send(who, mv, &Dispute::selectElementCall { state, c, task, e: *e, data, instruction, siblings })
             }
             Move::RevealPartials { partials } => {
+                self.counted(partials)?;
                 self.send(who, mv, &Dispute::revealPartialsCall { state, c, partials: encode::partials(partials) })
             }
             Move::SelectPartial { part, partials } => {

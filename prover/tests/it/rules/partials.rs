@@ -1,12 +1,14 @@
 //! Partials: what they must combine to, what they define, and how soon a single term is reached.
 
+use alloy_primitives::U256;
 use opml_bisection::{
-    Move, MoveKind, Question, Refused, Rules, Trace, TraceNodes,
+    Arena, Move, MoveKind, Party, Question, Refused, Rules, Trace, TraceNodes,
     players::{Corrupted, Idea},
     split,
     suite::World,
 };
-use opml_contracts::abi::Dispute;
+use opml_contracts::{abi::Dispute, dispute::state_after};
+use opml_prover::chain::SUBMITTER;
 use opml_vm::{
     DType, Opcode, Program, Reducer, Source, Tensor,
     interpreter::Run,
@@ -14,7 +16,7 @@ use opml_vm::{
 };
 
 use super::{
-    table::Table,
+    table::{Table, reverts},
     worlds::{SMALL, SUM, five, honest},
 };
 use crate::world::VmWorld;
@@ -46,7 +48,15 @@ fn rule_22_partials_are_as_many_as_parts_and_are_an_i128_together() {
     lying_sum!(world, lie);
     let (mut table, partials) = over_the_sum(&world, &lie);
     for wrong in [&partials[1..], &[&partials[..], &[0]].concat(), &[], &partials[..1]] {
-        table.refuse::<Dispute::BadPartials>(&reveal(wrong), &Refused::PartialCount);
+        assert_eq!(table.pure.play(Party::Submitter, &reveal(wrong)), Err(Refused::PartialCount));
+        assert!(table.contract.play(Party::Submitter, &reveal(wrong)).is_err());
+    }
+    // The contract sees bytes: 16 partials of one width, 1 to 16 bytes, or none.
+    let state = table.contract.logs().iter().filter_map(state_after).last().unwrap().1;
+    for length in [0, 1, 15, 17, 31, 255, 257, 15 * 17, 16 * 17, 1_024] {
+        let c = table.contract.on_chain().claim.clone();
+        let call = Dispute::revealPartialsCall { state: state.clone(), c, partials: vec![0; length].into() };
+        reverts::<Dispute::BadPartials, _>(table.send(SUBMITTER, U256::ZERO, &call));
     }
     let mut edge = [0; 16];
     for (a, b) in [(i128::MAX, 1), (i128::MIN, -1), (i128::MIN, i128::MIN), (i128::MAX, i128::MAX)] {
