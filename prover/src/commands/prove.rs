@@ -33,7 +33,12 @@ impl Proven {
     fn text(&self) -> String {
         format!(
             "iteration {}, instruction {}, element {}: {}\nproof: {} bytes of instruction, {} bytes of witness",
-            self.t, self.instruction, self.element, self.claimed, self.encoding_bytes, self.witness_bytes
+            self.t,
+            self.instruction,
+            self.element,
+            self.claimed,
+            units::grouped_length(self.encoding_bytes),
+            units::grouped_length(self.witness_bytes)
         )
     }
 }
