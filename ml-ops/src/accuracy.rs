@@ -15,12 +15,10 @@ pub struct Accuracy {
 }
 
 impl Accuracy {
-    /// Share of correct samples in hundredths of a percent, rounded down.
-    pub const fn basis_points(&self) -> usize {
-        match (self.correct * 10_000).checked_div(self.total) {
-            Some(points) => points,
-            None => 0,
-        }
+    /// Share of correct samples in percent; 0 of none.
+    pub fn percent(&self) -> f64 {
+        let real = |n: usize| crate::num::real(i64::try_from(n).unwrap_or(i64::MAX));
+        if self.total == 0 { 0.0 } else { 100.0 * real(self.correct) / real(self.total) }
     }
 }
 

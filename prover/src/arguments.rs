@@ -78,6 +78,8 @@ pub enum Command {
 
 /// Most elements of a run unless told otherwise: at most 512 MiB of values.
 pub const BUDGET: u64 = 1 << 26;
+/// Most scalar operations and loads of a run, if nothing else is said: minutes on a slow machine.
+const OPERATIONS: u64 = 1 << 38;
 
 /// A model and what it runs on.
 #[derive(Debug, Args)]
@@ -85,7 +87,7 @@ pub struct Task {
     /// The model, as written by `opml import`.
     pub model: PathBuf,
     /// An input, .npy, .png or .jpg; repeated if the model has several. A larger array is a batch, see --index.
-    #[arg(short, long = "input", required = true, value_name = "FILE")]
+    #[arg(short, long = "input", value_name = "FILE")]
     pub inputs: Vec<PathBuf>,
     /// Which sample of a batch.
     #[arg(long, default_value_t = 0)]
@@ -96,6 +98,9 @@ pub struct Task {
     /// Refuse runs of more elements.
     #[arg(long, default_value_t = BUDGET, value_name = "ELEMENTS")]
     pub budget: u64,
+    /// Refuse models that may need more operations (`opml inspect` bounds them).
+    #[arg(long, default_value_t = OPERATIONS, value_name = "OPERATIONS")]
+    pub max_operations: u64,
 }
 
 impl Task {

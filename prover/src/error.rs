@@ -71,6 +71,14 @@ pub enum ProverError {
     /// A run is larger than its budget.
     #[error("{0}; --budget raises the limit")]
     Budget(opml_vm::ModelError),
+    /// A model may need more operations than allowed.
+    #[error("{path}: {error}; --max-operations raises the limit")]
+    Operations {
+        /// The model.
+        path: PathBuf,
+        /// The bound that is past the limit.
+        error: opml_vm::ModelError,
+    },
     /// A run is refused.
     #[error(transparent)]
     Run(#[from] opml_vm::ModelError),

@@ -3,6 +3,7 @@
 use opml_ops::engine::Engine;
 use opml_vm::{
     ModelError, Program, Tensor, Trace,
+    bounds::{Bounds, Budget},
     interpreter::{self, Run, Stop},
 };
 
@@ -28,6 +29,15 @@ impl Task {
     /// A file is refused, or their number is not that of the model's inputs.
     pub fn read(arguments: &arguments::Task) -> Result<Self, ProverError> {
         let program = files::read_model(&arguments.model)?;
+        let refused = |error| ProverError::Model {
+            path: arguments.model.clone(),
+            error,
+            hint: "--max-t sets the most iterations",
+        };
+        interpreter::check_length(&program, arguments.max_t).map_err(refused)?;
+        let limits = Budget { elements: u64::MAX, operations: arguments.max_operations, trace_bytes: u64::MAX };
+        let checked = Bounds::new(&program, arguments.max_t).check(&limits);
+        checked.map_err(|error| ProverError::Operations { path: arguments.model.clone(), error })?;
         let (expected, given) = (program.inputs().len(), arguments.inputs.len());
         if given != expected {
             return Err(ProverError::InputCount { path: arguments.model.clone(), expected, given });
@@ -38,13 +48,7 @@ impl Task {
             .zip(&arguments.inputs)
             .map(|(&header, path)| input::read(path, header, arguments.index))
             .collect::<Result<Vec<_>, _>>()?;
-        let refused = |error| ProverError::Model {
-            path: arguments.model.clone(),
-            error,
-            hint: "--max-t sets the most iterations",
-        };
         program.check_inputs(&inputs)?;
-        interpreter::check_length(&program, arguments.max_t).map_err(refused)?;
         Ok(Self { program, inputs, max_t: arguments.max_t, budget: arguments.budget })
     }
 

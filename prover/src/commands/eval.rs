@@ -4,15 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use opml_ops::{
-    ImportOptions, Imported,
-    engine::Engine,
-    float,
+    ImportOptions, accuracy,
     import::PIXELS,
     import_onnx,
     npy::{self, Array},
 };
-use opml_vm::{Tensor, interpreter::Stop};
-use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::{arguments, files, import, output::Output, progress, report, units};
@@ -21,6 +17,8 @@ use super::{AGREE, FAULT};
 
 /// Most points of accuracy that quantisation may cost.
 const TOLERANCE: f64 = 0.3;
+/// Samples decided between two steps of the progress bar.
+const BATCH: usize = 250;
 
 /// One model on one set of samples.
 #[derive(Debug, Serialize)]
@@ -120,57 +118,29 @@ fn evaluate(trial: &Trial) -> Result<Evaluation> {
     );
     let name = trial.onnx.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let bar = progress::bar(&name, labels.len());
-    let engine = Engine::compile(&imported.program);
-    let decisions = pixels
-        .par_chunks(width)
-        .map(|image| {
-            bar.inc(1);
-            Ok((float_decision(&imported, image)?, integer_decision(&engine, &imported, image)?))
-        })
-        .collect::<Result<Vec<(usize, usize)>>>()
-        .with_context(|| trial.images.display().to_string())?;
+    let encoding = imported.inputs.first().map_or(PIXELS, |port| port.encoding);
+    let (mut floats, mut integers) = (Vec::new(), Vec::new());
+    for batch in pixels.chunks(width.saturating_mul(BATCH)) {
+        let samples: Vec<&[i64]> = batch.chunks(width).collect();
+        let place = || trial.images.display().to_string();
+        integers.extend(accuracy::decisions(&imported.program, &samples, 1, u64::MAX).with_context(place)?);
+        let reals: Vec<Vec<f32>> = samples.iter().map(|sample| import::reals(sample, &encoding)).collect();
+        floats.extend(accuracy::float_decisions(&imported.graph, &reals));
+        bar.inc(u64::try_from(samples.len())?);
+    }
     bar.finish_and_clear();
-    let percent = |count: usize| 100.0 * ratio(count, labels.len());
-    let right = |pick: fn(&(usize, usize)) -> usize| {
-        let decided = decisions.iter().map(pick).zip(labels);
-        decided.filter(|&(decision, &label)| usize::try_from(label).is_ok_and(|label| label == decision)).count()
-    };
-    let (float_accuracy, integer_accuracy) = (percent(right(|d| d.0)), percent(right(|d| d.1)));
+    // A label that is no class is never met.
+    let labels: Vec<usize> = labels.iter().map(|&label| usize::try_from(label).unwrap_or(usize::MAX)).collect();
+    let percent = |decisions: &[usize], labels: &[usize]| accuracy::score(decisions, labels).percent();
+    let (float_accuracy, integer_accuracy) = (percent(&floats, &labels), percent(&integers, &labels));
     Ok(Evaluation {
         model: name,
         samples: labels.len(),
         float_accuracy,
         integer_accuracy,
         loss: float_accuracy - integer_accuracy,
-        agreement: percent(decisions.iter().filter(|(float, integer)| float == integer).count()),
+        agreement: percent(&integers, &floats),
     })
-}
-
-fn float_decision(imported: &Imported, image: &[i64]) -> Result<usize> {
-    let encoding = imported.inputs.first().map_or(PIXELS, |port| port.encoding);
-    let input = import::reals(image, &encoding);
-    let values = float::run(&imported.graph, &[&input]);
-    let output = imported.graph.outputs.first().context("the graph has no output")?;
-    largest(values.get(*output)).context("the output is empty")
-}
-
-fn integer_decision(engine: &Engine, imported: &Imported, image: &[i64]) -> Result<usize> {
-    let header = imported.program.inputs().first().context("the model has no input")?;
-    let input = Tensor::from_values(header.dtype, image)?;
-    let run = engine.run(&[input], Stop::Exactly(1), u64::MAX)?;
-    let output = run.output(&imported.program).context("the run has no output")?;
-    largest(&output.values()).context("the output is empty")
-}
-
-/// Number of the first largest value.
-fn largest<T: PartialOrd + Copy>(values: &[T]) -> Option<usize> {
-    let best = values.iter().copied().enumerate().reduce(|best, next| if next.1 > best.1 { next } else { best });
-    best.map(|(number, _)| number)
-}
-
-fn ratio(part: usize, whole: usize) -> f64 {
-    let small = |n: usize| u32::try_from(n).map_or(f64::INFINITY, f64::from);
-    small(part) / small(whole.max(1))
 }
 
 fn text(evaluations: &Evaluations) -> String {

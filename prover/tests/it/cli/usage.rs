@@ -7,8 +7,8 @@ fn bad_command_lines_are_refused_in_one_line() {
     let folder = Folder::new();
     for (line, words) in [
         ("rnu", &["unrecognized subcommand 'rnu'", "`opml --help`"][..]),
-        ("run", &["--input <FILE>", "<MODEL>", "`opml run --help`"]),
-        ("run model.opml", &["--input <FILE>", "`opml run --help`"]),
+        ("run", &["<MODEL>", "`opml run --help`"]),
+        ("run model.opml", &["model.opml", "1 input"]),
         ("run model.opml -i picture.png --bogus", &["unexpected argument '--bogus'", "`opml run --help`"]),
         ("run model.opml -i picture.png --max-t 0", &["--max-t", "must be at least 1"]),
         ("run model.opml -i picture.png --max-t many", &["--max-t", "is not a number"]),
@@ -57,6 +57,7 @@ fn places_outside_the_run_are_named() {
         ("prove model.opml -i picture.png --step 0:0 --fault at:5:0 -o p.json", "no iteration 0, instruction 5"),
         ("dispute model.opml -i picture.png --fault at:0:56", "no iteration 0, instruction 0, element 56"),
         ("dispute model.opml -i picture.png --fault from:1:0:0", "no iteration 1"),
+        ("run model.opml -i picture.png --max-operations 1000", "number of operations is"),
         ("run model.opml -i picture.png --budget 65", "number of elements is 66, more than the limit 65; --budget"),
         ("run model.opml -i picture.png --reference --budget 65", "--budget raises the limit"),
         ("commit model.opml -i picture.png --budget 0", "--budget raises the limit"),
