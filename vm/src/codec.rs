@@ -9,8 +9,18 @@ use crate::{
         ARGMAX_TERMS, DType, EXTENT_LIMIT, MAX_CONSTANTS, MAX_DYNAMICS, MAX_ELEMENTS, MAX_ENCODED, MAX_LOADS, MAX_OPS,
         MAX_RANK, MAX_TERMS, Opcode, Reducer, SLOT_CONST,
     },
-    program::Counts,
 };
+
+/// How many instructions, constants and inputs a program has: what decoding needs to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Number `N` of instructions.
+    pub instructions: u32,
+    /// Number of constants.
+    pub constants: u32,
+    /// Number of inputs.
+    pub inputs: u32,
+}
 
 /// Bit of an extent word that marks the number of a dynamic extent.
 const DYNAMIC: u32 = 1 << 31;

@@ -48,10 +48,11 @@ pub mod testing;
 pub mod trace;
 pub mod witness;
 
+pub use codec::Counts;
 pub use error::{DecodeError, ModelError, StepError, TensorError};
 pub use instruction::{Axis, Dynamic, Extent, Instruction, Load, Op, Source, Term};
 pub use isa::{DType, Opcode, Reducer};
 pub use merkle::Hash;
-pub use program::{Counts, InputHeader, Program};
+pub use program::{InputHeader, Program};
 pub use tensor::Tensor;
 pub use trace::Trace;

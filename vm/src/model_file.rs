@@ -4,10 +4,10 @@ use alloc::{format, string::ToString, vec::Vec};
 use core::fmt::Arguments;
 
 use crate::{
-    codec,
+    codec::{self, Counts},
     error::{ModelError, TensorError},
     isa::{DType, MAX_ELEMENTS, MAX_INSTRUCTIONS},
-    program::{Counts, InputHeader, Program},
+    program::{InputHeader, Program},
     tensor::Tensor,
 };
 

@@ -3,24 +3,13 @@
 use alloc::{format, string::String, vec::Vec};
 
 use crate::{
-    codec,
+    codec::{self, Counts},
     error::ModelError,
     instruction::{Extent, Instruction, Source},
     isa::{DType, MAX_ELEMENTS, MAX_INSTRUCTIONS},
     merkle::{self, Hash},
     tensor::Tensor,
 };
-
-/// How many instructions, constants and inputs a program has: what decoding needs to know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Counts {
-    /// Number `N` of instructions.
-    pub instructions: u32,
-    /// Number of constants.
-    pub constants: u32,
-    /// Number of inputs.
-    pub inputs: u32,
-}
 
 /// Type and size of an input tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,13 +1,12 @@
 //! Verification of one step from openings: the mirror of the `StepVerifier` contract (SPEC §6).
 
 use crate::{
-    codec,
+    codec::{self, Counts},
     error::StepError,
     eval::{self, At, Evaluator},
     instruction::Instruction,
     isa::{DType, MAX_ELEMENTS, Reducer},
     merkle::{self, Hash},
-    program::Counts,
     witness::{Reader, Roots, Tables},
 };
 

@@ -6,7 +6,7 @@ use super::{
     program::{Limits, random_program},
     rng::Rng,
 };
-use crate::program::Counts;
+use crate::codec::Counts;
 
 /// Bytes at which a field changes its meaning: around every limit of the header.
 const TELLING: [u8; 20] = [0, 1, 2, 3, 4, 5, 6, 8, 9, 16, 17, 18, 21, 22, 32, 33, 127, 128, 129, 255];

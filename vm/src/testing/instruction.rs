@@ -4,9 +4,9 @@ use alloc::{vec, vec::Vec};
 
 use super::rng::Rng;
 use crate::{
+    codec::Counts,
     instruction::{Axis, Dynamic, Extent, Instruction, Load, Op, Source, Term},
     isa::{DType, Opcode, Reducer, SLOT_ACC, SLOT_CONST, SLOT_K, SLOT_O, SLOT_T},
-    program::Counts,
     tensor::Tensor,
 };
 

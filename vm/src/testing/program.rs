@@ -4,9 +4,10 @@ use alloc::vec::Vec;
 
 use super::{instruction::Draft, rng::Rng};
 use crate::{
+    codec::Counts,
     error::ModelError,
     isa::DType,
-    program::{Counts, InputHeader, Program},
+    program::{InputHeader, Program},
     tensor::Tensor,
 };
 
