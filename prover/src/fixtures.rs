@@ -38,7 +38,7 @@ pub const LENET: Fixture = Fixture {
 };
 
 impl Fixture {
-    /// Picture `index` of the samples: u8 [784].
+    /// Picture `index` of the samples: u8, 784 elements.
     ///
     /// # Errors
     /// The embedded file is damaged or has fewer pictures.
