@@ -52,12 +52,14 @@ abstract contract Board is Claims {
         submitter ? _fall(s, id, word) : _lose(s, id, word, c.submitter);
     }
 
-    /// @notice Gives a dispute up. Only its challenger.
+    /// @notice Gives a dispute up. Only its challenger, and not when the claim's trace is late: such a claim, which nobody can challenge any
+    /// more, can only fall.
     function resign(State calldata state, Claim calldata c) external {
         _exact(192 + 160);
         (State memory s, bytes32 id, ClaimWord word) = _load(state);
         _requireClaim(s.claimId, c);
         _requireChallenger(s);
+        if (word.traceLate(_times(word.tier()))) revert TraceIsLate();
         _lose(s, id, word, c.submitter);
     }
 

@@ -347,6 +347,24 @@ fn fault_a_resigned_challenge_closes_the_window() {
 }
 
 #[test]
+fn fault_a_challenge_resigned_late_ends_the_window() {
+    // A liar's own challenger waits until the trace is late, so that nobody else may challenge, and resigns as the window ends.
+    for seconds in [TRACE_TIME + DELAY + 1, WINDOW] {
+        let sample = looping();
+        let mut game = Game::claimed(&sample, 0, sample.run(3, &mut |_, _, _| ()));
+        game.challenge(RIVAL, 0).unwrap();
+        game.world.pass(seconds);
+        let challenge = Dispute::challengeCall { claimId: game.id, nonce: 0 };
+        assert!(game.world.send(CHALLENGER, BOND_C, &challenge).is_err());
+        refused::<Dispute::TraceIsLate>(game.resign(RIVAL));
+        game.world.pass(WINDOW);
+        refused::<Dispute::DisputesOpen>(game.finalize());
+        game.timeout(STRANGER).unwrap();
+        assert_eq!(game.slot().status, Status::False);
+    }
+}
+
+#[test]
 fn a_resignation_leaves_the_trace_clock_of_others_alone() {
     let sample = looping();
     let mut game = Game::claimed(&sample, 0, sample.run(3, &mut |_, _, _| ()));
