@@ -1,6 +1,6 @@
 //! A dispute played in transactions against the contract.
 
-use alloy_primitives::{Address, Bytes, Log, U256};
+use alloy_primitives::{Address, B256, Bytes, Log, U256};
 use alloy_sol_types::{SolCall, SolEvent};
 use opml_bisection::{
     Arena, Cell, Claim, End, Header, Move, MoveKind, Node, Outcome, Party, Position, Slice, Step, Tensor, split, tree,
@@ -36,6 +36,8 @@ pub struct ContractArena {
     chain: Chain,
     on_chain: ClaimOnChain,
     claim: Claim,
+    /// The dispute's name.
+    id: B256,
     state: Dispute::State,
     /// The submitter's trace root, once open.
     root: Option<[u8; 32]>,
@@ -65,11 +67,12 @@ impl ContractArena {
         let call = Dispute::challengeCall { claimId: on_chain.id, nonce };
         let (_, receipt) = chain.send("challenge", CHALLENGER, bond, &call)?;
         let opened = find::<Dispute::Challenged>(&receipt.logs);
-        let state = opened.ok_or_else(|| ProverError::Stuck("no Challenged event".to_owned()))?.state;
+        let opened = opened.ok_or_else(|| ProverError::Stuck("no Challenged event".to_owned()))?;
+        let (id, state) = (opened.disputeId, opened.state);
         let header = Header { dtype: 0, elements: 0 };
         let (transactions, logs) = (Vec::new(), Vec::new());
         let (posted, outcome) = (0, None);
-        let mut arena = Self { chain, on_chain, claim, state, root, header, posted, outcome, transactions, logs };
+        let mut arena = Self { chain, on_chain, claim, id, state, root, header, posted, outcome, transactions, logs };
         let what = format!("bond {}", crate::units::ether(bond));
         arena.record(Party::Challenger, "challenge", what, &receipt);
         Ok(arena)
@@ -87,10 +90,20 @@ impl ContractArena {
         &self.logs
     }
 
-    /// Takes in the events of a transaction that somebody else sent.
+    /// Takes in the events of a transaction that somebody else sent. It may have made moves in other disputes, too, and in contracts that
+    /// have the same events.
     pub fn watch(&mut self, logs: &[Log], end: End) {
-        self.logs.extend_from_slice(logs);
-        self.observe(logs, end);
+        let here = |log: &&Log| log.address == self.chain.dispute;
+        let names = [self.on_chain.id, self.id];
+        let own = |log: &&Log| log.topics().iter().skip(1).all(|name| names.contains(name));
+        let fallen = |log: &Log| Dispute::Falsified::decode_log_data(&log.data).is_ok_and(|e| e.claimId == names[0]);
+        let falls = logs.iter().filter(here).any(fallen);
+        let logs: Vec<Log> = logs.iter().filter(here).filter(own).cloned().collect();
+        self.observe(&logs, end);
+        self.logs.extend(logs);
+        if falls {
+            self.outcome = Some(Outcome { winner: Party::Challenger, end });
+        }
     }
 
     /// The claim in dispute.

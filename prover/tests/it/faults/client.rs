@@ -166,3 +166,38 @@ fn fault_a_liar_posts_more_bytes_than_its_partials_need() {
         assert_eq!(table.contract.outcome().unwrap().winner, Party::Challenger, "{width} bytes");
     }
 }
+
+#[test]
+fn fault_the_events_of_another_dispute_are_taken_for_its_own() {
+    // A liar plays disputes of its own on the same claim: their states, and their end, are not those of the honest one.
+    let world = five();
+    let run = honest(&world);
+    let lie = Corrupted::new(&run, world.rules()).flip(SUM, 0, 1).unwrap();
+    let mut table = Table::opened(&world, 4, 1, &lie);
+    let there = table.at();
+    let Move::Select { child, hash, proof } = table.idea(Idea::Select(SUM)) else { panic!() };
+    let (id, c) = (table.contract.on_chain().id, table.contract.on_chain().claim.clone());
+    let bond = U256::from(table.contract.chain().tier().bondC);
+    let rival = |table: &mut Table<'_>, nonce| {
+        let (_, receipt) = table.send(SUBMITTER, bond, &Dispute::challengeCall { claimId: id, nonce }).unwrap();
+        table.contract.watch(&receipt.logs, End::Timeout);
+        let state = receipt.logs.iter().find_map(state_after).unwrap().1;
+        let (child, siblings) = (U256::from(child), proof.iter().map(Into::into).collect());
+        let call = Dispute::selectCall { state, child, hash: hash.into(), siblings };
+        let (_, receipt) = table.send(SUBMITTER, U256::ZERO, &call).unwrap();
+        table.contract.watch(&receipt.logs, End::Timeout);
+        assert_eq!((table.at(), table.contract.outcome()), (there, None));
+        receipt.logs.iter().find_map(state_after).unwrap().1
+    };
+    let (given_up, lost) = (rival(&mut table, 60_000), rival(&mut table, 60_001));
+    let (_, receipt) =
+        table.send(SUBMITTER, U256::ZERO, &Dispute::resignCall { state: given_up, c: c.clone() }).unwrap();
+    table.contract.watch(&receipt.logs, End::Timeout);
+    assert_eq!(table.contract.outcome(), None);
+    // Where the claim falls by another's dispute, the honest one is settled with its own state.
+    table.contract.advance(1_000_000, 10_000);
+    let (_, receipt) = table.send(SUBMITTER, U256::ZERO, &Dispute::claimTimeoutCall { state: lost, c }).unwrap();
+    table.contract.watch(&receipt.logs, End::Timeout);
+    assert_eq!(table.contract.outcome().unwrap().winner, Party::Challenger);
+    table.contract.settle().unwrap();
+}
