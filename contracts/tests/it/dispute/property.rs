@@ -31,6 +31,8 @@ struct Play {
     paid_in: U256,
     credits: [U256; 5],
     status: Status,
+    /// Whether the trace was ever late: then nobody could challenge, so the claim must fall.
+    doomed: bool,
 }
 
 impl Play {
@@ -52,6 +54,7 @@ impl Play {
             paid_in: U256::from(BOND_S),
             credits: [U256::ZERO; 5],
             status: Status::Pending,
+            doomed: false,
         }
     }
 
@@ -183,6 +186,9 @@ impl Play {
             assert_eq!(slot.status, self.status);
         }
         self.status = slot.status;
+        let late = slot.status == Status::Pending && self.trace_late();
+        assert!(late || !self.doomed || slot.status == Status::False);
+        self.doomed |= late;
     }
 
     fn play_due(&mut self, seat: usize) {
