@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use opml_bisection::{
-    Arena, Claim, Outcome, Party, Policy, Position, Revealed, Trace as GameTrace, direct_proof, honest_challenger,
-    honest_submitter, open_trace,
+    Arena, Claim, Move, Outcome, Party, Policy, Position, Revealed, Trace as GameTrace, direct_proof,
+    honest_challenger, honest_submitter, open_trace, tree,
 };
+use opml_contracts::HostError;
 use opml_vm::{Trace, merkle};
 use serde::Serialize;
 
@@ -204,9 +205,10 @@ impl Table {
         let mut revealed = Revealed::default();
         if self.posted {
             // A posted trace is public as a whole.
-            let open = opml_bisection::Move::OpenTrace(Box::new(open_trace(&self.claim, theirs, &self.rules)?));
+            let open = Move::OpenTrace(Box::new(open_trace(&self.claim, theirs, &self.rules)?));
             revealed.observe(&self.claim, None, &open, &self.rules);
         }
+        let mut policy = self.policy;
         // Every walk is far shorter; a fault of this program shall not run for ever.
         for _ in 0..10_000 {
             if let Some(outcome) = arena.outcome() {
@@ -215,19 +217,27 @@ impl Table {
             let position = arena.position();
             let turn = position.as_ref().map_or(Party::Submitter, Position::turn);
             let mv = match (&position, turn) {
-                (Some(position), Party::Challenger) => self.challenger(position, &revealed, theirs, own)?,
+                (Some(position), Party::Challenger) => {
+                    match self.challenger(&policy, position, &revealed, theirs, own) {
+                        // The step opens too much for one witness: a part of it opens less.
+                        Err(ProverError::Player(_)) if shrink(&mut policy) => continue,
+                        mv => mv?,
+                    }
+                }
                 _ => honest_submitter(&self.claim, position.as_ref(), theirs, &self.rules)?,
             };
-            match mv {
-                Some(mv) => {
-                    arena.play(turn, &mv)?;
-                    revealed.observe(&self.claim, position.as_ref(), &mv, &self.rules);
-                }
-                None => {
-                    // Nothing to say: the clock runs out.
-                    arena.advance(7 * 24 * 3_600, 1_000);
-                    arena.timeout()?;
-                }
+            let Some(mv) = mv else {
+                // Nothing to say: the clock runs out.
+                arena.advance(7 * 24 * 3_600, 1_000);
+                arena.timeout()?;
+                continue;
+            };
+            match arena.play(turn, &mv) {
+                Ok(()) => revealed.observe(&self.claim, position.as_ref(), &mv, &self.rules),
+                // The proof does not fit a transaction: a part of it does.
+                Err(ProverError::Chain { error: HostError::Halt { .. } | HostError::Invalid(_), .. })
+                    if turn == Party::Challenger && mv.kind().is_proof() && shrink(&mut policy) => {}
+                Err(error) => return Err(error),
             }
         }
         Err(ProverError::Stuck("no end after 10,000 moves".to_owned()))
@@ -235,14 +245,28 @@ impl Table {
 
     fn challenger(
         &self,
+        policy: &Policy,
         position: &Position,
         revealed: &Revealed,
         theirs: &dyn GameTrace,
         own: &VmTrace<'_>,
-    ) -> Result<Option<opml_bisection::Move>, ProverError> {
-        if self.posted {
-            return Ok(direct_proof(&self.policy, &self.claim, theirs, own, &self.rules)?);
+    ) -> Result<Option<Move>, ProverError> {
+        let top = tree::depth(self.claim.leaves());
+        if self.posted && matches!(position, Position::TraceOpen(node) if node.height == top) {
+            let proof = direct_proof(policy, &self.claim, theirs, own, &self.rules)?;
+            if proof.is_some() {
+                return Ok(proof);
+            }
         }
-        Ok(honest_challenger(&self.policy, &self.claim, position, revealed, own, &self.rules)?)
+        Ok(honest_challenger(policy, &self.claim, position, revealed, own, &self.rules)?)
     }
+}
+
+/// Proves less at once from now on; false if it is a single term already.
+fn shrink(policy: &mut Policy) -> bool {
+    let usual = Policy::default().max_terms;
+    let smaller = if policy.max_terms > usual { usual } else { (policy.max_terms / 4).max(1) };
+    let shrunk = smaller < policy.max_terms;
+    policy.max_terms = smaller;
+    shrunk
 }

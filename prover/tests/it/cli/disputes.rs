@@ -12,6 +12,11 @@ use opml_prover::{
     words,
 };
 
+use opml_vm::{
+    DType, Program, Reducer, Source, Tensor,
+    testing::{Build, fixed},
+};
+
 use super::{Folder, LENET_MODEL};
 
 fn task(fixture: &Fixture) -> Task {
@@ -105,4 +110,29 @@ fn refusals_of_the_contracts_have_names() {
     assert_eq!(reverted(vec![1, 2, 3]), "reverted after 30000 gas: 0x010203");
     assert_eq!(reverted(Vec::new()), "reverted after 30000 gas: 0x");
     assert!(Dispute::DisputeErrors::SELECTORS.len() > 30 && StepVerifier::StepVerifierErrors::SELECTORS.len() > 7);
+}
+
+/// One element that sums `terms` bytes, each from a 256-byte leaf of its own.
+fn scattered(terms: u32) -> Task {
+    let wide = terms * 256;
+    let sum = Build::new(DType::I32, Reducer::Sum, &[1], &[terms])
+        .load(Source::Constant(0), 0, &[fixed(wide, 0, &[(9, 256)])])
+        .done();
+    let bytes: Vec<i64> = (0..i64::from(wide)).map(|n| n % 251).collect();
+    let constants = vec![Tensor::from_values(DType::U8, &bytes).unwrap()];
+    let program = Program::new(vec![sum], constants, Vec::new(), 0, None).unwrap();
+    Task { program, inputs: Vec::new(), max_t: 1, budget: 1 << 20 }
+}
+
+#[test]
+fn a_step_that_opens_too_much_is_cut() {
+    // 300 leaves are more than a witness holds: the proof at once is given up, the walk goes on.
+    let report = played(&scattered(300), "at:0:0", 16, 1, true);
+    let calls: Vec<&str> = report.transactions.iter().map(|t| t.call).collect();
+    let walk = ["challenge", "select", "revealHeader", "selectElement", "revealPartials", "proveSlice"];
+    assert_eq!((report.winner, calls.as_slice()), ("challenger", walk.as_slice()));
+    // The same where the policy alone asks for it.
+    let fault = Some("at:0:0".parse().unwrap());
+    let setup = Setup { arity: 16, seed: 1, fault, max_terms: 1 << 20, posted: false };
+    assert_eq!(play(&scattered(300), &setup).unwrap().winner, "challenger");
 }
