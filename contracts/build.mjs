@@ -43,7 +43,7 @@ const input = (name) => ({
   sources: { [name]: { content: readFileSync(join(SOURCES, name), 'utf8') } },
   settings: {
     viaIR: true,
-    optimizer: { enabled: true, runs: 200 },
+    optimizer: { enabled: true, runs: 20_000 },
     evmVersion: 'osaka',
     metadata: { bytecodeHash: 'none', appendCBOR: false }, // the same bytes from every machine
     outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object'] } },

@@ -12,7 +12,7 @@ import {BURN, Claim, TOMBSTONE} from "./Types.sol";
 /// @dev Disputes: one slot each, the hash of the state. Every move brings the state, and leaves the next one in its event.
 abstract contract Board is Claims {
     event Challenged(bytes32 indexed claimId, bytes32 indexed disputeId, State state);
-    event Falsified(bytes32 indexed claimId, bytes32 indexed disputeId, State state);
+    event Falsified(bytes32 indexed disputeId, State state);
     event Lost(bytes32 indexed claimId, bytes32 indexed disputeId);
     event Settled(bytes32 indexed claimId, bytes32 indexed disputeId, uint256 share);
 
@@ -92,13 +92,21 @@ abstract contract Board is Claims {
         view
         returns (State memory s, bytes32 id, ClaimWord word)
     {
+        (s, id, word) = _inTime(state, kinds);
+        s.players = s.players.moved(s.clock.submitterTurn(), s.clock.charge());
+        s.clock = s.clock.startedAt(block.timestamp, block.number);
+    }
+
+    /// @dev The state, which must be of one of `kinds`, of a dispute whose player on turn is in time.
+    function _inTime(State calldata state, uint256 kinds)
+        internal
+        view
+        returns (State memory s, bytes32 id, ClaimWord word)
+    {
         (s, id, word) = _load(state);
         if ((kinds >> s.clock.kind()) & 1 == 0) revert WrongKind();
         if (_waiting(s, word)) revert TraceNotOpened();
-        bool submitter = s.clock.submitterTurn();
-        if (s.clock.late(s.players.budget(submitter))) revert Late();
-        s.players = s.players.moved(submitter, s.clock.charge());
-        s.clock = s.clock.startedAt(block.timestamp, block.number);
+        if (s.clock.late(s.players.budget(s.clock.submitterTurn()))) revert Late();
     }
 
     /// @dev Ends a move.
@@ -115,7 +123,11 @@ abstract contract Board is Claims {
     /// @dev The claim falls by this dispute.
     function _fall(State memory s, bytes32 id, ClaimWord word) internal {
         claims[s.claimId] = word.becomes(FALSE).withPaid(0);
-        emit Falsified(s.claimId, id, s);
+        // emit Falsified(id, s): a state's six words stand in memory as they do in the event.
+        bytes32 topic = Falsified.selector;
+        assembly ("memory-safe") {
+            log2(s, 0xc0, topic, id)
+        }
     }
 
     /// @dev Refuses calldata that are longer or shorter than a move with `size` bytes of arguments.

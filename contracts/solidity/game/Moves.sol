@@ -11,7 +11,7 @@ import {Header} from "./Registry.sol";
 import "./State.sol";
 import {Tensor} from "./Tensor.sol";
 import {Tree} from "./Tree.sol";
-import {Claim, Parts, Task} from "./Types.sol";
+import {Claim, Parts} from "./Types.sol";
 
 /// @dev The moves that walk down the submitter's trace (SPEC §7.2).
 abstract contract Moves is Board {
@@ -200,9 +200,22 @@ abstract contract Moves is Board {
         _requireClaim(s.claimId, c);
         Header header = tasks[c.taskId];
         bytes32 modelRoot = _modelRoot(task.programRoot, task.constsRoot, header, task.inputsHash);
-        Task memory whole =
-            Task(modelRoot, task.inputRoot, uint64(header.maxT()), uint8(header.tier()), task.requester);
-        if (taskIdOf(whole) != c.taskId) revert WrongTask();
+        bytes32 inputRoot = task.inputRoot;
+        uint256 maxT = header.maxT();
+        uint256 tier_ = header.tier();
+        address requester = task.requester;
+        bytes32 taskId;
+        // taskIdOf the task of these fields
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, modelRoot)
+            mstore(add(free, 0x20), inputRoot)
+            mstore(add(free, 0x40), maxT)
+            mstore(add(free, 0x60), tier_)
+            mstore(add(free, 0x80), requester)
+            taskId := keccak256(free, 0xa0)
+        }
+        if (taskId != c.taskId) revert WrongTask();
         return header.counts();
     }
 

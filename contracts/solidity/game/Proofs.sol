@@ -124,7 +124,8 @@ abstract contract Proofs is Moves {
         view
         returns (State memory s, bytes32 id, ClaimWord word)
     {
-        (s, id, word) = _enter(state, kinds);
+        // No turn follows: the clocks stay as they are.
+        (s, id, word) = _inTime(state, kinds);
         if (block.number <= s.clock.openBlock()) revert TooEarly();
     }
 

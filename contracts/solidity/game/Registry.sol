@@ -125,8 +125,11 @@ abstract contract Registry is Tiers {
     }
 
     /// @notice A task's name.
-    function taskIdOf(Task memory task) public pure returns (bytes32) {
-        return keccak256(abi.encode(task));
+    function taskIdOf(Task memory task) public pure returns (bytes32 id) {
+        // keccak256(abi.encode(task)): five words, as they stand in memory.
+        assembly ("memory-safe") {
+            id := keccak256(task, 0xa0)
+        }
     }
 
     /// @notice What is stored of a model.
@@ -149,11 +152,18 @@ abstract contract Registry is Tiers {
     function _modelRoot(bytes32 programRoot, bytes32 constsRoot, Header header, bytes32 inputsHash)
         internal
         pure
-        returns (bytes32)
+        returns (bytes32 root)
     {
-        return keccak256(
-            abi.encodePacked(uint8(1), programRoot, constsRoot, uint160(Header.unwrap(header)), inputsHash)
-        );
+        // keccak256(abi.encodePacked(uint8(1), programRoot, constsRoot, uint160(header), inputsHash))
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore8(free, 1)
+            mstore(add(free, 1), programRoot)
+            mstore(add(free, 33), constsRoot)
+            mstore(add(free, 65), shl(96, header))
+            mstore(add(free, 85), inputsHash)
+            root := keccak256(free, 117)
+        }
     }
 
     function _open(Task memory task) private returns (bytes32 taskId) {

@@ -48,8 +48,15 @@ function hashState(State memory s) pure returns (bytes32 hash) {
 }
 
 /// @dev Name of a dispute: by value, never used twice.
-function disputeIdOf(bytes32 claimId, address challenger, uint256 nonce) pure returns (bytes32) {
-    return keccak256(abi.encode(claimId, challenger, nonce));
+function disputeIdOf(bytes32 claimId, address challenger, uint256 nonce) pure returns (bytes32 id) {
+    // keccak256(abi.encode(claimId, challenger, nonce))
+    assembly ("memory-safe") {
+        let free := mload(0x40)
+        mstore(free, claimId)
+        mstore(add(free, 0x20), and(challenger, 0xffffffffffffffffffffffffffffffffffffffff))
+        mstore(add(free, 0x40), nonce)
+        id := keccak256(free, 0x60)
+    }
 }
 
 library PlayersLib {

@@ -96,7 +96,8 @@ impl ContractArena {
         let here = |log: &&Log| log.address == self.chain.dispute;
         let names = [self.on_chain.id, self.id];
         let own = |log: &&Log| log.topics().iter().skip(1).all(|name| names.contains(name));
-        let fallen = |log: &Log| Dispute::Falsified::decode_log_data(&log.data).is_ok_and(|e| e.claimId == names[0]);
+        let fallen =
+            |log: &Log| Dispute::Falsified::decode_log_data(&log.data).is_ok_and(|e| e.state.claimId == names[0]);
         let falls = logs.iter().filter(here).any(fallen);
         let logs: Vec<Log> = logs.iter().filter(here).filter(own).cloned().collect();
         self.observe(&logs, end);
