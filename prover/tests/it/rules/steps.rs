@@ -1,10 +1,9 @@
 //! One question to the interpreter, to the Rust verifier and to the contract.
 
-use alloy_primitives::{Address, B256, U256};
-use alloy_sol_types::SolCall;
-use opml_contracts::{Host, HostError, abi::StepVerifier};
+use opml_contracts::HostError;
+use opml_prover::chain::StepChain;
 use opml_vm::{
-    Counts, Program, StepError, Tensor, Trace,
+    Program, StepError, Tensor, Trace,
     eval::{At, Evaluator, finish},
     interpreter::{self, RunMemory, Stop},
     program::input_root,
@@ -13,17 +12,12 @@ use opml_vm::{
     witness::{Openings, Question},
 };
 
-/// A chain with the step verifier.
-pub(crate) struct Bench {
-    host: Host,
-    verifier: Address,
-}
+/// The contract beside the Rust verifier.
+pub(crate) struct Bench(StepChain);
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        let mut host = Host::new();
-        let verifier = host.deploy(Address::repeat_byte(1), &StepVerifier::BYTECODE, &[]).unwrap();
-        Self { host, verifier }
+        Self(StepChain::new().unwrap())
     }
 
     /// The contract's answer and the gas of a transaction that asks for it.
@@ -34,33 +28,12 @@ impl Bench {
         encoding: &[u8],
         witness: &[u8],
     ) -> Result<(i128, u64), HostError> {
-        let (job, instruction, witness) = (on_chain(job), encoding.to_vec().into(), witness.to_vec().into());
-        match question {
-            Question::Element { e } => {
-                let (value, gas) = self.call(&StepVerifier::elementCall { job, e, instruction, witness })?;
-                Ok((value.into(), gas))
-            }
-            Question::Slice { e, k0, k1 } => {
-                self.call(&StepVerifier::sliceCall { job, e, k0, k1, instruction, witness })
-            }
-            Question::Post { e, acc } => {
-                let (value, gas) = self.call(&StepVerifier::postCall { job, e, acc, instruction, witness })?;
-                Ok((value.into(), gas))
-            }
-        }
+        self.0.question(job, question, encoding, witness)
     }
 
     /// Type, elements and terms by the contract.
     pub(crate) fn shape(&mut self, job: &Job, encoding: &[u8], siblings: &[u8]) -> Result<(u8, u64, u64), HostError> {
-        let call = StepVerifier::shapeCall {
-            programRoot: B256::from(job.program_root),
-            counts: packed(&job.counts),
-            t: job.t,
-            i: job.instruction,
-            instruction: encoding.to_vec().into(),
-            witness: siblings.to_vec().into(),
-        };
-        self.call(&call).map(|(shape, _)| (shape.dtype, shape.elements, shape.terms))
+        self.0.shape(job, encoding, siblings)
     }
 
     /// The common answer of both verifiers; the refusals of both.
@@ -85,29 +58,6 @@ impl Bench {
             (Err(rust), Err(contract)) => Err((rust, contract)),
             (rust, contract) => panic!("{question:?}: Rust says {rust:?}, the contract {contract:?}"),
         }
-    }
-
-    fn call<C: SolCall>(&mut self, call: &C) -> Result<(C::Return, u64), HostError> {
-        let receipt = self.host.static_call(Address::ZERO, self.verifier, call.abi_encode().into())?;
-        Ok((C::abi_decode_returns(&receipt.output).unwrap(), receipt.gas_used))
-    }
-}
-
-fn packed(counts: &Counts) -> U256 {
-    let [n, constants, inputs] = [counts.instructions, counts.constants, counts.inputs].map(U256::from);
-    (n << 64) | (constants << 32) | inputs
-}
-
-fn on_chain(job: &Job) -> StepVerifier::Job {
-    StepVerifier::Job {
-        programRoot: job.program_root.into(),
-        constsRoot: job.constants_root.into(),
-        inputRoot: job.input_root.into(),
-        traceRoot: job.trace_root.into(),
-        counts: packed(&job.counts),
-        T: job.length,
-        t: job.t,
-        i: job.instruction,
     }
 }
 
