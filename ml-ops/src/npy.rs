@@ -154,16 +154,33 @@ fn decode(descr: &str, data: &[u8]) -> Result<Elements, NpyError> {
 
 /// A tensor as a one-dimensional `.npy` file of version 1. Numbers of four bits are widened to i8.
 pub fn write(tensor: &Tensor) -> Vec<u8> {
-    let (descr, data) = match tensor.dtype() {
-        DType::U8 => ("|u1", tensor.bytes().to_vec()),
-        DType::I8 => ("|i1", tensor.bytes().to_vec()),
-        DType::I16 => ("<i2", tensor.bytes().to_vec()),
-        DType::I32 => ("<i4", tensor.bytes().to_vec()),
-        DType::I64 => ("<i8", tensor.bytes().to_vec()),
-        DType::I4 => ("|i1", Tensor::saturating(DType::I8, &tensor.values()).into_bytes()),
+    file(tensor.dtype(), &format!("{},", tensor.elements()), &data(tensor))
+}
+
+/// An array of tensors of one type and size, row by row; the first axis counts them.
+pub fn write_rows(tensors: &[Tensor]) -> Vec<u8> {
+    let (dtype, elements) = tensors.first().map_or((DType::U8, 0), |first| (first.dtype(), first.elements()));
+    let rows: Vec<u8> = tensors.iter().flat_map(data).collect();
+    file(dtype, &format!("{}, {elements}", tensors.len()), &rows)
+}
+
+/// Elements as `file` names their type.
+fn data(tensor: &Tensor) -> Vec<u8> {
+    match tensor.dtype() {
+        DType::I4 => Tensor::saturating(DType::I8, &tensor.values()).into_bytes(),
+        _ => tensor.bytes().to_vec(),
+    }
+}
+
+fn file(dtype: DType, shape: &str, data: &[u8]) -> Vec<u8> {
+    let descr = match dtype {
+        DType::U8 => "|u1",
+        DType::I8 | DType::I4 => "|i1",
+        DType::I16 => "<i2",
+        DType::I32 => "<i4",
+        DType::I64 => "<i8",
     };
-    let mut header =
-        format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({},), }}", tensor.elements()).into_bytes();
+    let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}").into_bytes();
     // Magic, version and length take 10 bytes; the data begin at a multiple of 64, after a line feed.
     let padded = (10 + header.len() + 1).next_multiple_of(64) - 10;
     header.resize(padded - 1, b' ');

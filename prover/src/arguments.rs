@@ -160,6 +160,9 @@ pub struct Run {
     /// Use the reference interpreter instead of the engine.
     #[arg(long)]
     pub reference: bool,
+    /// Run all samples of the batch; -o then writes one row for each.
+    #[arg(long, conflicts_with_all = ["index", "reference"])]
+    pub all: bool,
     /// Also write the output as .npy.
     #[arg(short, long)]
     pub output: Option<PathBuf>,

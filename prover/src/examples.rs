@@ -23,6 +23,7 @@ pub const RUN: &str = "\
 Examples:
   opml run model.opml -i picture.png
   opml run model.opml -i samples.npy --index 3 -o logits.npy
+  opml run model.opml -i samples.npy --all -o logits.npy
   opml run model.opml -i picture.png --reference --json";
 
 /// See [`crate::arguments::Command::Commit`].

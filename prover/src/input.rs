@@ -28,11 +28,27 @@ pub fn read(path: &Path, header: InputHeader, index: usize) -> Result<Tensor, Pr
     Tensor::from_values(header.dtype, &values).map_err(|error| wrong(error.to_string()))
 }
 
+/// Reads all samples of one input: those of a batch, or the one of an image.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_all(path: &Path, header: InputHeader) -> Result<Vec<Tensor>, ProverError> {
+    let wrong = |why: String| ProverError::Input { path: path.to_path_buf(), why };
+    if path.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("npy")) {
+        return Ok(vec![read(path, header, 0)?]);
+    }
+    let values = npy_values(&files::read(path)?, header).map_err(wrong)?;
+    let width = usize::try_from(header.elements).unwrap_or(usize::MAX);
+    let tensor = |sample: &[i64]| Tensor::from_values(header.dtype, sample).map_err(|error| wrong(error.to_string()));
+    values.chunks(width).map(tensor).collect()
+}
+
 fn expected(header: InputHeader) -> String {
     format!("the model's input has {} elements of {}", header.elements, header.dtype.name())
 }
 
-fn from_npy(bytes: &[u8], header: InputHeader, index: usize) -> Result<Vec<i64>, String> {
+/// The elements of an array, a positive multiple of the input's.
+fn npy_values(bytes: &[u8], header: InputHeader) -> Result<Vec<i64>, String> {
     let array = npy::read(bytes).map_err(|error| error.to_string())?;
     let Some(values) = array.integers().filter(|_| array.dtype() == Some(header.dtype)) else {
         let found = array.dtype().map_or("f32", DType::name);
@@ -46,6 +62,12 @@ fn from_npy(bytes: &[u8], header: InputHeader, index: usize) -> Result<Vec<i64>,
             expected(header)
         ));
     }
+    Ok(values.to_vec())
+}
+
+fn from_npy(bytes: &[u8], header: InputHeader, index: usize) -> Result<Vec<i64>, String> {
+    let values = npy_values(bytes, header)?;
+    let width = usize::try_from(header.elements).unwrap_or(usize::MAX);
     let samples = values.len() / width;
     let sample = values.chunks(width).nth(index);
     sample.map(<[i64]>::to_vec).ok_or_else(|| format!("there is no sample {index}: --index goes up to {}", samples - 1))

@@ -1,8 +1,10 @@
 //! A model with the input it runs on.
 
+use std::path::Path;
+
 use opml_ops::engine::Engine;
 use opml_vm::{
-    ModelError, Program, Tensor, Trace,
+    InputHeader, ModelError, Program, Tensor, Trace,
     bounds::{Bounds, Budget},
     interpreter::{self, Run, Stop},
 };
@@ -28,6 +30,35 @@ impl Task {
     /// # Errors
     /// A file is refused, or their number is not that of the model's inputs.
     pub fn read(arguments: &arguments::Task) -> Result<Self, ProverError> {
+        let read = |header, path: &Path| input::read(path, header, arguments.index);
+        Self::with(arguments, |program| inputs(program, arguments, read))
+    }
+
+    /// Reads the model and all samples of the inputs; the task is that of the first.
+    ///
+    /// # Errors
+    /// As [`Task::read`], or the inputs have different numbers of samples.
+    pub fn read_all(arguments: &arguments::Task) -> Result<(Self, Vec<Vec<Tensor>>), ProverError> {
+        let read = |header, path: &Path| input::read_all(path, header);
+        let mut columns = Vec::new();
+        let task = Self::with(arguments, |program| {
+            columns = inputs(program, arguments, read)?;
+            Ok(columns.iter().filter_map(|column| column.first().cloned()).collect())
+        })?;
+        let samples = columns.first().map_or(1, Vec::len);
+        if let Some((column, path)) = columns.iter().zip(&arguments.inputs).find(|(column, _)| column.len() != samples)
+        {
+            let why = format!("{} samples, but the first input has {samples}", column.len());
+            return Err(ProverError::Input { path: path.clone(), why });
+        }
+        let row = |number: usize| columns.iter().filter_map(|column| column.get(number).cloned()).collect();
+        Ok((task, (0..samples).map(row).collect()))
+    }
+
+    fn with(
+        arguments: &arguments::Task,
+        inputs: impl FnOnce(&Program) -> Result<Vec<Tensor>, ProverError>,
+    ) -> Result<Self, ProverError> {
         let program = files::read_model(&arguments.model)?;
         let refused = |error| ProverError::Model {
             path: arguments.model.clone(),
@@ -42,12 +73,7 @@ impl Task {
         if given != expected {
             return Err(ProverError::InputCount { path: arguments.model.clone(), expected, given });
         }
-        let inputs = program
-            .inputs()
-            .iter()
-            .zip(&arguments.inputs)
-            .map(|(&header, path)| input::read(path, header, arguments.index))
-            .collect::<Result<Vec<_>, _>>()?;
+        let inputs = inputs(&program)?;
         program.check_inputs(&inputs)?;
         Ok(Self { program, inputs, max_t: arguments.max_t, budget: arguments.budget })
     }
@@ -58,6 +84,21 @@ impl Task {
     /// The run is larger than the budget.
     pub fn run(&self) -> Result<Run, ProverError> {
         Engine::compile(&self.program).run(&self.inputs, Stop::Halt { max: self.max_t }, self.budget).map_err(too_large)
+    }
+
+    /// The outputs and iterations of runs on all samples, each within the budget.
+    ///
+    /// # Errors
+    /// A run is larger than the budget, or has no output.
+    pub fn run_all(&self, samples: &[Vec<Tensor>]) -> Result<Vec<(u64, Tensor)>, ProverError> {
+        let engine = Engine::compile(&self.program);
+        let stop = Stop::Halt { max: self.max_t };
+        let output = |inputs: &Vec<Tensor>| {
+            let run = engine.run(inputs, stop, self.budget).map_err(too_large)?;
+            let output = run.output(&self.program).cloned();
+            Ok((run.length, output.ok_or_else(|| ProverError::Stuck("the run has no output".to_owned()))?))
+        };
+        samples.iter().map(output).collect()
     }
 
     /// Runs the model on the reference interpreter.
@@ -75,6 +116,15 @@ impl Task {
     pub fn trace(&self) -> Result<Trace, ProverError> {
         Ok(Trace::new(&self.program, self.run()?))
     }
+}
+
+/// What `read` makes of each input's file.
+fn inputs<T>(
+    program: &Program,
+    arguments: &arguments::Task,
+    read: impl Fn(InputHeader, &Path) -> Result<T, ProverError>,
+) -> Result<Vec<T>, ProverError> {
+    program.inputs().iter().zip(&arguments.inputs).map(|(&header, path)| read(header, path)).collect()
 }
 
 fn too_large(error: ModelError) -> ProverError {

@@ -1,10 +1,10 @@
 //! `opml run`.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use opml_vm::{Tensor, merkle};
 use serde::Serialize;
 
-use crate::{arguments, files, hex, output::Output, task::Task, units};
+use crate::{arguments, files, hex, output::Output, report, task::Task, units};
 
 use super::AGREE;
 
@@ -62,7 +62,41 @@ impl RunResult {
     }
 }
 
+/// The outputs of a batch.
+#[derive(Debug, Serialize)]
+struct BatchResult {
+    samples: Vec<RunResult>,
+}
+
+impl BatchResult {
+    fn text(&self) -> String {
+        let mut table = report::table(&["sample", "iterations", "largest", "output root"], &[0, 1, 2]);
+        for (number, sample) in self.samples.iter().enumerate() {
+            let largest = sample.largest.map_or_else(|| "none".to_owned(), |largest| largest.to_string());
+            table.add_row([number.to_string(), sample.iterations.to_string(), largest, sample.output_root.clone()]);
+        }
+        report::lines(&table)
+    }
+}
+
+fn all(arguments: &arguments::Run, output: Output) -> Result<u8> {
+    let (task, samples) = Task::read_all(&arguments.task)?;
+    let outputs = task.run_all(&samples).with_context(|| arguments.task.place())?;
+    if let Some(path) = &arguments.output {
+        let tensors: Vec<Tensor> = outputs.iter().map(|(_, tensor)| tensor.clone()).collect();
+        let alike = tensors.windows(2).all(|pair| pair[0].elements() == pair[1].elements());
+        ensure!(alike, "the samples' outputs have different sizes: write them one by one, with --index");
+        files::write(path, &opml_ops::npy::write_rows(&tensors))?;
+    }
+    let samples = outputs.iter().map(|(iterations, tensor)| RunResult::new(*iterations, tensor)).collect();
+    output.result(&BatchResult { samples }, BatchResult::text)?;
+    Ok(AGREE)
+}
+
 pub(super) fn run(arguments: &arguments::Run, output: Output) -> Result<u8> {
+    if arguments.all {
+        return all(arguments, output);
+    }
     let task = Task::read(&arguments.task)?;
     let run = if arguments.reference { task.run_reference() } else { task.run() };
     let run = run.with_context(|| arguments.task.place())?;

@@ -53,6 +53,26 @@ fn arrays_that_do_not_fit_are_refused() {
 }
 
 #[test]
+fn a_batch_runs_as_one() {
+    let folder = Folder::new();
+    folder.put("samples.npy", &fixture("samples/fashion_images.npy"));
+    let batch = folder.opml("run model.opml -i samples.npy --all -o rows.npy --json").json(0);
+    let samples = batch["samples"].as_array().unwrap();
+    assert_eq!(samples.len(), 256);
+    for number in [0, 1, 255] {
+        let single = folder.opml(&format!("run model.opml -i samples.npy --index {number} --json")).json(0);
+        for key in ["output_root", "output_hash", "values", "largest"] {
+            assert_eq!(samples[number][key], single[key]);
+        }
+    }
+    let rows = opml_ops::npy::read(&folder.read("rows.npy")).unwrap();
+    assert_eq!(rows.shape(), [256, 10]);
+    let last: Vec<i64> = samples[255]["values"].as_array().unwrap().iter().map(|v| v.as_i64().unwrap()).collect();
+    assert_eq!(rows.integers().unwrap()[2550..], last);
+    folder.refuses("run model.opml -i samples.npy --all --index 2", &["cannot be used with"]);
+}
+
+#[test]
 fn a_batch_is_told_apart_by_its_index() {
     let folder = Folder::new();
     folder.put("samples.npy", &fixture("samples/fashion_images.npy"));
