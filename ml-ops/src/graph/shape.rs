@@ -43,6 +43,7 @@ pub fn infer(operator: &Operator, operands: &[&[usize]]) -> Result<Vec<usize>, S
         | Operator::Sigmoid
         | Operator::Tanh
         | Operator::Quantise(_) => Ok(x.to_vec()),
+        other => Err(format!("{} is not supported yet", other.name())),
     }
 }
 
