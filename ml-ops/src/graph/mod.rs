@@ -358,6 +358,8 @@ impl Operator {
             Self::MatMul => operand(0).last().copied().unwrap_or(1),
             Self::Dense | Self::Conv { .. } => elements(operand(1).get(1..).unwrap_or(&[])),
             Self::MaxPool(window) | Self::AveragePool { window, .. } => elements(&window.kernel),
+            Self::Resample { taps, .. } => taps.first().map_or(1, Vec::len),
+            Self::Reduce { .. } => return crate::num::wide(elements(operand(0))),
             _ => 1,
         };
         crate::num::wide(elements(result).saturating_mul(terms))
@@ -401,6 +403,16 @@ pub struct Encoding {
 }
 
 impl Encoding {
+    /// Integers that are stored as they are.
+    pub const fn integer(dtype: opml_vm::DType) -> Self {
+        Self { dtype, scale: 1.0, zero_point: 0 }
+    }
+
+    /// Whether integers are stored as they are.
+    pub const fn is_integer(&self) -> bool {
+        self.scale.to_bits() == 1.0f64.to_bits() && self.zero_point == 0
+    }
+
     /// The real number of a stored one.
     pub fn real(&self, stored: i64) -> f64 {
         crate::num::real(stored.saturating_sub(self.zero_point)) * self.scale
