@@ -84,6 +84,232 @@ pub enum Operator {
     Tanh,
     /// Rounds to an integer encoding and back: `QuantizeLinear` and `DequantizeLinear`.
     Quantise(Encoding),
+    /// A function of each element.
+    Map(Function),
+    /// A function of two operands, broadcast. `Add`, `Sub` and `Mul` have variants of their own.
+    Zip(Pairwise),
+    /// `a` where `condition ≠ 0`, else `b`: operands `condition, a, b`, broadcast.
+    Select,
+    /// A reduction over axes, which become 1.
+    Reduce {
+        /// What is computed of the elements.
+        kind: Reduction,
+        /// The axes, ascending.
+        axes: Vec<usize>,
+    },
+    /// Result index `j` along each axis reads the operand's index `sources[j]`, or `fill` where there is none: slices, splits, padding,
+    /// repetition, nearest neighbours, constant gathers.
+    Take {
+        /// One list for each axis; `None` keeps the axis.
+        axes: Vec<Option<Vec<Option<usize>>>>,
+        /// What is read outside.
+        fill: f32,
+    },
+    /// A sparse linear map along an axis: result `j` is `Σ weight · x[index]` over its taps (linear interpolation, cubic too).
+    Resample {
+        /// The axis.
+        axis: usize,
+        /// Taps `(index, weight)` of each result, equally many.
+        taps: Vec<Vec<(usize, f32)>>,
+    },
+    /// Operand 0 at the indices of operand 1 along an axis, whose place the axes of the indices take. Negative indices count from the end.
+    Gather {
+        /// The axis.
+        axis: usize,
+    },
+    /// `x[.., index[..], ..]`: as many axes in both operands, the index counts along `axis`.
+    GatherElements {
+        /// The axis.
+        axis: usize,
+    },
+    /// `x` at index tuples, the last axis of operand 1.
+    GatherNd {
+        /// Leading axes that both operands share.
+        batch: usize,
+    },
+    /// Sums up to each index along an axis.
+    CumSum {
+        /// The axis.
+        axis: usize,
+        /// Whether the element itself is left out.
+        exclusive: bool,
+        /// Whether sums run from the end.
+        reverse: bool,
+    },
+    /// The `k` largest or smallest elements along an axis in order; of equal ones the first comes first.
+    TopK {
+        /// The axis.
+        axis: usize,
+        /// How many.
+        k: usize,
+        /// Whether the largest.
+        largest: bool,
+        /// Whether the result is their indices instead of the elements.
+        indices: bool,
+    },
+    /// `(x − mean) / √(variance + ε)` over axes; without the mean, `x / √(mean of squares + ε)`.
+    Normalise {
+        /// The axes, ascending.
+        axes: Vec<usize>,
+        /// ε.
+        epsilon: f32,
+        /// Whether the mean is subtracted.
+        centre: bool,
+    },
+    /// `log(Softmax)` along an axis.
+    LogSoftmax {
+        /// The axis.
+        axis: usize,
+    },
+}
+
+/// Functions of one number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Function {
+    /// `|x|`.
+    Abs,
+    /// `−x`.
+    Neg,
+    /// −1, 0 or 1.
+    Sign,
+    /// Largest integer not above.
+    Floor,
+    /// Smallest integer not below.
+    Ceil,
+    /// Nearest integer, ties to even.
+    Round,
+    /// Nearest integer towards 0: a cast to an integer type.
+    Truncate,
+    /// 1 if `x = 0`, else 0.
+    Not,
+    /// `e^x`.
+    Exp,
+    /// Natural logarithm.
+    Log,
+    /// Square root; 0 for negative numbers.
+    Sqrt,
+    /// `1 / x`.
+    Reciprocal,
+    /// `x^p` with a constant exponent.
+    Power(f32),
+    /// Gauss error function.
+    Erf,
+    /// `x · Φ(x)`, exact.
+    Gelu,
+    /// `x / 2 · (1 + tanh(√(2/π) (x + 0.044715 x³)))`.
+    GeluTanh,
+    /// `x · sigmoid(alpha · x)`.
+    Swish(f32),
+    /// `x · min(max(x + 3, 0), 6) / 6`.
+    HardSwish,
+    /// `log(1 + e^x)`.
+    Softplus,
+    /// `x / (1 + |x|)`.
+    Softsign,
+    /// `x · tanh(softplus(x))`.
+    Mish,
+    /// `x` above 0, else `alpha · (e^x − 1)`, all times `gamma`.
+    Elu {
+        /// Scale of the negative side.
+        alpha: f32,
+        /// Scale of both.
+        gamma: f32,
+    },
+    /// `max(0, x) + min(0, alpha · (e^(x/alpha) − 1))`.
+    Celu(f32),
+    /// `x` above `alpha`, else 0.
+    Threshold(f32),
+    /// `x − bias` above `lambd`, `x + bias` below `−lambd`, else 0.
+    Shrink {
+        /// Bias.
+        bias: f32,
+        /// Half the dead zone.
+        lambd: f32,
+    },
+    /// Sine.
+    Sin,
+    /// Cosine.
+    Cos,
+    /// Tangent.
+    Tan,
+    /// Inverse sine.
+    Asin,
+    /// Inverse cosine.
+    Acos,
+    /// Inverse tangent.
+    Atan,
+    /// Hyperbolic sine.
+    Sinh,
+    /// Hyperbolic cosine.
+    Cosh,
+    /// Inverse hyperbolic sine.
+    Asinh,
+    /// Inverse hyperbolic cosine.
+    Acosh,
+    /// Inverse hyperbolic tangent.
+    Atanh,
+}
+
+/// Functions of two numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pairwise {
+    /// `a / b`; of integers rounded towards 0.
+    Div {
+        /// Whether both are integers.
+        integer: bool,
+    },
+    /// Remainder with the divisor's sign (`floor`), or with the dividend's.
+    Mod {
+        /// Whether the sign is the divisor's.
+        floor: bool,
+    },
+    /// `a^b`.
+    Pow,
+    /// The lesser.
+    Min,
+    /// The greater.
+    Max,
+    /// 1 if equal, else 0.
+    Equal,
+    /// 1 if `a < b`, else 0.
+    Less,
+    /// 1 if `a ≤ b`, else 0.
+    LessOrEqual,
+    /// 1 if both are not 0, else 0.
+    And,
+    /// 1 if one is not 0, else 0.
+    Or,
+    /// 1 if exactly one is not 0, else 0.
+    Xor,
+    /// Bits set in both.
+    BitAnd,
+    /// Bits set in one or both.
+    BitOr,
+    /// Bits set in exactly one.
+    BitXor,
+    /// `a · 2^b` of unsigned integers, modulo their width in bits.
+    ShiftLeft(u8),
+    /// `⌊a / 2^b⌋` of unsigned integers.
+    ShiftRight,
+}
+
+/// Reductions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reduction {
+    /// `Σ x`.
+    Sum,
+    /// `Σ x / n`.
+    Mean,
+    /// Greatest.
+    Max,
+    /// Least.
+    Min,
+    /// `Σ x²`.
+    SumSquare,
+    /// `Σ |x|`.
+    SumAbs,
+    /// `Π x`.
+    Product,
 }
 
 impl Operator {
@@ -109,6 +335,19 @@ impl Operator {
             Self::Sigmoid => "Sigmoid",
             Self::Tanh => "Tanh",
             Self::Quantise(_) => "Quantise",
+            Self::Map(_) => "Map",
+            Self::Zip(_) => "Zip",
+            Self::Select => "Select",
+            Self::Reduce { .. } => "Reduce",
+            Self::Take { .. } => "Take",
+            Self::Resample { .. } => "Resample",
+            Self::Gather { .. } => "Gather",
+            Self::GatherElements { .. } => "GatherElements",
+            Self::GatherNd { .. } => "GatherNd",
+            Self::CumSum { .. } => "CumSum",
+            Self::TopK { .. } => "TopK",
+            Self::Normalise { .. } => "Normalise",
+            Self::LogSoftmax { .. } => "LogSoftmax",
         }
     }
 
@@ -119,6 +358,8 @@ impl Operator {
             Self::MatMul => operand(0).last().copied().unwrap_or(1),
             Self::Dense | Self::Conv { .. } => elements(operand(1).get(1..).unwrap_or(&[])),
             Self::MaxPool(window) | Self::AveragePool { window, .. } => elements(&window.kernel),
+            Self::Resample { taps, .. } => taps.first().map_or(1, Vec::len),
+            Self::Reduce { .. } => return crate::num::wide(elements(operand(0))),
             _ => 1,
         };
         crate::num::wide(elements(result).saturating_mul(terms))
@@ -162,6 +403,16 @@ pub struct Encoding {
 }
 
 impl Encoding {
+    /// Integers that are stored as they are.
+    pub const fn integer(dtype: opml_vm::DType) -> Self {
+        Self { dtype, scale: 1.0, zero_point: 0 }
+    }
+
+    /// Whether integers are stored as they are.
+    pub const fn is_integer(&self) -> bool {
+        self.scale.to_bits() == 1.0f64.to_bits() && self.zero_point == 0
+    }
+
     /// The real number of a stored one.
     pub fn real(&self, stored: i64) -> f64 {
         crate::num::real(stored.saturating_sub(self.zero_point)) * self.scale

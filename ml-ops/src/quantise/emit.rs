@@ -108,6 +108,7 @@ impl Emit<'_> {
             Operator::Softmax { axis } => self.softmax(node, *axis)?,
             Operator::ArgMax { axis, last } => self.arg_max(node, *axis, *last)?,
             Operator::Concat { axis } => self.concat(node, *axis)?,
+            _ => return Err(LowerError::Layout("this operator is not lowered yet")),
         };
         Ok((view, self.encoding(node)?))
     }
