@@ -401,6 +401,16 @@ pub struct Encoding {
 }
 
 impl Encoding {
+    /// Integers that are stored as they are.
+    pub const fn integer(dtype: opml_vm::DType) -> Self {
+        Self { dtype, scale: 1.0, zero_point: 0 }
+    }
+
+    /// Whether integers are stored as they are.
+    pub const fn is_integer(&self) -> bool {
+        self.scale.to_bits() == 1.0f64.to_bits() && self.zero_point == 0
+    }
+
     /// The real number of a stored one.
     pub fn real(&self, stored: i64) -> f64 {
         crate::num::real(stored.saturating_sub(self.zero_point)) * self.scale
