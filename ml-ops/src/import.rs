@@ -8,7 +8,7 @@ pub use crate::{
     error::ImportError,
     graph::Encoding,
     onnx::Limits,
-    quantise::{RangeRule, Report},
+    quantise::{Precision, RangeRule, Report, Settings, WeightBits},
 };
 use crate::{graph, onnx, quantise};
 
@@ -35,6 +35,10 @@ pub struct ImportOptions {
     pub output: Option<String>,
     /// How activation ranges are chosen.
     pub range: RangeRule,
+    /// How finely activations are stored.
+    pub precision: Precision,
+    /// How finely weights are stored.
+    pub weights: WeightBits,
     /// Samples that the report compares with the float network.
     pub compared: usize,
     /// What the import may take.
@@ -51,6 +55,8 @@ impl Default for ImportOptions {
             constants: BTreeMap::new(),
             output: None,
             range: RangeRule::default(),
+            precision: Precision::default(),
+            weights: WeightBits::default(),
             compared: 8,
             limits: Limits::default(),
         }
@@ -127,7 +133,8 @@ pub fn import_onnx(bytes: &[u8], options: &ImportOptions) -> Result<Imported, Im
         .collect();
     let samples = samples(&graph, &options.calibration)?;
     check_ranges(&graph, &encodings, &samples)?;
-    let quantised = quantise::quantise(&graph, &encodings, &samples, options.range)?;
+    let settings = Settings { range: options.range, precision: options.precision, weights: options.weights };
+    let quantised = quantise::quantise(&graph, &encodings, &samples, &settings)?;
     let inputs = graph.inputs.iter().zip(&encodings).map(|(&id, &encoding)| port(&graph, id, encoding)).collect();
     let output = graph.outputs.first().copied().ok_or(ImportError::NoOutput)?;
     let mut output = port(&graph, output, quantised.output);

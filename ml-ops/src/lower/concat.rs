@@ -4,6 +4,7 @@ use opml_vm::Reducer;
 
 use super::{
     Builder, Digit, Draft, Index, LowerError, Reg, Requant, View,
+    view::{from_order, stored_order},
     words::{Covered, words},
 };
 
@@ -27,8 +28,7 @@ pub fn concat(builder: &mut Builder, parts: &[Part], axis: usize, requant: &Requ
     let mut shape = first.view.shape();
     shape[axis] = parts.iter().map(|part| part.view.shape()[axis]).sum();
     let digits = digits(&first.view)?;
-    let mut order: Vec<usize> = (0..shape.len()).collect();
-    order.sort_by_key(|&axis| std::cmp::Reverse(digits[axis].stride));
+    let order = stored_order(&digits);
     let mut draft = Draft::new(requant.dtype, Reducer::Sum);
     let mut regs: Vec<Option<Reg>> = vec![None; shape.len()];
     for &axis in order.iter().filter(|&&axis| shape[axis] != 1) {
@@ -43,7 +43,7 @@ pub fn concat(builder: &mut Builder, parts: &[Part], axis: usize, requant: &Requ
             let (index, inside) = if j == axis { (index - start, false) } else { (index, true) };
             Covered { digit, index, inside }
         });
-        let axes = words(covered.collect(), part.view.stored.elements)?;
+        let axes = words(covered.collect(), &part.view)?;
         let pad = if part.multiplier.is_some() { part.zero_point } else { 0 };
         let mut term = draft.load(part.view.stored.clone(), pad, axes);
         if let Some(multiplier) = part.multiplier {
@@ -65,9 +65,7 @@ pub fn concat(builder: &mut Builder, parts: &[Part], axis: usize, requant: &Requ
         requant.place(&mut draft, value);
     }
     let stored = builder.push(draft)?;
-    let inner: Vec<i64> = order.iter().map(|&axis| shape[axis]).collect();
-    let perm: Vec<usize> = (0..order.len()).filter_map(|axis| order.iter().position(|&other| other == axis)).collect();
-    Ok(View::contiguous(stored, &inner).transpose(&perm))
+    Ok(from_order(stored, &order, &shape))
 }
 
 fn digits(view: &View) -> Result<Vec<Digit>, LowerError> {

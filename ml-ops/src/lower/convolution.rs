@@ -126,7 +126,7 @@ pub fn convolution(
         covered.push(Covered { digit: *digit, index: spatial.index(positions[axis], tap), inside });
     }
     covered.push(Covered { digit: channels, index: channel, inside: true });
-    let axes = words(covered, x.stored.elements)?;
+    let axes = words(covered, x)?;
 
     let weights = arrange(convolution, m, per_group, &taps);
     let w = builder.constant(convolution.weights.0, &[m, k], &weights);
@@ -136,7 +136,7 @@ pub fn convolution(
     }
     w_terms.extend(channel_terms.iter().map(|&(reg, extent, stride)| (reg, extent, stride * k)));
     let a = draft.load(x.stored.clone(), convolution.pad, axes);
-    let b = draft.load_at(&w.stored, &w_terms);
+    let b = draft.load_at(&w, &w_terms);
     draft.mul(a, b);
     let acc = draft.reduced();
     requant.finish(builder, &mut draft, acc, &channel_terms, convolution.bias);

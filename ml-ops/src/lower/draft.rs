@@ -242,6 +242,15 @@ impl Draft {
         self.push(Pending::Load { stored, pad, axes })
     }
 
+    /// Makes a number the program's last one, which is its value.
+    pub fn yields(&mut self, value: Reg) {
+        let program = if self.in_post { &self.post } else { &self.map };
+        let last = program.len().checked_sub(1).and_then(|last| u8::try_from(last).ok());
+        if last.is_none_or(|last| value != Reg(Place::Result(last))) {
+            self.add(value, 0);
+        }
+    }
+
     /// Ends `map`; the reduced value.
     pub const fn reduced(&mut self) -> Reg {
         self.in_post = true;
@@ -297,6 +306,26 @@ operations! {
     sub = Sub(a, b);
     /// `a · b`
     mul = Mul(a, b);
+    /// `min(a, b)`
+    min = Min(a, b);
+    /// `max(a, b)`
+    max = Max(a, b);
+    /// `|a|`
+    abs = Abs(a);
+    /// `a · 2^b`
+    shl = Shl(a, b);
+    /// `a − b · ⌊a / b⌋`, 0 if `b = 0`
+    rem = Rem(a, b);
+    /// `⌊√a⌋`, 0 if `a ≤ 0`
+    isqrt = Isqrt(a);
+    /// `⌊log2 a⌋`, −1 if `a ≤ 0`
+    log2 = Log2(a);
+    /// 1 if `a = b`, else 0
+    equal = Eq(a, b);
+    /// bitwise or
+    or = Or(a, b);
+    /// bitwise exclusive or
+    xor = Xor(a, b);
     /// `min(max(a, low), high)`
     clamp = Clamp(a, low, high);
     /// `⌊a / 2^b⌋`

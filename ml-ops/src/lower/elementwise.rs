@@ -28,7 +28,7 @@ pub fn copy(builder: &mut Builder, x: &View) -> Result<View, LowerError> {
     let domain = Domain::new(&[&View::contiguous(dense, &shape), x], &shape)?;
     let mut draft = Draft::new(x.stored.dtype, Reducer::Sum);
     let terms = loops(&mut draft, &domain, 2);
-    draft.load_at(&x.stored, &terms[1]);
+    draft.load_at(x, &terms[1]);
     let stored = builder.push(draft)?;
     Ok(View::contiguous(stored, &shape))
 }
@@ -62,7 +62,7 @@ pub fn combine(
     let mut sum: Option<Reg> = None;
     let mut offset: i64 = 0;
     for (operand, terms) in operands.iter().zip(&terms) {
-        let x = draft.load_at(&operand.view.stored, terms);
+        let x = draft.load_at(operand.view, terms);
         let term = draft.mul(x, operand.multiplier);
         offset = offset.saturating_sub(operand.zero_point.saturating_mul(operand.multiplier));
         sum = Some(match sum {
@@ -95,7 +95,7 @@ pub fn product(
     let mut draft = Draft::new(requant.dtype, Reducer::Sum);
     let terms = loops(&mut draft, &domain, 2);
     let mut centred = |view: &View, zero: i64, terms: &[(Reg, i64, i64)]| {
-        let x = draft.load_at(&view.stored, terms);
+        let x = draft.load_at(view, terms);
         if zero == 0 { x } else { draft.sub(x, zero) }
     };
     let left = centred(a, a_zero, &terms[0]);
@@ -142,11 +142,11 @@ pub fn affine(builder: &mut Builder, x: &View, tables: &Affine<'_>, requant: &Re
     let x_terms = next();
     let mut arg = |draft: &mut Draft, view: &Option<View>, values: &[i64]| -> Arg {
         match view {
-            Some(view) => draft.load_at(&view.stored, &next()).into(),
+            Some(view) => draft.load_at(view, &next()).into(),
             None => values.first().copied().unwrap_or(0).into(),
         }
     };
-    let value = draft.load_at(&x.stored, &x_terms);
+    let value = draft.load_at(x, &x_terms);
     let factor = arg(&mut draft, &tables_views[0], tables.factors.1);
     let offset = arg(&mut draft, &tables_views[1], tables.offsets.1);
     let value = draft.mul(value, factor);

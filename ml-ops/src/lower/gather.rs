@@ -15,7 +15,7 @@ pub fn lookup(builder: &mut Builder, x: &View, dtype: DType, table: &[i64]) -> R
     let constant = builder.constant(dtype, &[entries], table);
     let mut draft = Draft::new(dtype, Reducer::Sum);
     let terms = loops(&mut draft, &domain, 1);
-    let stored = draft.load_at(&x.stored, &terms[0]);
+    let stored = draft.load_at(x, &terms[0]);
     draft.load(constant.stored, 0, vec![(entries, Index::from(stored) - x.stored.dtype.min())]);
     let stored = builder.push(draft)?;
     Ok(domain.result(stored, 1))
@@ -51,7 +51,7 @@ pub fn interpolate(builder: &mut Builder, x: &View, curve: &Curve<'_>, requant: 
     let table = builder.constant(Builder::width(curve.table), &[entries], curve.table);
     let mut draft = Draft::new(requant.dtype, Reducer::Sum);
     let terms = loops(&mut draft, &domain, 1);
-    let mut at = draft.load_at(&x.stored, &terms[0]);
+    let mut at = draft.load_at(x, &terms[0]);
     if curve.zero_point != 0 {
         at = draft.sub(at, curve.zero_point);
     }
@@ -86,7 +86,7 @@ pub fn leaky(
     let domain = Domain::new(&[x], &x.shape())?;
     let mut draft = Draft::new(requant.dtype, Reducer::Sum);
     let terms = loops(&mut draft, &domain, 1);
-    let mut value = draft.load_at(&x.stored, &terms[0]);
+    let mut value = draft.load_at(x, &terms[0]);
     if zero_point != 0 {
         value = draft.sub(value, zero_point);
     }

@@ -47,7 +47,7 @@ impl Domain {
         let stride = |number: usize| self.loops[number].strides.first().copied().unwrap_or(0);
         let places: Vec<usize> = (0..self.loops.len()).filter(|&number| stride(number) != 0).collect();
         let mut sorted = places.clone();
-        sorted.sort_by_key(|&number| std::cmp::Reverse(stride(number)));
+        sorted.sort_by_key(|&number| std::cmp::Reverse(stride(number).abs()));
         let mut order: Vec<usize> = (0..self.loops.len()).collect();
         for (place, number) in places.into_iter().zip(sorted) {
             order[place] = number;
@@ -85,7 +85,7 @@ impl Domain {
         }
         let digit = |&number: &usize| Digit { extent: self.loops[number].extent, stride: strides[number] };
         let axes = self.axes.iter().map(|axis| axis.iter().map(digit).filter(|digit| digit.extent != 1).collect());
-        View { stored, axes: axes.collect() }
+        View { stored, base: 0, axes: axes.collect() }
     }
 }
 
@@ -127,30 +127,48 @@ fn stride_at(digits: &[Digit], size: i64) -> Option<i64> {
 }
 
 impl Draft {
-    /// Reads the element at `Σ stride · reg`, which is always inside; `terms` are (register, extent, stride).
-    pub fn load_at(&mut self, stored: &Stored, terms: &[(Reg, i64, i64)]) -> Reg {
-        let axes = flat(stored.elements, terms);
-        self.load(stored.clone(), 0, axes)
+    /// Reads the element of a view at `Σ stride · reg`, which is always inside; `terms` are (register, extent, stride).
+    pub fn load_at(&mut self, x: &View, terms: &[(Reg, i64, i64)]) -> Reg {
+        let axes = self.flat(x, terms);
+        self.load(x.stored.clone(), 0, axes)
     }
-}
 
-/// One axis word, or two if there are too many terms and the strides allow a cut.
-fn flat(elements: i64, terms: &[(Reg, i64, i64)]) -> Vec<(i64, Index)> {
-    let mut terms: Vec<_> = terms.iter().filter(|(_, _, stride)| *stride != 0).collect();
-    let index = |terms: &[&(Reg, i64, i64)], unit: i64| {
-        terms.iter().fold(Index::default(), |index, (reg, _, stride)| index.plus(*reg, stride / unit))
-    };
-    if terms.len() > TERMS {
-        terms.sort_by_key(|(_, _, stride)| std::cmp::Reverse(*stride));
-        for outer in terms.len() - TERMS..=TERMS {
+    /// One axis word; or two, if there are too many terms and the strides allow a cut; or one with a computed address.
+    fn flat(&mut self, x: &View, terms: &[(Reg, i64, i64)]) -> Vec<(i64, Index)> {
+        let elements = x.stored.elements;
+        let mut terms: Vec<_> = terms.iter().filter(|(_, _, stride)| *stride != 0).collect();
+        let index = |terms: &[&(Reg, i64, i64)], unit: i64, base: i64| {
+            let start = Index::constant(base);
+            terms.iter().fold(start, |index, (reg, _, stride)| index.plus(*reg, stride / unit))
+        };
+        if terms.len() <= TERMS {
+            return vec![(elements, index(&terms, 1, x.base))];
+        }
+        terms.sort_by_key(|(_, _, stride)| std::cmp::Reverse(stride.abs()));
+        for outer in terms.len().saturating_sub(TERMS)..=TERMS {
             let (high, low) = terms.split_at(outer);
             let unit = high.last().map_or(1, |(_, _, stride)| *stride);
             let reach: i64 = low.iter().map(|(_, extent, stride)| (extent - 1) * stride).sum();
-            if reach < unit && elements % unit == 0 && high.iter().all(|(_, _, stride)| stride % unit == 0) {
-                return vec![(elements / unit, index(high, unit)), (unit, index(low, 1))];
+            let forward = terms.iter().all(|(_, _, stride)| *stride > 0);
+            if forward
+                && x.base == 0
+                && reach < unit
+                && elements % unit == 0
+                && high.iter().all(|(_, _, stride)| stride % unit == 0)
+            {
+                return vec![(elements / unit, index(high, unit, 0)), (unit, index(low, 1, 0))];
             }
         }
+        let rest = terms.split_off(TERMS - 1);
+        let mut address: Option<Reg> = None;
+        for &(reg, _, stride) in rest {
+            let term = self.mul(reg, stride);
+            address = Some(match address {
+                Some(sum) => self.add(sum, term),
+                None => term,
+            });
+        }
+        let near = index(&terms, 1, x.base);
+        vec![(elements, address.map_or(near.clone(), |reg| near.plus(reg, 1)))]
     }
-    // Too many terms that cannot be cut are reported by the draft.
-    vec![(elements, index(&terms, 1))]
 }

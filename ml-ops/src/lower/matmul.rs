@@ -23,12 +23,12 @@ pub fn dense(
     let k = view::product(k_axis);
     let n = num::signed(weights.len()).checked_div(k).unwrap_or(0);
     let mut order: Vec<usize> = (0..k_axis.len()).collect();
-    order.sort_by_key(|&digit| std::cmp::Reverse(k_axis[digit].stride));
+    order.sort_by_key(|&digit| std::cmp::Reverse(k_axis[digit].stride.abs()));
     let stored_k: Vec<_> = order.iter().map(|&digit| k_axis[digit]).collect();
     let arranged = arrange(weights, n, k_axis, &order);
     let w = builder.constant(dtype, &[n, k], &arranged);
 
-    let batch = View { stored: x.stored.clone(), axes: batch.to_vec() };
+    let batch = x.with(batch.to_vec());
     let domain = Domain::new(&[&batch], &batch.shape())?;
     let mut draft = Draft::new(requant.dtype, Reducer::Sum);
     let mut x_terms: Vec<(Reg, i64, i64)> =
@@ -42,8 +42,8 @@ pub fn dense(
         x_terms.push((reg, digit.extent, digit.stride));
         w_terms.push((reg, digit.extent, left));
     }
-    let a = draft.load_at(&x.stored, &x_terms);
-    let b = draft.load_at(&w.stored, &w_terms);
+    let a = draft.load_at(x, &x_terms);
+    let b = draft.load_at(&w, &w_terms);
     draft.mul(a, b);
     let acc = draft.reduced();
     requant.finish(builder, &mut draft, acc, &[(column, n, 1)], bias);
@@ -98,11 +98,11 @@ pub fn matmul(
         a_terms.push((reg, extent, strides[1]));
         b_terms.push((reg, extent, strides[0]));
     }
-    let mut left = draft.load_at(&a.stored, &a_terms);
+    let mut left = draft.load_at(a, &a_terms);
     if a_zero != 0 {
         left = draft.sub(left, a_zero);
     }
-    let mut right = draft.load_at(&b.stored, &b_terms);
+    let mut right = draft.load_at(b, &b_terms);
     if b_zero != 0 {
         right = draft.sub(right, b_zero);
     }
@@ -115,5 +115,5 @@ pub fn matmul(
 
 /// One axis alone.
 fn axis(view: &View, axis: usize) -> View {
-    View { stored: view.stored.clone(), axes: vec![view.axes[axis].clone()] }
+    view.with(vec![view.axes[axis].clone()])
 }

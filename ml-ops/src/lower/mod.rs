@@ -9,11 +9,16 @@ mod convolution;
 mod draft;
 mod elementwise;
 mod gather;
+mod index;
 mod layout;
 mod matmul;
+mod pointwise;
 mod pool;
+pub mod powers;
 mod reduce;
+mod reduction;
 mod requant;
+mod take;
 mod view;
 mod words;
 
@@ -25,11 +30,15 @@ pub use convolution::{Convolution, Spatial, convolution};
 pub use draft::{Arg, Draft, Index, Reg};
 pub use elementwise::{Affine, Scaled, affine, combine, copy, product};
 pub use gather::{Curve, FRACTION, interpolate, leaky, lookup};
+pub use index::{gather, gather_elements, gather_nd};
 pub use layout::Domain;
 pub use matmul::{dense, matmul};
+pub use pointwise::{Operand, pointwise};
 pub use pool::{average_pool, max_pool};
 pub use reduce::{arg_max, softmax};
+pub use reduction::{product_of_integers, product_of_reals, reduction};
 pub use requant::{Requant, Scale};
+pub use take::{Sources, take, take_axis};
 pub use view::{Digit, View};
 
 /// Why a lowering does not fit the machine.

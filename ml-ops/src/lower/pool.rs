@@ -4,6 +4,7 @@ use opml_vm::Reducer;
 
 use super::{
     Builder, Digit, Draft, Index, LowerError, Reg, Requant, Spatial, Stored, View,
+    view::{from_order, stored_order},
     words::{Covered, words},
 };
 use crate::num;
@@ -28,8 +29,7 @@ impl Pool {
         let window = |axis: usize| axis.checked_sub(2).map(|axis| &spatial[axis]);
         let extents: Vec<i64> =
             (0..digits.len()).map(|axis| window(axis).map_or(digits[axis].extent, |window| window.positions)).collect();
-        let mut order: Vec<usize> = (0..digits.len()).collect();
-        order.sort_by_key(|&axis| std::cmp::Reverse(digits[axis].stride));
+        let order = stored_order(&digits);
         let mut outputs: Vec<Option<Reg>> = vec![None; digits.len()];
         for &axis in order.iter().filter(|&&axis| extents[axis] != 1) {
             outputs[axis] = Some(draft.output(extents[axis]));
@@ -52,16 +52,13 @@ impl Pool {
                 inside: true,
             },
         });
-        let axes = words(covered.collect(), x.stored.elements)?;
+        let axes = words(covered.collect(), x)?;
         draft.load(x.stored.clone(), pad, axes);
         Ok(Self { draft, positions: outputs.split_off(2), order, extents })
     }
 
     fn result(&self, stored: Stored) -> View {
-        let inner: Vec<i64> = self.order.iter().map(|&axis| self.extents[axis]).collect();
-        let perm: Vec<usize> =
-            (0..self.order.len()).filter_map(|axis| self.order.iter().position(|&other| other == axis)).collect();
-        View::contiguous(stored, &inner).transpose(&perm)
+        from_order(stored, &self.order, &self.extents)
     }
 }
 

@@ -12,14 +12,14 @@ pub(super) fn without(view: &View, axis: usize) -> View {
     view
 }
 
-/// Number of the largest element along an axis, as i32; the axis disappears. The first of equals, or the last.
+/// Number of the largest element along an axis; the axis disappears. The first of equals, or the last.
 ///
 /// # Errors
 /// The operand lies so that an instruction cannot address it.
-pub fn arg_max(builder: &mut Builder, x: &View, axis: usize, last: bool) -> Result<View, LowerError> {
+pub fn arg_max(builder: &mut Builder, x: &View, axis: usize, last: bool, dtype: DType) -> Result<View, LowerError> {
     let rest = without(x, axis);
     let domain = Domain::new(&[&rest], &rest.shape())?;
-    let mut draft = Draft::new(DType::I32, Reducer::Argmax);
+    let mut draft = Draft::new(dtype, Reducer::Argmax);
     let mut terms = outer_terms(&mut draft, &domain);
     let (mut base, mut extent) = (0, 1);
     for digit in super::view::merged(&x.axes[axis]) {
@@ -74,7 +74,7 @@ pub fn softmax(
     let mut terms = outer_terms(&mut draft, &domain);
     let reduced = reduction(&mut draft, x, axis);
     terms.extend(&reduced);
-    draft.load_at(&x.stored, &terms);
+    draft.load_at(x, &terms);
     let largest = domain.result(builder.push(draft)?, 1);
 
     let both = Domain::new(&[&rest, &largest], &rest.shape())?;
@@ -86,18 +86,18 @@ pub fn softmax(
         largest_terms.push((reg, extent, strides[1]));
     }
     x_terms.extend(reduction(&mut draft, x, axis));
-    let value = draft.load_at(&x.stored, &x_terms);
-    let top = draft.load_at(&largest.stored, &largest_terms);
+    let value = draft.load_at(x, &x_terms);
+    let top = draft.load_at(&largest, &largest_terms);
     power(&mut draft, value, top, exponent, &table);
     let total = both.result(builder.push(draft)?, 1);
 
     let domain = Domain::new(&[x, &largest, &total], &shape)?;
     let mut draft = Draft::new(requant.dtype, Reducer::Sum);
     let terms = super::elementwise::loops(&mut draft, &domain, 3);
-    let value = draft.load_at(&x.stored, &terms[0]);
-    let top = draft.load_at(&largest.stored, &terms[1]);
+    let value = draft.load_at(x, &terms[0]);
+    let top = draft.load_at(&largest, &terms[1]);
     let power = power(&mut draft, value, top, exponent, &table);
-    let sum = draft.load_at(&total.stored, &terms[2]);
+    let sum = draft.load_at(&total, &terms[2]);
     let scaled = draft.mul(power, one);
     let half = draft.shr(sum, 1);
     let rounded = draft.add(scaled, half);

@@ -79,7 +79,7 @@ impl Requant {
     }
 
     /// Shifts to the zero point and clamps where the type does not do it.
-    pub(super) fn place(&self, draft: &mut Draft, value: Reg) -> Reg {
+    pub fn place(&self, draft: &mut Draft, value: Reg) -> Reg {
         let mut value = value;
         if self.zero_point != 0 {
             value = draft.add(value, self.zero_point);
@@ -94,7 +94,9 @@ impl Requant {
 impl Draft {
     /// Reads the element at `at + Σ stride · reg`.
     pub(super) fn load_column(&mut self, table: &View, terms: &[(Reg, i64, i64)], at: i64) -> Reg {
-        let index = terms.iter().fold(super::Index::constant(at), |index, &(reg, _, stride)| index.plus(reg, stride));
+        let index = terms
+            .iter()
+            .fold(super::Index::constant(table.base + at), |index, &(reg, _, stride)| index.plus(reg, stride));
         self.load(table.stored.clone(), 0, vec![(table.stored.elements, index)])
     }
 }

@@ -1,23 +1,25 @@
 //! Where the elements of a tensor lie: shapes without copies.
 
 use super::{LowerError, Stored};
-use crate::{moves, num};
+use crate::num;
 
 /// A part of a logical axis: `extent` steps of `stride` elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Digit {
     /// Steps.
     pub extent: i64,
-    /// Elements from one step to the next; 0 repeats.
+    /// Elements from one step to the next; 0 repeats, negative ones go back.
     pub stride: i64,
 }
 
 /// A tensor of a logical shape over stored elements. Each logical axis is a list of digits, slowest first, so that
-/// transposing, splitting and merging axes only rearranges digits.
+/// transposing, splitting and merging axes only rearranges digits, and slices only shorten them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
     /// The stored tensor.
     pub stored: Stored,
+    /// Stored element of the first logical one.
+    pub base: i64,
     /// Digits of each logical axis; an axis of extent 1 has none.
     pub axes: Vec<Vec<Digit>>,
 }
@@ -32,7 +34,13 @@ impl View {
             stride *= extent;
         }
         axes.reverse();
-        Self { stored, axes }
+        Self { stored, base: 0, axes }
+    }
+
+    /// Other digits over the same elements.
+    #[must_use]
+    pub(super) fn with(&self, axes: Vec<Vec<Digit>>) -> Self {
+        Self { stored: self.stored.clone(), base: self.base, axes }
     }
 
     /// Logical extents.
@@ -49,7 +57,7 @@ impl View {
     #[must_use]
     pub fn transpose(&self, perm: &[usize]) -> Self {
         let axes = perm.iter().map(|&axis| self.axes.get(axis).cloned().unwrap_or_default()).collect();
-        Self { stored: self.stored.clone(), axes }
+        self.with(axes)
     }
 
     /// The same elements in row-major order with another shape; `None` if a digit would be cut unevenly.
@@ -81,7 +89,7 @@ impl View {
             axes.push(axis);
         }
         axes.reverse();
-        digits.is_empty().then(|| Self { stored: self.stored.clone(), axes })
+        digits.is_empty().then(|| self.with(axes))
     }
 
     /// Aligned to a broadcast shape: missing and unit axes repeat.
@@ -96,23 +104,23 @@ impl View {
                 _ => digit(extent, 0),
             }
         });
-        Self { stored: self.stored.clone(), axes: axes.collect() }
+        self.with(axes.collect())
     }
 
     /// Number of the stored element for each logical element, row-major.
     pub fn offsets(&self) -> Vec<usize> {
-        let digits = self.axes.concat();
-        let size = |n: i64| num::index(n).unwrap_or(0);
-        let extents: Vec<usize> = digits.iter().map(|digit| size(digit.extent)).collect();
-        let strides: Vec<usize> = digits.iter().map(|digit| size(digit.stride)).collect();
-        let mut offsets = Vec::new();
-        moves::for_each_offset(&extents, &strides, |offset| offsets.push(offset));
-        offsets
+        let mut offsets = vec![self.base];
+        for digit in self.axes.concat() {
+            let steps = |&start: &i64| (0..digit.extent).map(move |step| start + step * digit.stride);
+            offsets = offsets.iter().flat_map(steps).collect();
+        }
+        offsets.into_iter().map(|offset| num::index(offset).unwrap_or(0)).collect()
     }
 
     /// Whether the elements lie row-major without gaps.
     pub fn is_contiguous(&self) -> bool {
-        self.elements() == self.stored.elements
+        self.base == 0
+            && self.elements() == self.stored.elements
             && matches!(merged(&self.axes.concat()).as_slice(), [] | [Digit { stride: 1, .. }])
     }
 
@@ -151,4 +159,18 @@ pub(super) fn merged(digits: &[Digit]) -> Vec<Digit> {
         }
     }
     result
+}
+
+/// Axes in the order in which a tensor stores them, slowest first.
+pub(super) fn stored_order(digits: &[Digit]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..digits.len()).collect();
+    order.sort_by_key(|&axis| std::cmp::Reverse(digits[axis].stride.abs()));
+    order
+}
+
+/// Logical axes of the given extents over elements that were stored in an order of the axes.
+pub(super) fn from_order(stored: Stored, order: &[usize], extents: &[i64]) -> View {
+    let inner: Vec<i64> = order.iter().map(|&axis| extents[axis]).collect();
+    let perm: Vec<usize> = (0..order.len()).filter_map(|axis| order.iter().position(|&other| other == axis)).collect();
+    View::contiguous(stored, &inner).transpose(&perm)
 }

@@ -1,6 +1,6 @@
 //! Axis words of a windowed load: which bounds are checked, and which axes can share a word.
 
-use super::{Digit, Index, LowerError};
+use super::{Digit, Index, LowerError, View};
 
 /// Most terms of one axis word.
 const TERMS: usize = opml_vm::isa::MAX_TERMS;
@@ -16,14 +16,16 @@ pub(super) struct Covered {
     pub(super) inside: bool,
 }
 
-/// The axis words of a load whose index along every stored axis is given.
+/// The axis words of a load whose index along every axis of a view is given.
 ///
 /// An axis joins the word of the axes inside it if their indices never leave them: then the joint index is out of bounds
-/// exactly where this axis' own is.
+/// exactly where this axis' own is. A view of a part of the stored tensor is addressed if the indices along the axes that
+/// are cut never leave them.
 ///
 /// # Errors
-/// The axes do not cover the stored tensor row-major.
-pub(super) fn words(mut axes: Vec<Covered>, elements: i64) -> Result<Vec<(i64, Index)>, LowerError> {
+/// The axes are not a part of the stored tensor, row-major.
+pub(super) fn words(mut axes: Vec<Covered>, x: &View) -> Result<Vec<(i64, Index)>, LowerError> {
+    let fault = LowerError::Layout("the window's axes do not cover the tensor");
     // Axes of one element stand anywhere; they only check bounds.
     let mut single: Vec<(i64, Index)> = Vec::new();
     axes.retain(|axis| {
@@ -35,30 +37,47 @@ pub(super) fn words(mut axes: Vec<Covered>, elements: i64) -> Result<Vec<(i64, I
     });
     axes.sort_by_key(|axis| std::cmp::Reverse(axis.digit.stride));
     let mut words: Vec<(i64, Index)> = Vec::new();
-    let mut next = 1;
     let mut joinable = false;
-    for Covered { digit, index, inside } in axes.into_iter().rev() {
-        if digit.stride != next {
-            return Err(LowerError::Layout("the window's axes do not cover the tensor"));
+    let mut next = 1;
+    let mut rest = axes.into_iter().rev().peekable();
+    if rest.peek().is_none_or(|first| first.digit.stride != 1) {
+        // Something inside the fastest axis is fixed by the base.
+        let unit = rest.peek().map_or(x.stored.elements, |first| first.digit.stride);
+        if unit > 1 && x.stored.elements % unit == 0 {
+            words.push((unit, Index::constant(x.base % unit)));
+            (next, joinable) = (unit, true);
         }
-        next = digit.stride * digit.extent;
+    }
+    while let Some(Covered { digit, index, inside }) = rest.next() {
+        // The stored axis reaches to where the next one begins.
+        let end = rest.peek().map_or(x.stored.elements, |outer| outer.digit.stride);
+        if digit.stride != next || digit.stride <= 0 || end % digit.stride != 0 {
+            return Err(fault);
+        }
+        let extent = end / digit.stride;
+        let base = x.base / digit.stride % extent;
+        if base + digit.extent > extent || (extent != digit.extent && !inside) {
+            return Err(fault);
+        }
+        let index = index + base;
+        next = end;
         let joined = words
             .last()
             .filter(|_| joinable)
-            .map(|(extent, inner)| (extent * digit.extent, index.clone() * *extent + inner.clone()));
+            .map(|(inner, low)| (inner * extent, index.clone() * *inner + low.clone()));
         match (joined, words.last_mut()) {
             (Some(joined), Some(last)) if joined.1.len() <= TERMS => {
                 *last = joined;
                 joinable &= inside;
             }
             _ => {
-                words.push((digit.extent, index));
+                words.push((extent, index));
                 joinable = inside;
             }
         }
     }
-    if next != elements {
-        return Err(LowerError::Layout("the window's axes do not cover the tensor"));
+    if next != x.stored.elements {
+        return Err(fault);
     }
     words.extend(single);
     words.reverse();

@@ -2,7 +2,7 @@
 
 use opml_vm::DType;
 
-use super::multiplier;
+use super::{WeightBits, multiplier};
 use crate::{graph::Value, lower::Builder, num};
 
 /// Smallest channel scale relative to the largest, as a power of two. Finer channels would not share a shift with the rest.
@@ -27,8 +27,13 @@ impl Weights {
     }
 }
 
-/// Weights whose first axis counts output channels: the file's integers, or `round(w · 127 / max |w|)` row by row.
-pub(super) fn weights(value: &Value) -> Weights {
+/// Weights whose first axis counts output channels: the file's integers, or `round(w · 127 / max |w|)` row by row (32767 of 16 bits).
+pub(super) fn weights(value: &Value, bits: WeightBits) -> Weights {
+    let (dtype, largest_stored) = match bits {
+        WeightBits::Bits8 => (DType::I8, 127),
+        WeightBits::Bits16 => (DType::I16, 32767),
+    };
+    let steps = num::real(largest_stored);
     let rows = value.shape.first().copied().unwrap_or(1).max(1);
     if let Some(weights) = from_file(value, rows) {
         return weights;
@@ -36,17 +41,17 @@ pub(super) fn weights(value: &Value) -> Weights {
     let floats = value.floats().unwrap_or(&[]);
     let row = (floats.len() / rows).max(1);
     let mut scales: Vec<f64> =
-        floats.chunks(row).map(|row| row.iter().fold(0.0, |m: f64, &w| m.max(f64::from(w).abs())) / 127.0).collect();
+        floats.chunks(row).map(|row| row.iter().fold(0.0, |m: f64, &w| m.max(f64::from(w).abs())) / steps).collect();
     let largest = scales.iter().fold(0.0, |m: f64, &s| m.max(s));
     let floor = if largest > 1e-30 { largest * multiplier::power(FLOOR) } else { 1.0 };
     for scale in &mut scales {
         *scale = scale.max(floor);
     }
     let quantise = |(row, &scale): (&[f32], &f64)| {
-        row.iter().map(|&w| num::round(f64::from(w) / scale).clamp(-127, 127)).collect::<Vec<_>>()
+        row.iter().map(|&w| num::round(f64::from(w) / scale).clamp(-largest_stored, largest_stored)).collect::<Vec<_>>()
     };
     let integers = floats.chunks(row).zip(&scales).flat_map(quantise).collect();
-    Weights { dtype: DType::I8, integers, scales }
+    Weights { dtype, integers, scales }
 }
 
 fn from_file(value: &Value, rows: usize) -> Option<Weights> {

@@ -3,11 +3,17 @@
 mod curves;
 mod elementwise;
 mod linear;
+mod map;
+mod moves;
+mod number;
 mod pool;
+mod reduce;
+mod tables;
+mod zip;
 
 use opml_vm::Program;
 
-use super::multiplier;
+use super::{Range, Settings, multiplier, plan};
 use crate::{
     error::ImportError,
     graph::{Encoding, Graph, Node, Operator, ValueId},
@@ -26,13 +32,22 @@ pub(super) struct Emitted {
 pub(super) struct Emit<'g> {
     graph: &'g Graph,
     encodings: &'g [Option<Encoding>],
+    ranges: &'g [Range],
+    settings: &'g Settings,
     builder: Builder,
     places: Vec<Option<(View, Encoding)>>,
 }
 
 /// Emits all nodes. `encodings` has one entry for each value that is not a constant.
-pub(super) fn emit(graph: &Graph, inputs: &[Encoding], encodings: &[Option<Encoding>]) -> Result<Emitted, ImportError> {
-    let mut emit = Emit { graph, encodings, builder: Builder::new(), places: vec![None; graph.values.len()] };
+pub(super) fn emit(
+    graph: &Graph,
+    inputs: &[Encoding],
+    encodings: &[Option<Encoding>],
+    ranges: &[Range],
+    settings: &Settings,
+) -> Result<Emitted, ImportError> {
+    let places = vec![None; graph.values.len()];
+    let mut emit = Emit { graph, encodings, ranges, settings, builder: Builder::new(), places };
     for (&id, encoding) in graph.inputs.iter().zip(inputs) {
         let view = emit.builder.input(encoding.dtype, &signed(graph.shape(id)));
         emit.places[id.0] = Some((view, *encoding));
@@ -40,6 +55,7 @@ pub(super) fn emit(graph: &Graph, inputs: &[Encoding], encodings: &[Option<Encod
     for node in &graph.nodes {
         let place = emit
             .node(node)
+            .and_then(|place| emit.settled(node, place))
             .map_err(|fault| ImportError::Lower { node: graph.value(node.output).name.clone(), fault })?;
         emit.places[node.output.0] = Some(place);
     }
@@ -94,8 +110,15 @@ impl Emit<'_> {
             Operator::MaxPool(window) => return Ok((self.max_pool(node, window)?, inherited(self)?)),
             Operator::Quantise(_) => return self.requantise(node),
             Operator::Clip { low, high } => {
-                return self.requantise(&Node { clamp: Some((*low, *high)), ..node.clone() });
+                let (old_low, old_high) = node.clamp.unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
+                let clamp = Some((old_low.max(*low).min(*high), old_high.max(*low).min(*high)));
+                return self.requantise(&Node { clamp, ..node.clone() });
             }
+            Operator::Reduce { kind, axes } => return self.reduce(node, *kind, axes),
+            Operator::Take { axes, fill } => return self.take(node, axes, *fill),
+            Operator::Gather { axis } => return self.gather(node, *axis),
+            Operator::GatherElements { axis } => return self.gather_elements(node, *axis),
+            Operator::GatherNd { batch } => return self.gather_nd(node, *batch),
             Operator::Dense => self.dense(node)?,
             Operator::MatMul => self.matmul(node)?,
             Operator::Conv { window, groups } => self.conv(node, window, *groups)?,
@@ -105,12 +128,28 @@ impl Emit<'_> {
             Operator::Mul => self.product(node)?,
             Operator::Affine => self.affine(node)?,
             Operator::LeakyRelu { .. } | Operator::Sigmoid | Operator::Tanh => self.curve(node)?,
+            Operator::Map(function) => self.map(node, *function)?,
+            Operator::Zip(function) => self.zip(node, *function)?,
+            Operator::Select => self.select(node)?,
             Operator::Softmax { axis } => self.softmax(node, *axis)?,
             Operator::ArgMax { axis, last } => self.arg_max(node, *axis, *last)?,
             Operator::Concat { axis } => self.concat(node, *axis)?,
             _ => return Err(LowerError::Layout("this operator is not lowered yet")),
         };
         Ok((view, self.encoding(node)?))
+    }
+
+    /// Bounds and a stated encoding of a result that has its operand's encoding.
+    fn settled(&mut self, node: &Node, place: (View, Encoding)) -> Result<(View, Encoding), LowerError> {
+        if !plan::inherits(&node.operator) {
+            return Ok(place);
+        }
+        let stated = self.graph.value(node.output).encoding;
+        let differs = stated.is_some_and(|to| to != place.1 && !(to.is_integer() && place.1.is_integer()));
+        if node.clamp.is_none() && !differs {
+            return Ok(place);
+        }
+        self.recode(node, place)
     }
 
     /// Another shape over the same elements, or over a row-major copy if they lie too crookedly.

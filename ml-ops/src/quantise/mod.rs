@@ -10,6 +10,7 @@
 
 mod constants;
 mod emit;
+mod functions;
 mod multiplier;
 mod plan;
 mod range;
@@ -20,7 +21,7 @@ use opml_vm::Program;
 use crate::{
     error::ImportError,
     float,
-    graph::{Encoding, Graph, Operator},
+    graph::{Encoding, Graph},
     lower::View,
 };
 
@@ -41,6 +42,37 @@ pub struct Quantised {
     pub ranges: Vec<Range>,
 }
 
+/// How finely activations are stored where nothing else demands it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Precision {
+    /// 8 bits for operands of products and sums, 16 for arguments of curves.
+    #[default]
+    Bits8,
+    /// 16 bits.
+    Bits16,
+}
+
+/// How finely weights are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WeightBits {
+    /// 8 bits, [−127, 127].
+    #[default]
+    Bits8,
+    /// 16 bits, [−32767, 32767].
+    Bits16,
+}
+
+/// How encodings are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Settings {
+    /// Ranges of 8-bit activations.
+    pub range: RangeRule,
+    /// Activations.
+    pub precision: Precision,
+    /// Weights.
+    pub weights: WeightBits,
+}
+
 /// Quantises a simplified graph with one output.
 ///
 /// `samples` are calibration inputs, one list of real numbers for each input of the graph.
@@ -51,36 +83,36 @@ pub fn quantise(
     graph: &Graph,
     inputs: &[Encoding],
     samples: &[Vec<&[f32]>],
-    rule: RangeRule,
+    settings: &Settings,
 ) -> Result<Quantised, ImportError> {
-    let ranges = calibrate(graph, samples, rule)?;
-    let encodings = plan::encodings(graph, inputs, &ranges, rule);
-    let emitted = emit::emit(graph, inputs, &encodings)?;
+    let ranges = calibrate(graph, samples, settings.range)?;
+    with_ranges(graph, inputs, ranges, settings)
+}
+
+/// Quantises with known ranges.
+fn with_ranges(
+    graph: &Graph,
+    inputs: &[Encoding],
+    ranges: Vec<Range>,
+    settings: &Settings,
+) -> Result<Quantised, ImportError> {
+    let encodings = plan::encodings(graph, inputs, &ranges, settings);
+    let emitted = emit::emit(graph, inputs, &encodings, &ranges, settings)?;
     Ok(Quantised { program: emitted.program, output: emitted.output, places: emitted.places, ranges })
 }
 
 /// Ranges of all values; two evaluations of every sample.
 fn calibrate(graph: &Graph, samples: &[Vec<&[f32]>], rule: RangeRule) -> Result<Vec<Range>, ImportError> {
     let mut ranges = vec![Range::default(); graph.values.len()];
-    let computed = || graph.nodes.iter().map(|node| node.output);
+    let computed = || graph.inputs.iter().copied().chain(graph.nodes.iter().map(|node| node.output));
     for sample in samples {
         let values = float::run(graph, sample);
         for id in computed() {
             ranges[id.0].widen(values.get(id));
         }
     }
-    let unknown = graph.nodes.iter().find(|node| {
-        let needs_range = !(node.operator.is_view()
-            || matches!(
-                node.operator,
-                Operator::MaxPool(_)
-                    | Operator::ArgMax { .. }
-                    | Operator::Softmax { .. }
-                    | Operator::Sigmoid
-                    | Operator::Tanh
-            ));
-        needs_range && graph.value(node.output).encoding.is_none() && !ranges[node.output.0].is_finite()
-    });
+    let unknown =
+        graph.nodes.iter().find(|node| plan::is_calibrated(graph, node) && !ranges[node.output.0].is_finite());
     if let Some(node) = unknown {
         let name = &graph.value(node.output).name;
         let why =
@@ -97,3 +129,6 @@ fn calibrate(graph: &Graph, samples: &[Vec<&[f32]>], rule: RangeRule) -> Result<
     }
     Ok(ranges)
 }
+
+#[cfg(test)]
+mod tests;

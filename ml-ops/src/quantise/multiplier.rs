@@ -22,6 +22,11 @@ pub(super) fn exponent(x: f64) -> i64 {
     i64::try_from(biased).unwrap_or(0) - 1022
 }
 
+/// Bits of a stored type.
+pub(super) fn bits(dtype: opml_vm::DType) -> i64 {
+    i64::try_from(dtype.bits()).unwrap_or(64)
+}
+
 /// `round(x · 2^shift)`, ties to even.
 pub(super) fn fixed(x: f64, shift: i64) -> i64 {
     num::round(x * power(shift))

@@ -1,7 +1,7 @@
 //! The encoding of every value: from the file, from what its users need, from calibration.
 
-use super::range::{Range, RangeRule};
-use crate::graph::{Encoding, Graph, Operator, ValueId};
+use super::{Precision, Settings, range::Range};
+use crate::graph::{Encoding, Function, Graph, Node, Operator, Pairwise, Reduction, ValueId};
 use opml_vm::DType;
 
 /// How finely the users of a value need it; the least of all counts.
@@ -30,18 +30,66 @@ pub(super) fn needs(graph: &Graph) -> Vec<Option<Need>> {
     }
     for node in graph.nodes.iter().rev() {
         let own = ask(node.output, Need::Wide).unwrap_or(Need::Wide);
-        let need = match node.operator {
-            Operator::MatMul => Need::SignedByte,
-            Operator::Softmax { .. } | Operator::Sigmoid | Operator::Tanh => Need::Half,
-            Operator::ArgMax { .. } => Need::Wide,
-            Operator::MaxPool(_) | Operator::Reshape | Operator::Transpose { .. } => own,
-            _ => Need::Byte,
-        };
-        for &id in &node.inputs {
-            ask(id, need);
+        for (number, &id) in node.inputs.iter().enumerate() {
+            ask(id, need(&node.operator, number, own));
         }
     }
     needs
+}
+
+/// How finely an operator needs one of its operands, if its result is needed as finely as `own`.
+fn need(operator: &Operator, operand: usize, own: Need) -> Need {
+    match operator {
+        Operator::MatMul => Need::SignedByte,
+        Operator::Softmax { .. }
+        | Operator::LogSoftmax { .. }
+        | Operator::Sigmoid
+        | Operator::Tanh
+        | Operator::Map(_)
+        | Operator::Normalise { .. }
+        | Operator::CumSum { .. } => Need::Half,
+        Operator::ArgMax { .. } | Operator::TopK { indices: true, .. } => Need::Wide,
+        Operator::Zip(Pairwise::Min | Pairwise::Max) => own,
+        Operator::Zip(_) => Need::Half,
+        Operator::Select if operand == 0 => Need::Wide,
+        Operator::Select => own,
+        Operator::Reduce { kind: Reduction::SumSquare | Reduction::SumAbs | Reduction::Product, .. } => Need::Half,
+        Operator::Gather { .. } | Operator::GatherElements { .. } | Operator::GatherNd { .. } if operand > 0 => {
+            Need::Wide
+        }
+        operator if inherits(operator) => own,
+        _ => Need::Byte,
+    }
+}
+
+/// Whether the result holds numbers of the first operand, so that it has its encoding.
+pub(super) const fn inherits(operator: &Operator) -> bool {
+    operator.is_view()
+        || matches!(
+            operator,
+            Operator::MaxPool(_)
+                | Operator::Reduce { kind: Reduction::Max | Reduction::Min, .. }
+                | Operator::Take { .. }
+                | Operator::Gather { .. }
+                | Operator::GatherElements { .. }
+                | Operator::GatherNd { .. }
+                | Operator::TopK { indices: false, .. }
+        )
+}
+
+/// The type of a result that is an integer whatever the operands are.
+const fn counts(operator: &Operator) -> Option<DType> {
+    match operator {
+        Operator::ArgMax { .. } | Operator::TopK { indices: true, .. } => Some(DType::I32),
+        Operator::Map(Function::Not)
+        | Operator::Zip(
+            Pairwise::Equal | Pairwise::Less | Pairwise::LessOrEqual | Pairwise::And | Pairwise::Or | Pairwise::Xor,
+        ) => Some(DType::U8),
+        Operator::Zip(
+            Pairwise::BitAnd | Pairwise::BitOr | Pairwise::BitXor | Pairwise::ShiftLeft(_) | Pairwise::ShiftRight,
+        ) => Some(DType::I64),
+        _ => None,
+    }
 }
 
 /// Encodings of all values that are not constants.
@@ -49,7 +97,7 @@ pub(super) fn encodings(
     graph: &Graph,
     inputs: &[Encoding],
     ranges: &[Range],
-    rule: RangeRule,
+    settings: &Settings,
 ) -> Vec<Option<Encoding>> {
     let needs = needs(graph);
     let mut encodings: Vec<Option<Encoding>> = vec![None; graph.values.len()];
@@ -59,29 +107,37 @@ pub(super) fn encodings(
     for node in &graph.nodes {
         let id = node.output;
         let inherited = encodings[node.inputs[0].0];
-        encodings[id.0] = match &node.operator {
-            operator if operator.is_view() => inherited,
-            Operator::MaxPool(_) => inherited,
+        let stated = graph.value(id).encoding;
+        let need = needs[id.0].unwrap_or(Need::Byte);
+        let choose = || chosen(&node.operator, need, &ranges[id.0], settings);
+        encodings[id.0] = Some(match &node.operator {
+            operator if inherits(operator) && inherited.is_some() => stated.or(inherited).unwrap_or_else(choose),
             Operator::Concat { .. }
-                if graph.value(id).encoding.is_none()
-                    && node
-                        .inputs
-                        .iter()
-                        .all(|input| encodings[input.0].is_some() && encodings[input.0] == inherited) =>
+                if stated.is_none()
+                    && inherited.is_some()
+                    && node.inputs.iter().all(|input| encodings[input.0] == inherited) =>
             {
-                inherited
+                inherited.unwrap_or_else(choose)
             }
-            Operator::ArgMax { .. } => Some(Encoding { dtype: DType::I32, scale: 1.0, zero_point: 0 }),
-            operator => {
-                let need = needs[id.0].unwrap_or(Need::Byte);
-                graph.value(id).encoding.or_else(|| Some(chosen(operator, need, &ranges[id.0], rule)))
-            }
-        };
+            operator => stated.or_else(|| counts(operator).map(Encoding::integer)).unwrap_or_else(choose),
+        });
     }
     encodings
 }
 
-fn chosen(operator: &Operator, need: Need, range: &Range, rule: RangeRule) -> Encoding {
+/// Whether the encoding of a node's result follows from calibration.
+pub(super) fn is_calibrated(graph: &Graph, node: &Node) -> bool {
+    let known = inherits(&node.operator) && graph.value(node.inputs[0]).constant.is_none();
+    let curve = matches!(node.operator, Operator::Softmax { .. } | Operator::Sigmoid | Operator::Tanh);
+    !(known || curve || counts(&node.operator).is_some() || graph.value(node.output).encoding.is_some())
+}
+
+fn chosen(operator: &Operator, need: Need, range: &Range, settings: &Settings) -> Encoding {
+    let rule = settings.range;
+    let need = match (settings.precision, need) {
+        (Precision::Bits16, Need::Byte | Need::SignedByte) => Need::Half,
+        (_, need) => need,
+    };
     // Curves have known ranges.
     let known = match operator {
         Operator::Softmax { .. } | Operator::Sigmoid => Some((0.0, DType::U8, 255.0)),
@@ -95,7 +151,7 @@ fn chosen(operator: &Operator, need: Need, range: &Range, rule: RangeRule) -> En
         (Some(_), Need::Wide) => Encoding { dtype: DType::I32, scale: 1.0 / 16_777_216.0, zero_point: 0 },
         (None, Need::Byte) => range.byte(rule),
         (None, Need::SignedByte) => range.signed_byte(rule),
-        (None, Need::Half) => range.half(),
+        (None, Need::Half) => range.half(if settings.precision == Precision::Bits16 { 1.25 } else { 2.0 }),
         (None, Need::Wide) => range.wide(),
     }
 }

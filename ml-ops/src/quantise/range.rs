@@ -113,9 +113,9 @@ impl Range {
         Encoding { dtype: DType::I8, scale: positive((-low).max(high) / 127.0), zero_point: 0 }
     }
 
-    /// 16 bits, symmetric, for twice the range seen.
-    pub fn half(&self) -> Encoding {
-        Encoding { dtype: DType::I16, scale: positive(self.magnitude() * 2.0 / 32767.0), zero_point: 0 }
+    /// 16 bits, symmetric, for `room` times the range seen.
+    pub fn half(&self, room: f64) -> Encoding {
+        Encoding { dtype: DType::I16, scale: positive(self.magnitude() * room / 32767.0), zero_point: 0 }
     }
 
     /// 32 bits fixed point: a power of two, at most 16 fraction bits, for 64 times the range seen and more.

@@ -5,14 +5,10 @@ use opml_vm::isa::MAX_LOADS;
 use super::{super::multiplier, Emit};
 use crate::{
     graph::{Encoding, Node, Operator},
-    lower::{self, Curve, FRACTION, LowerError, Part, Scale, View},
+    lower::{self, LowerError, Part, Scale, View},
     num,
 };
 
-/// Cells of an interpolation table.
-const CELLS: i64 = 256;
-/// Extra bits of table entries.
-const GUARD: i64 = 8;
 /// Fraction bits of the powers of two in a softmax.
 const POWER_BITS: i64 = 29;
 
@@ -27,14 +23,8 @@ impl Emit<'_> {
             Operator::LeakyRelu { alpha } => &|v| if v < 0.0 { v * f64::from(*alpha) } else { v },
             _ => return Err(LowerError::Layout("not a curve")),
         };
-        let requant = self.requant_scaled(node, Scale { multipliers: vec![], shift: 0 })?;
         if from.dtype.bits() <= 8 {
-            let entry = |stored: i64| {
-                let y = num::round(real(num::real(stored - from.zero_point) * from.scale) / to.scale);
-                y.saturating_add(to.zero_point).clamp(requant.low, requant.high)
-            };
-            let table: Vec<i64> = (from.dtype.min()..=from.dtype.max()).map(entry).collect();
-            return lower::lookup(&mut self.builder, &x, to.dtype, &table);
+            return self.table(node, &x, from, real);
         }
         if let Operator::LeakyRelu { alpha } = node.operator {
             let ratio = from.scale / to.scale;
@@ -44,24 +34,7 @@ impl Emit<'_> {
             let slopes = factors.map(|factor| multiplier::fixed(factor, shift));
             return lower::leaky(&mut self.builder, (&x, from.zero_point), slopes, &requant);
         }
-        // Beyond ±16 both curves are flat to 2^−22.
-        let reach = 16.0;
-        let cells = num::real(CELLS);
-        let guard = num::real(1 << GUARD);
-        let table: Vec<i64> = (0..=CELLS)
-            .map(|cell| num::round(real((num::real(cell) / cells * 2.0 - 1.0) * reach) / to.scale * guard))
-            .collect();
-        let per_unit = from.scale / (2.0 * reach) * cells * num::real(1 << FRACTION);
-        let shift = multiplier::shift(&[per_unit], 31);
-        let curve = Curve {
-            zero_point: from.zero_point,
-            multiplier: multiplier::fixed(per_unit, shift),
-            shift,
-            origin: (CELLS / 2) << FRACTION,
-            table: &table,
-            guard: GUARD,
-        };
-        lower::interpolate(&mut self.builder, &x, &curve, &requant)
+        self.smooth(node, &x, from, real)
     }
 
     pub(super) fn softmax(&mut self, node: &Node, axis: usize) -> Result<View, LowerError> {
@@ -81,7 +54,8 @@ impl Emit<'_> {
 
     pub(super) fn arg_max(&mut self, node: &Node, axis: usize, last: bool) -> Result<View, LowerError> {
         let (x, _) = self.place(node.inputs[0])?;
-        lower::arg_max(&mut self.builder, &x, axis, last)
+        let dtype = self.encoding(node)?.dtype;
+        lower::arg_max(&mut self.builder, &x, axis, last, dtype)
     }
 
     pub(super) fn concat(&mut self, node: &Node, axis: usize) -> Result<View, LowerError> {

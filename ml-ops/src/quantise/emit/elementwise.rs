@@ -21,6 +21,10 @@ impl Emit<'_> {
             return Ok(place.clone());
         }
         let value = self.graph.value(id);
+        if let (Some(integers), None) = (super::number::integers(value), value.floats()) {
+            let dtype = Builder::width(&integers);
+            return Ok((self.builder.constant(dtype, &signed(&value.shape), &integers), Encoding::integer(dtype)));
+        }
         let floats =
             value.floats().ok_or(LowerError::Layout("a constant of integers stands where numbers are needed"))?;
         let largest = floats.iter().fold(0.0, |m: f64, &v| m.max(f64::from(v).abs()));
@@ -35,9 +39,18 @@ impl Emit<'_> {
     /// From a type of 8 bits the result is a table look-up, exact for every stored number. A table that only adds a
     /// constant needs no instruction: the zero point moves instead.
     pub(super) fn requantise(&mut self, node: &Node) -> Result<(View, Encoding), LowerError> {
-        let (x, from) = self.place(node.inputs[0])?;
+        let place = self.place(node.inputs[0])?;
+        self.recode(node, place)
+    }
+
+    /// A value in the encoding of a node's result, inside its bounds; see [`Emit::requantise`].
+    pub(super) fn recode(&mut self, node: &Node, (x, from): (View, Encoding)) -> Result<(View, Encoding), LowerError> {
         let to = self.encoding(node)?;
         if from.dtype.bits() > 8 {
+            if from.is_integer() && to.is_integer() {
+                let operand = [lower::Operand::View(x)];
+                return Ok((self.raw(node, &operand, |draft, args| draft.add(args[0], 0))?, to));
+            }
             return Ok((self.rescale(node, &x, from)?, to));
         }
         let requant = self.requant_scaled(node, Scale { multipliers: vec![], shift: 0 })?;
@@ -65,10 +78,18 @@ impl Emit<'_> {
 
     /// `a ± b`.
     pub(super) fn sum(&mut self, node: &Node, sign: i64) -> Result<View, LowerError> {
+        if self.is_exact(node) {
+            let operands = [self.number(node.inputs[0])?.operand, self.number(node.inputs[1])?.operand];
+            return self.raw(node, &operands, |draft, args| {
+                if sign < 0 { draft.sub(args[0], args[1]) } else { draft.add(args[0], args[1]) }
+            });
+        }
         let (a, a_encoding) = self.operand(node.inputs[0])?;
         let (b, b_encoding) = self.operand(node.inputs[1])?;
         let unit = self.encoding(node)?.scale;
-        let factors = [a_encoding.scale / unit, b_encoding.scale / unit];
+        // A factor by which one unit fills the result's type is as good as any larger one.
+        let enough = multiplier::power(multiplier::bits(self.encoding(node)?.dtype) + 2);
+        let factors = [a_encoding.scale / unit, b_encoding.scale / unit].map(|factor| factor.min(enough));
         let bits = factor_bits(a_encoding.dtype).min(factor_bits(b_encoding.dtype));
         let shift = multiplier::shift(&factors, bits);
         let requant = self.requant_scaled(node, Scale { multipliers: vec![], shift })?;
@@ -84,6 +105,10 @@ impl Emit<'_> {
 
     /// `a · b`.
     pub(super) fn product(&mut self, node: &Node) -> Result<View, LowerError> {
+        if self.is_exact(node) {
+            let operands = [self.number(node.inputs[0])?.operand, self.number(node.inputs[1])?.operand];
+            return self.raw(node, &operands, |draft, args| draft.mul(args[0], args[1]));
+        }
         let (a, a_encoding) = self.operand(node.inputs[0])?;
         let (b, b_encoding) = self.operand(node.inputs[1])?;
         let factor = a_encoding.scale * b_encoding.scale / self.encoding(node)?.scale;
@@ -94,6 +119,16 @@ impl Emit<'_> {
 
     /// `x · m + b` with constants.
     pub(super) fn affine(&mut self, node: &Node) -> Result<View, LowerError> {
+        if self.is_exact(node) {
+            let mut operands = Vec::new();
+            for &id in &node.inputs {
+                operands.push(self.number(id)?.operand);
+            }
+            return self.raw(node, &operands, |draft, args| {
+                let product = draft.mul(args[0], args[1]);
+                draft.add(product, args[2])
+            });
+        }
         let (x, from) = self.place(node.inputs[0])?;
         let unit = self.encoding(node)?.scale;
         let (m, b) = (self.graph.value(node.inputs[1]), self.graph.value(node.inputs[2]));

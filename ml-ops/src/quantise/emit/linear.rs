@@ -18,7 +18,7 @@ impl Emit<'_> {
     /// Weights, bias in accumulator units with the zero point of `x` folded in, and the factors to the result's unit.
     fn linear(&self, node: &Node) -> Result<Linear, LowerError> {
         let (_, x) = self.place(node.inputs[0])?;
-        let weights = constants::weights(self.graph.value(node.inputs[1]));
+        let weights = constants::weights(self.graph.value(node.inputs[1]), self.settings.weights);
         let bias = node.inputs.get(2).and_then(|&id| self.graph.value(id).floats()).unwrap_or(&[]);
         let unit = self.encoding(node)?.scale;
         let sums = weights.sums();

@@ -25,7 +25,7 @@ impl Emit<'_> {
     /// A value each of whose axes lies in one part: as it is, or copied.
     pub(super) fn simple(&mut self, id: ValueId) -> Result<(View, crate::graph::Encoding), LowerError> {
         let (x, encoding) = self.place(id)?;
-        let covers = x.elements() == x.stored.elements;
+        let covers = x.base == 0 && x.elements() == x.stored.elements;
         if covers && (0..x.axes.len()).all(|axis| x.digit(axis).is_ok()) {
             return Ok((x, encoding));
         }

@@ -1,0 +1,127 @@
+//! Operands of functions of elements.
+
+use opml_vm::DType;
+
+use super::{super::multiplier, Emit, signed};
+use crate::{
+    graph::{Data, Encoding, Node, Value, ValueId},
+    lower::{Arg, Builder, Draft, LowerError, Operand, Reg, Requant, Scale, View},
+    num,
+};
+
+/// A tensor or one number, and what its stored integers mean.
+#[derive(Debug, Clone)]
+pub(super) struct Number {
+    pub(super) operand: Operand,
+    pub(super) encoding: Encoding,
+}
+
+/// Bits that a factor may have so that products with stored numbers, and sums of two of them, stay in 64 bits.
+pub(super) const fn factor_bits(dtype: DType) -> i64 {
+    match dtype {
+        DType::I64 => 20,
+        DType::I32 => 29,
+        _ => 31,
+    }
+}
+
+/// The elements of a constant, if all are integers.
+pub(super) fn integers(value: &Value) -> Option<Vec<i64>> {
+    match &value.constant.as_ref()?.data {
+        Data::Int(values) => Some(values.clone()),
+        Data::Float(values) => values.iter().map(|&v| integral(v)).collect(),
+    }
+}
+
+/// The integer that a number is. Beyond 2^53 no float is taken for one.
+fn integral(value: f32) -> Option<i64> {
+    let wide = f64::from(value);
+    let rounded = num::round(wide);
+    (wide.abs() < 9.0e15 && num::real(rounded).to_bits() == (wide + 0.0).to_bits()).then_some(rounded)
+}
+
+impl Number {
+    /// `x − zero point`.
+    pub(super) fn centred(&self, draft: &mut Draft, x: Arg) -> Arg {
+        match (x, self.encoding.zero_point) {
+            (x, 0) => x,
+            (Arg::Literal(x), zero) => Arg::Literal(x.saturating_sub(zero)),
+            (Arg::Reg(x), zero) => draft.sub(x, zero).into(),
+        }
+    }
+
+    /// `(x − zero point) · factor`.
+    pub(super) fn scaled(&self, draft: &mut Draft, x: Arg, factor: i64) -> Arg {
+        match (self.centred(draft, x), factor) {
+            (x, 1) => x,
+            (Arg::Literal(x), factor) => Arg::Literal(x.saturating_mul(factor)),
+            (Arg::Reg(x), factor) => draft.mul(x, factor).into(),
+        }
+    }
+}
+
+impl Emit<'_> {
+    /// A computed value, or a constant: integers as they are, one number as a literal, others as i16 with a scale.
+    pub(super) fn number(&mut self, id: ValueId) -> Result<Number, LowerError> {
+        if let Some((view, encoding)) = &self.places[id.0] {
+            return Ok(Number { operand: Operand::View(view.clone()), encoding: *encoding });
+        }
+        let value = self.graph.value(id);
+        if let Some(integers) = integers(value) {
+            let dtype = Builder::width(&integers);
+            let operand = match integers.as_slice() {
+                [one] => Operand::Literal(*one),
+                _ => Operand::View(self.builder.constant(dtype, &signed(&value.shape), &integers)),
+            };
+            return Ok(Number { operand, encoding: Encoding::integer(dtype) });
+        }
+        if let Some(&[one]) = value.floats() {
+            let scale = f64::from(one).abs() * multiplier::power(-30);
+            let encoding = Encoding { dtype: DType::I32, scale, zero_point: 0 };
+            return Ok(Number { operand: Operand::Literal(num::round(f64::from(one) / scale)), encoding });
+        }
+        let (view, encoding) = self.operand(id)?;
+        Ok(Number { operand: Operand::View(view), encoding })
+    }
+
+    /// Whether a node works on integers alone, and gives them.
+    pub(super) fn is_exact(&self, node: &Node) -> bool {
+        let integer = |&id: &ValueId| match &self.places[id.0] {
+            Some((_, encoding)) => encoding.is_integer(),
+            None => integers(self.graph.value(id)).is_some(),
+        };
+        self.encodings[node.output.0].is_some_and(|encoding| encoding.is_integer()) && node.inputs.iter().all(integer)
+    }
+
+    /// Bounds, zero point and type of the result, without a scale.
+    pub(super) fn bounds(&self, node: &Node) -> Result<Requant, LowerError> {
+        self.requant_scaled(node, Scale { multipliers: vec![], shift: 0 })
+    }
+
+    /// Factors over a power of two that bring operands to the result's unit. A factor by which one unit of an operand
+    /// fills the result's type is as good as any larger one.
+    pub(super) fn to_result(&self, node: &Node, operands: &[&Number]) -> Result<(Vec<i64>, Requant), LowerError> {
+        let to = self.encoding(node)?;
+        let enough = multiplier::power(multiplier::bits(to.dtype) + 2);
+        let factors: Vec<f64> = operands.iter().map(|x| (x.encoding.scale / to.scale).min(enough)).collect();
+        let bits = operands.iter().map(|x| factor_bits(x.encoding.dtype)).min().unwrap_or(31);
+        let shift = multiplier::shift(&factors, bits);
+        let factors = factors.into_iter().map(|factor| multiplier::fixed(factor, shift)).collect();
+        Ok((factors, self.requant_scaled(node, Scale { multipliers: vec![], shift })?))
+    }
+
+    /// `f` of stored numbers, element by element, then bounds.
+    pub(super) fn raw(
+        &mut self,
+        node: &Node,
+        operands: &[Operand],
+        f: impl FnOnce(&mut Draft, &[Arg]) -> Reg,
+    ) -> Result<View, LowerError> {
+        let requant = self.bounds(node)?;
+        let shape = self.shape(node);
+        crate::lower::pointwise(&mut self.builder, operands, &shape, requant.dtype, |draft, args| {
+            let value = f(draft, args);
+            requant.place(draft, value)
+        })
+    }
+}
