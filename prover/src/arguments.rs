@@ -2,7 +2,8 @@
 
 use std::{path::PathBuf, str::FromStr};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use opml_vm::DType;
 
 use crate::{
     examples,
@@ -130,15 +131,65 @@ pub struct Import {
     /// Where the model goes.
     #[arg(short, long)]
     pub output: PathBuf,
-    /// Samples to calibrate activations on (.npy, first axis counts the samples). Not needed for quantised models.
-    #[arg(long)]
-    pub calibration: Option<PathBuf>,
+    /// Samples to calibrate activations on: an .npy file whose first axis counts them, or a folder of .npy, .png and .jpg files, each of
+    /// them one. Repeated with `NAME=` in front if the model has several inputs. Not needed for quantised models.
+    #[arg(long, value_name = "[NAME=]PATH", value_parser = named)]
+    pub calibration: Vec<(Option<String>, PathBuf)>,
+    /// How an input of floats is stored: u8, i8, i16 or i32, what a unit is (1/255; from the calibration samples if left out), and
+    /// which number means 0.
+    #[arg(long, value_name = "NAME=TYPE[:SCALE[:ZERO]]", value_parser = stored)]
+    pub encoding: Vec<(String, Stored)>,
+    /// Shape of an input, where the file leaves extents open.
+    #[arg(long, value_name = "NAME=1x3x48x192", value_parser = shape)]
+    pub shape: Vec<(String, Vec<usize>)>,
+    /// The output to compute, if the file has several.
+    #[arg(long, value_name = "NAME")]
+    pub output_name: Option<String>,
+    /// Bits of activations.
+    #[arg(long, value_enum, default_value_t = Precision::Bits8)]
+    pub precision: Precision,
+    /// Bits of weights.
+    #[arg(long, value_enum, default_value_t = Bits::Bits8)]
+    pub weights: Bits,
     /// The float input is this many times the integer input (a fraction such as 1/255).
     #[arg(long, default_value = "1/255", value_parser = fraction)]
     pub input_scale: f64,
     /// Integer input that stands for 0.
     #[arg(long, default_value_t = 0)]
     pub input_zero_point: i64,
+}
+
+/// How an input is stored, as far as it is told.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stored {
+    /// The type.
+    pub dtype: DType,
+    /// What a unit is.
+    pub scale: Option<f64>,
+    /// The number that means 0.
+    pub zero_point: i64,
+}
+
+/// Bits of activations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Precision {
+    /// 8, and 16 where a curve needs them.
+    #[value(name = "8")]
+    Bits8,
+    /// 16.
+    #[value(name = "16")]
+    Bits16,
+}
+
+/// Bits of weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Bits {
+    /// 8.
+    #[value(name = "8")]
+    Bits8,
+    /// 16.
+    #[value(name = "16")]
+    Bits16,
 }
 
 /// See [`Command::Inspect`].
@@ -294,6 +345,41 @@ fn fraction(text: &str) -> Result<f64, String> {
     let number = |text: &str| text.parse::<f64>().map_err(|_| format!("`{text}` is not a number"));
     let value = number(over)? / number(under)?;
     if value.is_finite() && value > 0.0 { Ok(value) } else { Err("must be above 0".to_owned()) }
+}
+
+/// `PATH` or `NAME=PATH`.
+fn named(text: &str) -> Result<(Option<String>, PathBuf), String> {
+    Ok(match text.split_once('=') {
+        Some((name, path)) => (Some(name.to_owned()), PathBuf::from(path)),
+        None => (None, PathBuf::from(text)),
+    })
+}
+
+fn value_of(text: &str) -> Result<(String, &str), String> {
+    let (name, value) = text.split_once('=').ok_or("must be NAME=…")?;
+    Ok((name.to_owned(), value))
+}
+
+fn shape(text: &str) -> Result<(String, Vec<usize>), String> {
+    let (name, value) = value_of(text)?;
+    let extent = |word: &str| word.parse().map_err(|_| format!("`{word}` is not a number"));
+    Ok((name, value.split('x').map(extent).collect::<Result<_, _>>()?))
+}
+
+fn stored(text: &str) -> Result<(String, Stored), String> {
+    let (name, value) = value_of(text)?;
+    let mut words = value.split(':');
+    let kind = words.next().unwrap_or_default();
+    let types = [DType::U8, DType::I8, DType::I16, DType::I32];
+    let dtype = types.into_iter().find(|dtype| dtype.name() == kind);
+    let dtype = dtype.ok_or_else(|| format!("`{kind}` is not u8, i8, i16 or i32"))?;
+    let scale = words.next().map(fraction).transpose()?;
+    let zero_point = words.next().map(|word| word.parse().map_err(|_| format!("`{word}` is not a number")));
+    let zero_point = zero_point.transpose()?.unwrap_or(0);
+    if words.next().is_some() {
+        return Err("must be NAME=TYPE[:SCALE[:ZERO]]".to_owned());
+    }
+    Ok((name, Stored { dtype, scale, zero_point }))
 }
 
 fn numbers(text: &str) -> Result<Vec<u64>, String> {

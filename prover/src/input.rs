@@ -99,7 +99,7 @@ fn grey(image: &DynamicImage) -> Vec<i64> {
 }
 
 /// Red, then green, then blue.
-fn planes(image: &DynamicImage) -> Vec<i64> {
+pub(crate) fn planes(image: &DynamicImage) -> Vec<i64> {
     let rgb = image.to_rgb8().into_raw();
     (0..3).flat_map(|channel| rgb.iter().skip(channel).step_by(3).copied().map(i64::from)).collect()
 }

@@ -1,6 +1,7 @@
 //! The `opml` command as a library: inputs, lies, players, the chain, and the reports of its commands.
 
 pub mod arguments;
+pub mod calibration;
 pub mod chain;
 pub mod commands;
 pub mod dispute;

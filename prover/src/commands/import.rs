@@ -2,12 +2,21 @@
 
 use std::fmt::Write as _;
 
-use anyhow::{Context, Result};
-use opml_ops::{ImportOptions, Imported, import::InputEncoding, import_onnx, npy};
+use anyhow::{Context, Result, bail};
+use opml_ops::{
+    ImportOptions, Imported,
+    import::{InputEncoding, Precision, WeightBits},
+    import_onnx, onnx,
+};
 use opml_vm::{DType, model_file};
 use serde::Serialize;
 
-use crate::{arguments, files, hex, import, output::Output, progress, report, units, words};
+use crate::{
+    arguments::{self, Stored},
+    calibration, files, hex,
+    output::Output,
+    progress, report, units, words,
+};
 
 use super::AGREE;
 
@@ -148,24 +157,74 @@ impl ImportResult {
 pub(super) fn run(arguments: &arguments::Import, output: Output) -> Result<u8> {
     let place = || arguments.onnx.display().to_string();
     let onnx = files::read(&arguments.onnx)?;
-    let encoding =
-        InputEncoding { dtype: DType::U8, scale: arguments.input_scale, zero_point: arguments.input_zero_point };
-    let calibration = match &arguments.calibration {
-        None => Vec::new(),
-        Some(path) => {
-            let place = || path.display().to_string();
-            let array = npy::read(&files::read(path)?).with_context(place)?;
-            import::samples(&array, &encoding).with_context(place)?
-        }
-    };
+    let options = options(arguments, &onnx).with_context(place)?;
     let spinner = progress::spinner("importing");
-    let options = ImportOptions { calibration, default_encoding: encoding, ..ImportOptions::default() };
     let imported = import_onnx(&onnx, &options).with_context(place)?;
     spinner.finish_and_clear();
     let file = model_file::write(&imported.program);
     files::write(&arguments.output, &file)?;
     output.result(&ImportResult::new(&imported, &file), ImportResult::text)?;
     Ok(AGREE)
+}
+
+fn options(arguments: &arguments::Import, onnx: &[u8]) -> Result<ImportOptions> {
+    let default_encoding =
+        InputEncoding { dtype: DType::U8, scale: arguments.input_scale, zero_point: arguments.input_zero_point };
+    let mut options = ImportOptions {
+        default_encoding,
+        shapes: arguments.shape.iter().cloned().collect(),
+        output: arguments.output_name.clone(),
+        precision: match arguments.precision {
+            arguments::Precision::Bits8 => Precision::Bits8,
+            arguments::Precision::Bits16 => Precision::Bits16,
+        },
+        weights: match arguments.weights {
+            arguments::Bits::Bits8 => WeightBits::Bits8,
+            arguments::Bits::Bits16 => WeightBits::Bits16,
+        },
+        ..ImportOptions::default()
+    };
+    let names = onnx::input_names(onnx, &options.limits)?;
+    let unknown = arguments.calibration.iter().filter_map(|(name, _)| name.as_ref()).find(|name| !names.contains(name));
+    if let Some(name) = unknown {
+        bail!("--calibration names {name}, but the inputs are {}", names.join(", "));
+    }
+    let mut columns = Vec::new();
+    for name in &names {
+        let told = arguments.encoding.iter().find(|(own, _)| own == name).map(|(_, stored)| *stored);
+        let files = arguments.calibration.iter();
+        let mut files = files.filter(|(own, _)| own.as_ref().is_none_or(|own| own == name)).map(|(_, path)| path);
+        // Integers of a file stand for themselves where no scale is told.
+        let whole = InputEncoding { dtype: DType::I32, scale: 1.0, zero_point: 0 };
+        let reading = match told {
+            Some(Stored { dtype, scale, zero_point }) => {
+                scale.map_or(whole, |scale| InputEncoding { dtype, scale, zero_point })
+            }
+            None => default_encoding,
+        };
+        let column = files.next().map(|path| calibration::read(path, &reading)).transpose()?;
+        if let Some(Stored { dtype, scale, .. }) = told {
+            let samples = column.as_deref().unwrap_or(&[]);
+            let encoding = if scale.is_some() { reading } else { calibration::encoding(dtype, samples)? };
+            options.encodings.insert(name.clone(), encoding);
+        }
+        columns.extend(column.map(|column| (name, column)));
+    }
+    options.calibration = joined(&names, &columns)?;
+    Ok(options)
+}
+
+/// The samples of all inputs side by side.
+fn joined(names: &[String], columns: &[(&String, Vec<Vec<f32>>)]) -> Result<Vec<Vec<f32>>> {
+    let Some((first, samples)) = columns.first() else { return Ok(Vec::new()) };
+    if let Some(name) = names.iter().find(|name| !columns.iter().any(|(own, _)| own == name)) {
+        bail!("there are calibration samples for {first}, but none for {name}: --calibration {name}=PATH");
+    }
+    if let Some((name, column)) = columns.iter().find(|(_, column)| column.len() != samples.len()) {
+        bail!("{} calibration samples for {first}, but {} for {name}", samples.len(), column.len());
+    }
+    let row = |number: usize| columns.iter().filter_map(|(_, column)| column.get(number)).flatten().copied().collect();
+    Ok((0..samples.len()).map(row).collect())
 }
 
 fn measured(value: Option<f64>, digits: usize) -> String {
