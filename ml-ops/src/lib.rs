@@ -15,6 +15,7 @@
 #![deny(unsafe_code)]
 
 pub mod accuracy;
+pub mod commit;
 pub mod engine;
 pub mod error;
 pub mod float;
