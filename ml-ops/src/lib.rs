@@ -1,4 +1,4 @@
-//! From a model file to an integer program, and a fast engine for such programs.
+//! From a model file to an integer program, a fast engine for such programs, and fast commitments to its runs.
 //!
 //! | module | what it does | numbers |
 //! |---|---|---|
@@ -8,6 +8,7 @@
 //! | [`quantise`] | chooses integer encodings by calibration or from the file, and emits the program | floats |
 //! | [`lower`] | writes operators as instructions | integers |
 //! | [`engine`] | runs programs fast, bit for bit like the reference interpreter | integers |
+//! | [`commit`] | hashes runs, models and inputs in batches, the hashes of `opml_vm` | |
 //! | [`import`] | all of it in one call | |
 //! | [`accuracy`] | decisions over labelled sets | |
 //! | [`npy`] | reads arrays | |

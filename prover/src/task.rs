@@ -1,6 +1,6 @@
 //! A model with the input it runs on.
 
-use opml_ops::engine::Engine;
+use opml_ops::{commit::Hasher, engine::Engine};
 use opml_vm::{
     ModelError, Program, Tensor, Trace,
     bounds::{Bounds, Budget},
@@ -73,7 +73,7 @@ impl Task {
     /// # Errors
     /// The run is larger than the budget.
     pub fn trace(&self) -> Result<Trace, ProverError> {
-        Ok(Trace::new(&self.program, self.run()?))
+        Ok(Hasher::current().trace(&self.program, self.run()?))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anyhow::{Context, Result};
-use opml_ops::{ImportOptions, Imported, import::InputEncoding, import_onnx, npy};
+use opml_ops::{ImportOptions, Imported, commit::Hasher, import::InputEncoding, import_onnx, npy};
 use opml_vm::{DType, model_file};
 use serde::Serialize;
 
@@ -83,7 +83,7 @@ impl ImportResult {
             }
         });
         Self {
-            model_root: hex::of(&program.roots().model),
+            model_root: hex::of(&Hasher::current().model_roots(program).model),
             instructions: program.instructions().len(),
             constants: program.constants().len(),
             encoded_bytes: program.encodings().iter().map(Vec::len).sum(),

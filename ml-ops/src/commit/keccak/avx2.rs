@@ -8,12 +8,15 @@ use core::mem::transmute;
 
 use opml_vm::Hash;
 
-use super::kernel::{RATE, ROUNDS, blocks, kernel};
+use super::{
+    RATE, blocks,
+    kernel::{ROUNDS, kernel},
+};
 
 type Word = __m256i;
 
 /// Messages of a call.
-pub(super) const LANES: usize = 4;
+const LANES: usize = 4;
 
 #[inline]
 #[target_feature(enable = "avx2")]

@@ -5,12 +5,15 @@ use core::mem::transmute;
 
 use opml_vm::Hash;
 
-use super::kernel::{RATE, ROUNDS, blocks, kernel};
+use super::{
+    RATE, blocks,
+    kernel::{ROUNDS, kernel},
+};
 
 type Word = __m512i;
 
 /// Messages of a call.
-pub(super) const LANES: usize = 8;
+const LANES: usize = 8;
 
 #[inline]
 #[target_feature(enable = "avx512f")]

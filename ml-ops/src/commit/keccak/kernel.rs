@@ -3,14 +3,6 @@
 //! The constants and steps are those of FIPS 202 §3.2 (theta, rho, pi, chi, iota) and of the sponge with rate 136 and
 //! Keccak's original padding (`0x01 … 0x80`).
 
-/// Words of the rate: 136 bytes.
-pub(super) const RATE: usize = 17;
-
-/// Blocks of a message of `bytes` bytes, its padding included.
-pub(in crate::commit) const fn blocks(bytes: usize) -> usize {
-    bytes / (8 * RATE) + 1
-}
-
 /// Iota's constants, one a round.
 pub(super) const ROUNDS: [u64; 24] = [
     0x0000_0000_0000_0001,
@@ -44,7 +36,7 @@ pub(super) const ROUNDS: [u64; 24] = [
 /// bits, `RIGHT = 64 - LEFT`), all with the features named.
 macro_rules! kernel {
     ($features:literal) => {
-        /// Hashes of `LANES` messages; `B` is [`blocks`](super::kernel::blocks) of `N`.
+        /// Hashes of `LANES` messages; `B` is [`blocks`](super::blocks) of `N`.
         #[target_feature(enable = $features)]
         pub(super) fn hash<const N: usize, const B: usize>(messages: [&[u8; N]; LANES]) -> [Hash; LANES] {
             const { assert!(B == blocks(N), "the number of blocks follows from the length") };

@@ -14,17 +14,24 @@ mod avx2;
 mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod avx512vl;
+#[cfg(target_arch = "x86_64")]
 mod kernel;
 #[cfg(test)]
 mod tests;
 
-use std::{array, borrow::Borrow};
+use std::borrow::Borrow;
 
 use opml_vm::{Hash, merkle};
 
-pub(super) use kernel::blocks;
-
 use crate::tier::Tier;
+
+/// Words of the rate: 136 bytes.
+const RATE: usize = 17;
+
+/// Blocks of a message of `bytes` bytes, its padding included.
+pub(super) const fn blocks(bytes: usize) -> usize {
+    bytes / (8 * RATE) + 1
+}
 
 /// Writes the hashes of messages of `N` bytes, `B = blocks(N)` blocks each, on a tier or the best one below it that this
 /// CPU has. Messages and hashes are equally many.
@@ -68,7 +75,7 @@ fn batches<const N: usize, const L: usize, M: Borrow<[u8; N]>>(
 ) {
     let Some(last) = messages.last() else { return };
     for (batch, out) in messages.chunks(L).zip(out.chunks_mut(L)) {
-        let hashes = kernel(array::from_fn(|lane| batch.get(lane).unwrap_or(last).borrow()));
+        let hashes = kernel(std::array::from_fn(|lane| batch.get(lane).unwrap_or(last).borrow()));
         for (out, hash) in out.iter_mut().zip(hashes) {
             *out = hash;
         }
