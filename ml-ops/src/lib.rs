@@ -1,4 +1,4 @@
-//! From a model file to an integer program, and a fast engine for such programs.
+//! From a model file to an integer program, a fast engine for such programs, and fast commitments to its runs.
 //!
 //! | module | what it does | numbers |
 //! |---|---|---|
@@ -8,12 +8,15 @@
 //! | [`quantise`] | chooses integer encodings by calibration or from the file, and emits the program | floats |
 //! | [`lower`] | writes operators as instructions | integers |
 //! | [`engine`] | runs programs fast, bit for bit like the reference interpreter | integers |
+//! | [`commit`] | hashes runs, models and inputs in batches, the hashes of `opml_vm` | |
 //! | [`import`] | all of it in one call | |
 //! | [`accuracy`] | decisions over labelled sets | |
 //! | [`npy`] | reads arrays | |
-#![forbid(unsafe_code)]
+//! | [`tier`] | the vector instructions that kernels use | |
+#![deny(unsafe_code)]
 
 pub mod accuracy;
+pub mod commit;
 pub mod engine;
 pub mod error;
 pub mod float;
@@ -25,6 +28,7 @@ pub mod npy;
 mod num;
 pub mod onnx;
 pub mod quantise;
+pub mod tier;
 
 pub use import::{ImportOptions, Imported, import_onnx};
 

@@ -7,6 +7,7 @@ use opml_bisection::{
     honest_challenger, honest_submitter, open_trace, tree,
 };
 use opml_contracts::HostError;
+use opml_ops::commit::Hasher;
 use opml_vm::{Trace, merkle};
 use serde::Serialize;
 
@@ -106,7 +107,7 @@ pub fn play(task: &Task, setup: &Setup) -> Result<Report, ProverError> {
 /// The chain refuses a move that the rules allow.
 pub fn play_lie(task: &Task, setup: &Setup, honest: &Trace, lie: Option<&Lie>) -> Result<Report, ProverError> {
     let start = Instant::now();
-    let lying = lie.map(|lie| Trace::new(&task.program, lie.run.clone()));
+    let lying = lie.map(|lie| Hasher::current().trace(&task.program, lie.run.clone()));
     let submitted = lying.as_ref().unwrap_or(honest);
 
     let own = VmTrace::new(&task.program, &task.inputs, honest);

@@ -4,11 +4,12 @@ use opml_bisection::{
     Answer, Hash, Hashing, Header, Job as GameJob, Nodes, Question, Rules, Shape, Step, StepRefused,
     Trace as GameTrace, Unavailable,
 };
+use opml_ops::commit::Hasher;
 use opml_vm::{
     DType, Program, Reducer, StepError, Tensor, Trace,
     eval::{self, At, Evaluator},
     interpreter::RunMemory,
-    merkle::{self, Tree},
+    merkle,
     program::ModelRoots,
     step::{self, Job},
     witness::{self, Openings},
@@ -26,7 +27,8 @@ impl VmRules {
     /// The rules of one model on one input.
     #[must_use]
     pub fn new(program: &Program, inputs: &[Tensor]) -> Self {
-        Self { roots: program.roots(), input_root: opml_vm::program::input_root(inputs), counts: program.counts() }
+        let hasher = Hasher::current();
+        Self { roots: hasher.model_roots(program), input_root: hasher.input_root(inputs), counts: program.counts() }
     }
 
     fn job(&self, job: &GameJob) -> Job {
@@ -110,7 +112,7 @@ impl<'a> VmTrace<'a> {
     /// Prepares the openings of a run.
     #[must_use]
     pub fn new(program: &'a Program, inputs: &'a [Tensor], trace: &'a Trace) -> Self {
-        Self { program, inputs, trace, openings: Openings::new(program, inputs, trace) }
+        Self { program, inputs, trace, openings: Hasher::current().openings(program, inputs, trace) }
     }
 
     /// The trace.
@@ -143,7 +145,7 @@ impl GameTrace for VmTrace<'_> {
     }
 
     fn tensor_node(&self, leaf: u64, height: u32, index: u64) -> Answer<Hash> {
-        Ok(Tree::of_tensor(self.value(leaf)?.bytes()).node(height, index))
+        Ok(Hasher::current().tensor_node(self.value(leaf)?.bytes(), height, index))
     }
 
     fn tensor_leaf(&self, leaf: u64, index: u64) -> Answer<Vec<u8>> {

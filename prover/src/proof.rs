@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use alloy_primitives::{B256, Bytes};
+use opml_ops::commit::Hasher;
 use opml_vm::{Counts, DType, Program, StepError, Trace, merkle, step::Job, tensor, witness};
 use serde::{Deserialize, Serialize};
 
@@ -138,7 +139,7 @@ impl Proof {
     /// Whether the roots and counts are those of a model.
     #[must_use]
     pub fn is_about(&self, program: &Program) -> bool {
-        let (roots, job) = (program.roots(), self.job());
+        let (roots, job) = (Hasher::current().model_roots(program), self.job());
         (job.program_root, job.constants_root, job.counts) == (roots.program, roots.constants, program.counts())
     }
 
@@ -193,7 +194,7 @@ impl Opening {
             dtype: value.dtype().code(),
             elements: value.elements(),
             leaf: Bytes::copy_from_slice(&witness::padded_leaf(value.bytes(), index)),
-            tensor_path: hashes(merkle::Tree::of_tensor(value.bytes()).prove(&[index])),
+            tensor_path: hashes(Hasher::current().tensor_tree(value.bytes()).prove(&[index])),
             trace_path: hashes(trace.tree().prove(&[leaf])),
         })
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use opml_ops::engine::Engine;
+use opml_ops::{commit::Hasher, engine::Engine};
 use opml_vm::{
     InputHeader, ModelError, Program, Tensor, Trace,
     bounds::{Bounds, Budget},
@@ -114,7 +114,7 @@ impl Task {
     /// # Errors
     /// The run is larger than the budget.
     pub fn trace(&self) -> Result<Trace, ProverError> {
-        Ok(Trace::new(&self.program, self.run()?))
+        Ok(Hasher::current().trace(&self.program, self.run()?))
     }
 }
 

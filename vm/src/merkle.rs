@@ -40,9 +40,22 @@ pub fn instruction_hash(encoding: &[u8]) -> Hash {
     keccak(&[&[1], encoding])
 }
 
+/// Bytes of a tensor's header.
+pub const HEADER_BYTES: usize = 41;
+
+/// A tensor's header: code of the type, which need not be a known one, elements and tensor root.
+pub fn header(dtype: u8, elements: u64, root: &Hash) -> [u8; HEADER_BYTES] {
+    let mut header = [0; HEADER_BYTES];
+    let fields = [dtype].into_iter().chain(elements.to_be_bytes()).chain(*root);
+    for (byte, field) in header.iter_mut().zip(fields) {
+        *byte = field;
+    }
+    header
+}
+
 /// Hash of a tensor's header; `dtype` is the code, which need not be a known one.
 pub fn header_hash(dtype: u8, elements: u64, root: &Hash) -> Hash {
-    keccak(&[&[dtype], &elements.to_be_bytes(), root])
+    keccak(&[&header(dtype, elements, root)])
 }
 
 /// Header hash of a tensor.
@@ -134,6 +147,12 @@ impl Tree {
         Self { levels }
     }
 
+    /// A tree of levels that were hashed elsewhere, leaves first. They are taken as they are: with other hashes than
+    /// [`Tree::new`] makes, the tree commits to nothing.
+    pub const fn from_levels(levels: Vec<Vec<Hash>>) -> Self {
+        Self { levels }
+    }
+
     /// The tree over a tensor's leaves.
     pub fn of_tensor(bytes: &[u8]) -> Self {
         Self::new(tensor_leaf_hashes(bytes))
@@ -195,18 +214,26 @@ pub struct TensorTree<'b> {
 }
 
 impl<'b> TensorTree<'b> {
+    /// Levels that are not kept, in trees that are deep enough.
+    pub const CUT: u32 = 3;
+
     /// Hashes a tensor's bytes.
     pub fn new(bytes: &'b [u8]) -> Self {
-        let leaves = tensor_leaves(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-        let cut = depth(leaves).min(3);
+        let cut = cut(bytes);
         let block = |block: &[u8]| block_hash(block, cut);
         #[cfg(feature = "std")]
         if bytes.len() >= PARALLEL_BYTES {
             use rayon::prelude::*;
             let nodes = bytes.par_chunks(LEAF_BYTES << cut).with_min_len(8).map(block).collect();
-            return Self { bytes, leaves, cut, upper: Tree::new(nodes) };
+            return Self::under(bytes, Tree::new(nodes));
         }
-        Self { bytes, leaves, cut, upper: Tree::new(bytes.chunks(LEAF_BYTES << cut).map(block).collect()) }
+        Self::under(bytes, Tree::new(bytes.chunks(LEAF_BYTES << cut).map(block).collect()))
+    }
+
+    /// A tensor's bytes under levels that were hashed elsewhere: those from [`Self::CUT`] upwards, the root alone in a
+    /// lower tree. They are taken as they are, as in [`Tree::from_levels`].
+    pub fn under(bytes: &'b [u8], upper: Tree) -> Self {
+        Self { bytes, leaves: leaves_of(bytes), cut: cut(bytes), upper }
     }
 
     /// The root.
@@ -232,6 +259,15 @@ impl<'b> TensorTree<'b> {
     pub fn prove(&self, indices: &[u64]) -> Vec<Hash> {
         siblings(self.leaves, indices, &|level, index| self.node(level, index))
     }
+}
+
+/// Levels of a tensor's tree that are not kept.
+fn cut(bytes: &[u8]) -> u32 {
+    depth(leaves_of(bytes)).min(TensorTree::CUT)
+}
+
+fn leaves_of(bytes: &[u8]) -> u64 {
+    tensor_leaves(u64::try_from(bytes.len()).unwrap_or(u64::MAX))
 }
 
 /// The node `levels` above the leaves of up to `256·2^levels` bytes, not empty.

@@ -170,7 +170,11 @@ impl Program {
         let leaves: Vec<Hash> = self.encodings.iter().map(|e| merkle::instruction_hash(e)).collect();
         let program = merkle::root(&leaves);
         let headers: Vec<Hash> = self.constants.iter().map(merkle::header_of).collect();
-        let constants = merkle::root(&headers);
+        self.roots_over(program, merkle::root(&headers))
+    }
+
+    /// The same, from the two tree roots: of the instructions and of the constants' headers. They are not checked.
+    pub fn roots_over(&self, program: Hash, constants: Hash) -> ModelRoots {
         let mut listed = Vec::new();
         for input in &self.inputs {
             listed.push(input.dtype.code());

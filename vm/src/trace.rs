@@ -32,7 +32,13 @@ impl Trace {
             .zip(&tensor_roots)
             .map(|(value, root)| merkle::header_hash(value.dtype().code(), value.elements(), root))
             .collect();
-        Self { instructions, run, tensor_roots, tree: Tree::new(headers) }
+        Self::from_hashes(instructions, run, tensor_roots, Tree::new(headers))
+    }
+
+    /// A trace whose hashes were made elsewhere: the tensor root of every value, and the tree over the header hashes.
+    /// They are taken as they are: with other hashes than [`Trace::of_values`] makes, the trace is a wrong claim.
+    pub const fn from_hashes(instructions: u32, run: Run, tensor_roots: Vec<Hash>, tree: Tree) -> Self {
+        Self { instructions, run, tensor_roots, tree }
     }
 
     /// Instructions `N` of the program.

@@ -59,8 +59,7 @@ struct HeaderTree<'a> {
 }
 
 impl<'a> HeaderTree<'a> {
-    fn new(tensors: &'a [Tensor]) -> Self {
-        let trees: Vec<TensorTree<'_>> = tensors.iter().map(|tensor| TensorTree::new(tensor.bytes())).collect();
+    fn new(tensors: &'a [Tensor], trees: Vec<TensorTree<'a>>) -> Self {
         let headers = tensors
             .iter()
             .zip(&trees)
@@ -77,14 +76,26 @@ pub type TraceNodes<'n> = dyn Fn(u32, u64) -> Hash + 'n;
 impl<'a> Openings<'a> {
     /// Hashes the program, the constants and the inputs.
     pub fn new(program: &'a Program, inputs: &'a [Tensor], trace: &'a Trace) -> Self {
+        let trees = |tensors: &'a [Tensor]| tensors.iter().map(|tensor| TensorTree::new(tensor.bytes())).collect();
+        Self::from_trees(program, inputs, trace, trees(program.constants()), trees(inputs))
+    }
+
+    /// The same with the trees of all constants and inputs hashed elsewhere; they are taken as they are.
+    pub fn from_trees(
+        program: &'a Program,
+        inputs: &'a [Tensor],
+        trace: &'a Trace,
+        constants: Vec<TensorTree<'a>>,
+        input_trees: Vec<TensorTree<'a>>,
+    ) -> Self {
         let leaves = program.encodings().iter().map(|encoding| merkle::instruction_hash(encoding)).collect();
         Self {
             program,
             inputs,
             trace,
             program_tree: Tree::new(leaves),
-            constants: HeaderTree::new(program.constants()),
-            input_tree: HeaderTree::new(inputs),
+            constants: HeaderTree::new(program.constants(), constants),
+            input_tree: HeaderTree::new(inputs, input_trees),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Tests of the crate as its users see it.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::as_conversions, reason = "tests fail loudly")]
 
+mod commit;
 mod engine;
 mod fixtures;
 mod hostile;

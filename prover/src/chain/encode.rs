@@ -6,6 +6,7 @@ use opml_bisection::{
     tree::{self, Children},
 };
 use opml_contracts::abi::Dispute;
+use opml_ops::commit::Hasher;
 use opml_vm::{DType, Program, merkle};
 
 use crate::{error::ProverError, machine::Keccak};
@@ -154,7 +155,7 @@ pub(super) fn trace_opening(
 
 /// What a task is made of besides its header.
 pub(super) fn parts(program: &Program, task: &Dispute::Task) -> Dispute::Parts {
-    let roots = program.roots();
+    let roots = Hasher::current().model_roots(program);
     Dispute::Parts {
         programRoot: roots.program.into(),
         constsRoot: roots.constants.into(),

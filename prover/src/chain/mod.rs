@@ -13,6 +13,7 @@ use opml_contracts::{
     abi::{Dispute, StepVerifier},
     dispute,
 };
+use opml_ops::commit::Hasher;
 use opml_vm::{Program, Tensor};
 
 use crate::error::ProverError;
@@ -137,7 +138,7 @@ impl Chain {
     /// # Errors
     /// The chain refuses it.
     pub fn register(&mut self, program: &Program) -> Result<B256, ProverError> {
-        let roots = program.roots();
+        let roots = Hasher::current().model_roots(program);
         let counts = program.counts();
         let call = Dispute::registerModelCall {
             programRoot: roots.program.into(),
@@ -167,7 +168,7 @@ impl Chain {
         self.send("openTask", OPERATOR, U256::ZERO, &call)?;
         let task = Dispute::Task {
             modelRoot: model_root,
-            inputRoot: opml_vm::program::input_root(inputs).into(),
+            inputRoot: Hasher::current().input_root(inputs).into(),
             maxT: max_t,
             tier: TIER,
             requester: Address::ZERO,

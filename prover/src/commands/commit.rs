@@ -1,7 +1,7 @@
 //! `opml commit`.
 
 use anyhow::{Context as _, Result};
-use opml_vm::program;
+use opml_ops::commit::Hasher;
 use serde::Serialize;
 
 use crate::{arguments, hex, output::Output, task::Task, units};
@@ -34,10 +34,11 @@ impl Commitment {
 
 pub(super) fn run(arguments: &arguments::Commit, output: Output) -> Result<u8> {
     let task = Task::read(&arguments.task)?;
+    let hasher = Hasher::current();
     let trace = task.trace().with_context(|| arguments.task.place())?;
     let commitment = Commitment {
-        model_root: hex::of(&task.program.roots().model),
-        input_root: hex::of(&program::input_root(&task.inputs)),
+        model_root: hex::of(&hasher.model_roots(&task.program).model),
+        input_root: hex::of(&hasher.input_root(&task.inputs)),
         trace_root: hex::of(&trace.root()),
         trace_leaves: trace.leaves(),
         run: trace.run().output(&task.program).map(|tensor| RunResult::new(trace.length(), tensor)),

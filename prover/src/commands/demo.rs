@@ -2,6 +2,7 @@
 
 use alloy_primitives::U256;
 use anyhow::{Context, Result};
+use opml_ops::commit::Hasher;
 use opml_vm::{Tensor, Trace, interpreter::Run};
 use serde::Serialize;
 
@@ -51,7 +52,7 @@ pub(super) fn run(arguments: &arguments::Demo, output: Output) -> Result<u8> {
     let answer = decision(&fixture, &task, &run)?;
     let honest = honest_claim(&task)?;
 
-    let trace = Trace::new(&task.program, run);
+    let trace = Hasher::current().trace(&task.program, run);
     let lie = flipping_lie(&task, &trace, &fixture, answer, &mut Random::new(arguments.seed))?;
     let said = decision(&fixture, &task, &lie.run)?;
     let setup =
@@ -62,7 +63,7 @@ pub(super) fn run(arguments: &arguments::Demo, output: Output) -> Result<u8> {
     let right = honest.done && walked.winner == "challenger" && proved.winner == "challenger";
     let shown = Shown {
         model: fixture.name,
-        model_root: hex::of(&task.program.roots().model),
+        model_root: hex::of(&Hasher::current().model_roots(&task.program).model),
         answer,
         lie: said,
         honest_claim_final: honest.done,

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use anyhow::{Context, Result, bail};
 use opml_ops::{
     ImportOptions, Imported,
+    commit::Hasher,
     import::{InputEncoding, Precision, WeightBits},
     import_onnx, onnx,
 };
@@ -92,7 +93,7 @@ impl ImportResult {
             }
         });
         Self {
-            model_root: hex::of(&program.roots().model),
+            model_root: hex::of(&Hasher::current().model_roots(program).model),
             instructions: program.instructions().len(),
             constants: program.constants().len(),
             encoded_bytes: program.encodings().iter().map(Vec::len).sum(),

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use anyhow::Result;
+use opml_ops::commit::Hasher;
 use opml_vm::{Program, bounds::Bounds, disasm, interpreter};
 use serde::Serialize;
 
@@ -133,7 +134,7 @@ pub(super) fn run(arguments: &arguments::Inspect, output: Output) -> Result<u8> 
     let refused = |hint| move |error| ProverError::Model { path: arguments.model.clone(), error, hint };
     interpreter::check_length(&program, arguments.max_t).map_err(refused("--max-t sets the iterations"))?;
     program.validate().map_err(refused("`opml import` writes model files"))?;
-    let roots = program.roots();
+    let roots = Hasher::current().model_roots(&program);
     let inspection = Inspection {
         model_root: hex::of(&roots.model),
         program_root: hex::of(&roots.program),

@@ -2,7 +2,8 @@
 
 use anyhow::{Context, Result, ensure};
 use opml_bisection::{Question, Trace as GameTrace, TraceNodes};
-use opml_vm::{Trace, program};
+use opml_ops::commit::Hasher;
+use opml_vm::Trace;
 use serde::Serialize;
 
 use crate::{
@@ -52,7 +53,8 @@ pub(super) fn run(arguments: &arguments::Prove, output: Output) -> Result<u8> {
         .map(|fault| Lie::plant(&task.program, &task.inputs, honest.run(), fault, &mut Random::new(arguments.seed)))
         .transpose()
         .with_context(place)?;
-    let lying = lie.as_ref().map(|lie| Trace::new(&task.program, lie.run.clone()));
+    let hasher = Hasher::current();
+    let lying = lie.as_ref().map(|lie| hasher.trace(&task.program, lie.run.clone()));
     let trace = lying.as_ref().unwrap_or(&honest);
     let (leaf, value) = find(trace, arguments.step).with_context(place)?;
     let (t, instruction, element) = arguments.step;
@@ -76,13 +78,13 @@ pub(super) fn run(arguments: &arguments::Prove, output: Output) -> Result<u8> {
     };
     let opening = if arguments.terms.is_none() { Opening::of(trace, leaf, element) } else { None };
     let step = player.step(leaf, &question, &TraceNodes(player.as_ref()))?;
-    let roots = task.program.roots();
+    let roots = hasher.model_roots(&task.program);
     let counts = task.program.counts();
     let proof = Proof {
         version: proof::VERSION,
         program_root: roots.program.into(),
         constants_root: roots.constants.into(),
-        input_root: program::input_root(&task.inputs).into(),
+        input_root: hasher.input_root(&task.inputs).into(),
         trace_root: trace.root().into(),
         instructions: counts.instructions,
         constants: counts.constants,

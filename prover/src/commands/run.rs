@@ -1,6 +1,7 @@
 //! `opml run`.
 
 use anyhow::{Context, Result, ensure};
+use opml_ops::commit::Hasher;
 use opml_vm::{Tensor, merkle};
 use serde::Serialize;
 
@@ -40,7 +41,7 @@ impl RunResult {
             iterations,
             dtype: tensor.dtype().name(),
             elements: tensor.elements(),
-            output_root: hex::of(&merkle::tensor_root(tensor.bytes())),
+            output_root: hex::of(&Hasher::current().tensor_root(tensor.bytes())),
             output_hash: hex::of(&merkle::keccak(&[tensor.bytes()])),
             largest: largest.map(|(number, _)| number),
             values: values.into_iter().take(SHOWN).collect(),

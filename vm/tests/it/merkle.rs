@@ -206,6 +206,23 @@ fn trees_of_tensors_have_all_nodes_though_few_are_kept() {
 }
 
 #[test]
+fn trees_are_put_together_from_levels() {
+    let bytes: Vec<u8> = (0..256 * 21 + 9u32).map(|i| u8::try_from(i % 241).unwrap()).collect();
+    for leaves in [0, 1, 2, 5, 8, 9, 22] {
+        let bytes = &bytes[..bytes.len().min(leaves * 256)];
+        let (whole, slim) = (Tree::of_tensor(bytes), TensorTree::new(bytes));
+        let level = |level: u32| -> Vec<Hash> {
+            let width = whole.leaves().div_ceil(1 << level);
+            (0..width).map(|index| whole.node(level, index)).collect()
+        };
+        let from = |lowest: u32| Tree::from_levels((lowest..=whole.depth()).map(level).collect());
+        assert_eq!(from(0), whole);
+        let under = TensorTree::under(bytes, from(TensorTree::CUT.min(whole.depth())));
+        assert_eq!(format!("{under:?}"), format!("{slim:?}"));
+    }
+}
+
+#[test]
 fn large_tensors_hash_the_same_on_all_cores() {
     let bytes: Vec<u8> = (0..300_001u32).map(|i| u8::try_from(i % 251).unwrap()).collect();
     let leaves: Vec<Hash> = bytes.chunks(256).map(leaf_hash).collect();

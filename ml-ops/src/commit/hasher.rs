@@ -1,0 +1,68 @@
+//! Batches of the three kinds of hashes that trees are made of.
+
+use std::borrow::Borrow;
+
+use opml_vm::{
+    Hash,
+    merkle::{HEADER_BYTES, LEAF_BYTES, ZERO},
+};
+use rayon::prelude::*;
+
+use super::keccak::{blocks, keccak_many};
+use crate::tier::Tier;
+
+/// Hashes batches and trees on one tier; the hashes are those of [`opml_vm::merkle`] on every tier and any number of
+/// threads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hasher {
+    tier: Tier,
+}
+
+/// Permutations of a task.
+const GRAIN: usize = 512;
+
+/// Permutations that are worth a fork.
+const FORK: usize = 4096;
+
+impl Hasher {
+    /// The hasher of a tier, or of the best one below it that this CPU has.
+    pub fn new(tier: Tier) -> Self {
+        Self { tier: tier.usable() }
+    }
+
+    /// The hasher of [`Tier::current`].
+    pub fn current() -> Self {
+        Self::new(Tier::current())
+    }
+
+    /// The tier.
+    pub const fn tier(self) -> Tier {
+        self.tier
+    }
+
+    /// Hashes of tensor leaves, wherever they are.
+    pub fn leaves(self, leaves: &[&[u8; LEAF_BYTES]]) -> Vec<Hash> {
+        self.hashes::<LEAF_BYTES, { blocks(LEAF_BYTES) }, _>(leaves)
+    }
+
+    /// Hashes of pairs of nodes; a last one without a partner counts for nothing.
+    pub fn nodes(self, nodes: &[Hash]) -> Vec<Hash> {
+        self.hashes::<64, { blocks(64) }, _>(nodes.as_flattened().as_chunks().0)
+    }
+
+    /// Hashes of tensor headers.
+    pub fn headers(self, headers: &[[u8; HEADER_BYTES]]) -> Vec<Hash> {
+        self.hashes::<HEADER_BYTES, { blocks(HEADER_BYTES) }, _>(headers)
+    }
+
+    fn hashes<const N: usize, const B: usize, M: Borrow<[u8; N]> + Sync>(self, messages: &[M]) -> Vec<Hash> {
+        let mut out = vec![ZERO; messages.len()];
+        if messages.len().saturating_mul(B) < FORK {
+            keccak_many::<N, B, M>(self.tier, messages, &mut out);
+        } else {
+            let tasks = messages.par_chunks(GRAIN / B).zip(out.par_chunks_mut(GRAIN / B));
+            tasks.for_each(|(messages, out)| keccak_many::<N, B, M>(self.tier, messages, out));
+        }
+        out
+    }
+}

@@ -1,0 +1,89 @@
+//! Keccak-256 of many messages of one length, as many at once as the vectors have lanes.
+//!
+//! | tier | at once | for |
+//! |---|--:|---|
+//! | avx512 | 8 | full batches, and five to seven messages that are left |
+//! | avx512 | 4 | up to four messages that are left: 256-bit vectors take two thirds of the time |
+//! | avx2 | 4 | two messages or more |
+//! | portable | 1 | the rest: the `sha3` crate, through `opml_vm` |
+#![allow(unsafe_code, reason = "kernels need instructions that only their tier vouches for")]
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod avx512vl;
+#[cfg(target_arch = "x86_64")]
+mod kernel;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Borrow;
+
+use opml_vm::{Hash, merkle};
+
+use crate::tier::Tier;
+
+/// Words of the rate: 136 bytes.
+const RATE: usize = 17;
+
+/// Blocks of a message of `bytes` bytes, its padding included.
+pub(super) const fn blocks(bytes: usize) -> usize {
+    bytes / (8 * RATE) + 1
+}
+
+/// Writes the hashes of messages of `N` bytes, `B = blocks(N)` blocks each, on a tier or the best one below it that this
+/// CPU has. Messages and hashes are equally many.
+pub(super) fn keccak_many<const N: usize, const B: usize, M: Borrow<[u8; N]>>(
+    tier: Tier,
+    messages: &[M],
+    out: &mut [Hash],
+) {
+    match tier.usable() {
+        #[cfg(target_arch = "x86_64")]
+        Tier::Avx512 => {
+            let left = messages.len() % 8;
+            let eights = messages.len() - if left > 4 { 0 } else { left };
+            let (head, tail) = messages.split_at(eights);
+            let (out_head, out_tail) = out.split_at_mut(eights);
+            // SAFETY: the tier is usable, so this CPU has AVX-512 F and VL.
+            batches(head, out_head, |batch| unsafe { avx512::hash::<N, B>(batch) });
+            // SAFETY: as above.
+            batches(tail, out_tail, |batch| unsafe { avx512vl::hash::<N, B>(batch) });
+        }
+        #[cfg(target_arch = "x86_64")]
+        Tier::Avx2 => {
+            let left = messages.len() % 4;
+            let fours = messages.len() - if left > 1 { 0 } else { left };
+            let (head, tail) = messages.split_at(fours);
+            let (out_head, out_tail) = out.split_at_mut(fours);
+            // SAFETY: the tier is usable, so this CPU has AVX2.
+            batches(head, out_head, |batch| unsafe { avx2::hash::<N, B>(batch) });
+            one_by_one(tail, out_tail);
+        }
+        _ => one_by_one(messages, out),
+    }
+}
+
+/// Hashes `L` messages at a time; lanes that are left over hash the last message again.
+#[cfg(target_arch = "x86_64")]
+fn batches<const N: usize, const L: usize, M: Borrow<[u8; N]>>(
+    messages: &[M],
+    out: &mut [Hash],
+    kernel: impl Fn([&[u8; N]; L]) -> [Hash; L],
+) {
+    let Some(last) = messages.last() else { return };
+    for (batch, out) in messages.chunks(L).zip(out.chunks_mut(L)) {
+        let hashes = kernel(std::array::from_fn(|lane| batch.get(lane).unwrap_or(last).borrow()));
+        for (out, hash) in out.iter_mut().zip(hashes) {
+            *out = hash;
+        }
+    }
+}
+
+fn one_by_one<const N: usize, M: Borrow<[u8; N]>>(messages: &[M], out: &mut [Hash]) {
+    for (message, out) in messages.iter().zip(out) {
+        *out = merkle::keccak(&[message.borrow()]);
+    }
+}

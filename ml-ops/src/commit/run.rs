@@ -1,0 +1,43 @@
+//! The commitments of a run: trace, model, inputs.
+
+use opml_vm::{Hash, Program, Tensor, Trace, interpreter::Run, merkle, program::ModelRoots, witness::Openings};
+
+use super::hasher::Hasher;
+
+impl Hasher {
+    /// The trace of a run, as [`Trace::new`].
+    pub fn trace(self, program: &Program, run: Run) -> Trace {
+        let (roots, headers) = self.headers_of(&run.values);
+        Trace::from_hashes(program.counts().instructions, run, roots, self.tree(headers))
+    }
+
+    /// The hashes that commit to a program, as [`Program::roots`].
+    pub fn model_roots(self, program: &Program) -> ModelRoots {
+        let instructions = program.encodings().iter().map(|encoding| merkle::instruction_hash(encoding)).collect();
+        program.roots_over(self.tree(instructions).root(), self.header_root(program.constants()))
+    }
+
+    /// Root of a run's inputs, as [`opml_vm::program::input_root`].
+    pub fn input_root(self, inputs: &[Tensor]) -> Hash {
+        self.header_root(inputs)
+    }
+
+    /// The trees that openings come from, as [`Openings::new`].
+    pub fn openings<'a>(self, program: &'a Program, inputs: &'a [Tensor], trace: &'a Trace) -> Openings<'a> {
+        let constants = self.tensor_trees(program.constants());
+        Openings::from_trees(program, inputs, trace, constants, self.tensor_trees(inputs))
+    }
+
+    fn header_root(self, tensors: &[Tensor]) -> Hash {
+        self.tree(self.headers_of(tensors).1).root()
+    }
+
+    /// Roots and header hashes of tensors.
+    fn headers_of(self, tensors: &[Tensor]) -> (Vec<Hash>, Vec<Hash>) {
+        let bytes: Vec<&[u8]> = tensors.iter().map(Tensor::bytes).collect();
+        let roots = self.tensor_roots(&bytes);
+        let header = |(tensor, root): (&Tensor, &Hash)| merkle::header(tensor.dtype().code(), tensor.elements(), root);
+        let headers: Vec<_> = tensors.iter().zip(&roots).map(header).collect();
+        (roots, self.headers(&headers))
+    }
+}

@@ -1,0 +1,78 @@
+//! The trees of `opml_vm::merkle`, hashed in batches.
+
+use opml_vm::{
+    Hash, Tensor,
+    merkle::{self, LEAF_BYTES, TensorTree, Tree, ZERO},
+};
+
+use super::{forest, hasher::Hasher};
+
+impl Hasher {
+    /// Root of a tensor's bytes.
+    pub fn tensor_root(self, bytes: &[u8]) -> Hash {
+        self.tensor_roots(&[bytes]).first().copied().unwrap_or(ZERO)
+    }
+
+    /// Roots of tensors' bytes.
+    pub fn tensor_roots(self, tensors: &[&[u8]]) -> Vec<Hash> {
+        let (counts, leaves) = forest::leaves(self, tensors);
+        let mut roots = vec![ZERO; tensors.len()];
+        forest::grow(self, &counts, leaves, |tree, _, nodes| {
+            if let ([root], Some(place)) = (nodes, roots.get_mut(tree)) {
+                *place = *root;
+            }
+        });
+        roots
+    }
+
+    /// The tree over a tensor's leaves.
+    pub fn tensor_tree(self, bytes: &[u8]) -> Tree {
+        let (_, leaves) = forest::leaves(self, &[bytes]);
+        self.tree(leaves)
+    }
+
+    /// The trees over tensors' leaves, without their lowest levels.
+    pub fn tensor_trees(self, tensors: &[Tensor]) -> Vec<TensorTree<'_>> {
+        let bytes: Vec<&[u8]> = tensors.iter().map(Tensor::bytes).collect();
+        let (counts, leaves) = forest::leaves(self, &bytes);
+        let upper = self.trees(&counts, leaves, TensorTree::CUT);
+        bytes.into_iter().zip(upper).map(|(bytes, upper)| TensorTree::under(bytes, upper)).collect()
+    }
+
+    /// Node `index` at `level` of the tree over a tensor's leaves; only what is below it is hashed.
+    pub fn tensor_node(self, bytes: &[u8], level: u32, index: u64) -> Hash {
+        let leaves = leaves_of(bytes);
+        if level > merkle::depth(leaves) || !merkle::is_real(leaves, level, index) {
+            return ZERO;
+        }
+        let covered = || {
+            let size = LEAF_BYTES.checked_shl(level)?;
+            let first = usize::try_from(index).ok()?.checked_mul(size)?;
+            bytes.get(first..first.saturating_add(size).min(bytes.len()))
+        };
+        let covered = covered().unwrap_or(bytes);
+        let lone = merkle::depth(leaves_of(covered))..level;
+        lone.fold(self.tensor_root(covered), |node, _| merkle::node_hash(&node, &ZERO))
+    }
+
+    /// The tree over leaf hashes.
+    pub fn tree(self, leaves: Vec<Hash>) -> Tree {
+        self.trees(&[leaves.len()], leaves, 0).pop().unwrap_or_else(|| Tree::new(Vec::new()))
+    }
+
+    /// Trees over `counts` leaves each, without the levels below `cut`, but with the root.
+    fn trees(self, counts: &[usize], leaves: Vec<Hash>, cut: u32) -> Vec<Tree> {
+        let no_leaves = |&count: &usize| if count == 0 { vec![Vec::new()] } else { Vec::new() };
+        let mut kept: Vec<Vec<Vec<Hash>>> = counts.iter().map(no_leaves).collect();
+        forest::grow(self, counts, leaves, |tree, level, nodes| {
+            if let Some(kept) = kept.get_mut(tree).filter(|_| level >= cut || nodes.len() == 1) {
+                kept.push(nodes.to_vec());
+            }
+        });
+        kept.into_iter().map(Tree::from_levels).collect()
+    }
+}
+
+fn leaves_of(bytes: &[u8]) -> u64 {
+    merkle::tensor_leaves(u64::try_from(bytes.len()).unwrap_or(u64::MAX))
+}
