@@ -1,10 +1,11 @@
 //! Runs programs fast, bit for bit like the reference interpreter, on any number of threads.
 //!
-//! Everything is recognised from the instructions themselves. Each instruction gets one of three forms:
+//! Everything is recognised from the instructions themselves. Each instruction gets one of four forms:
 //!
 //! | form | for | how |
 //! |---|---|---|
-//! | `dot` | sums of products of two affine loads | rows of both factors side by side, integer dot products |
+//! | `gemm` | sums of products of two affine loads: matrix products, convolutions | vector kernels over packed columns |
+//! | `dot` | such sums whose numbers or axes do not suit the kernels | rows of both factors side by side |
 //! | `lanes` | any instruction with affine or computed indices | every operation over a block of elements or terms |
 //! | `slow` | what is left: loads from iterations that follow coordinates, indices beyond 62 bits | `opml_vm::eval` |
 //!
@@ -12,12 +13,16 @@
 //! iteration.
 
 mod dot;
+mod epilogue;
+mod gemm;
+mod kernels;
 mod lanes;
 mod load;
 mod ops;
 mod pack;
 mod rows;
 mod slow;
+mod view;
 
 use std::sync::Arc;
 
@@ -26,6 +31,8 @@ use opml_vm::{
     interpreter::{self, Run, Stop},
 };
 
+use crate::tier::Tier;
+pub(crate) use kernels::has_matrix_unit;
 use load::{Header, Place};
 
 /// A program, prepared for running.
@@ -33,11 +40,13 @@ use load::{Header, Place};
 pub struct Engine {
     program: Arc<Program>,
     forms: Vec<Option<Form>>,
+    tier: Tier,
 }
 
 /// How an instruction is executed.
 #[derive(Debug, Clone)]
 enum Form {
+    Gemm(Box<gemm::Gemm>),
     Dot(Box<dot::Dot>),
     Lanes(Box<lanes::Lanes>),
     Slow,
@@ -76,11 +85,20 @@ impl Engine {
         Self::from_arc(Arc::new(program.clone()))
     }
 
+    /// Prepares a program for the instructions of a tier, or the best that this CPU has below it.
+    pub fn compile_for(program: &Program, tier: Tier) -> Self {
+        Self::with_tier(Arc::new(program.clone()), tier)
+    }
+
     /// Prepares a shared program, without a copy.
     pub fn from_arc(program: Arc<Program>) -> Self {
-        let forms = (0..).zip(program.instructions()).map(|(n, instruction)| fixed_form(&program, n, instruction));
+        Self::with_tier(program, Tier::current())
+    }
+
+    fn with_tier(program: Arc<Program>, tier: Tier) -> Self {
+        let forms = (0..).zip(program.instructions()).map(|(n, instruction)| fixed_form(&program, n, instruction, tier));
         let forms = forms.collect();
-        Self { program, forms }
+        Self { program, forms, tier }
     }
 
     /// The program.
@@ -109,7 +127,7 @@ impl Engine {
                 let frame = Frame { program, inputs, values: &values, t, number };
                 let value = match form {
                     Some(form) => execute(form, instruction, frame),
-                    None => execute(&moving_form(instruction, frame), instruction, frame),
+                    None => execute(&moving_form(instruction, frame, self.tier), instruction, frame),
                 };
                 values.push(value);
             }
@@ -124,6 +142,7 @@ impl Engine {
     /// How the instructions are executed, for reports and tests; `moving` is decided at each iteration.
     pub fn forms(&self) -> Vec<&'static str> {
         let name = |form: &Option<Form>| match form {
+            Some(Form::Gemm(_)) => "gemm",
             Some(Form::Dot(_)) => "dot",
             Some(Form::Lanes(_)) => "lanes",
             Some(Form::Slow) => "slow",
@@ -135,6 +154,7 @@ impl Engine {
 
 fn execute(form: &Form, instruction: &Instruction, frame: Frame<'_>) -> Tensor {
     match form {
+        Form::Gemm(gemm) => gemm.run(&[frame]).pop().unwrap_or_else(Tensor::empty),
         Form::Dot(dot) => dot.run(frame),
         Form::Lanes(lanes) => lanes.run(frame),
         Form::Slow => slow::run(instruction, frame),
@@ -142,7 +162,7 @@ fn execute(form: &Form, instruction: &Instruction, frame: Frame<'_>) -> Tensor {
 }
 
 /// The form of an instruction that is the same at every iteration.
-fn fixed_form(program: &Program, number: u32, instruction: &Instruction) -> Option<Form> {
+fn fixed_form(program: &Program, number: u32, instruction: &Instruction, tier: Tier) -> Option<Form> {
     let header = |source: &Source| match source {
         Source::Constant(n) => {
             let tensor = program.constants().get(usize::try_from(*n).ok()?)?;
@@ -162,11 +182,11 @@ fn fixed_form(program: &Program, number: u32, instruction: &Instruction) -> Opti
         Source::History { .. } => None,
     };
     let fixed = instruction.dynamics.is_empty() && instruction.loads().all(|load| header(&load.source).is_some());
-    fixed.then(|| form(program, instruction, 0, &|source| header(source)))
+    fixed.then(|| form(program, instruction, 0, &|source| header(source), tier))
 }
 
 /// The form of an instruction at one iteration.
-fn moving_form(instruction: &Instruction, frame: Frame<'_>) -> Form {
+fn moving_form(instruction: &Instruction, frame: Frame<'_>, tier: Tier) -> Form {
     let header = |source: &Source| {
         let (place, tau) = match source {
             Source::Constant(n) => (Place::Constant(*n), frame.t),
@@ -184,10 +204,13 @@ fn moving_form(instruction: &Instruction, frame: Frame<'_>) -> Form {
         let (dtype, elements) = frame.tensor(place).map_or((DType::I64, 0), |t| (t.dtype(), t.elements()));
         Some(Header { place, dtype, elements, tau })
     };
-    form(frame.program, instruction, frame.t, &header)
+    form(frame.program, instruction, frame.t, &header, tier)
 }
 
-fn form(program: &Program, instruction: &Instruction, t: u64, header: load::Headers<'_>) -> Form {
+fn form(program: &Program, instruction: &Instruction, t: u64, header: load::Headers<'_>, tier: Tier) -> Form {
+    if let Some(gemm) = gemm::Gemm::new(program, instruction, t, header, tier) {
+        return Form::Gemm(Box::new(gemm));
+    }
     if let Some(dot) = dot::Dot::new(program, instruction, t, header) {
         return Form::Dot(Box::new(dot));
     }
