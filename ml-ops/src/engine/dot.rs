@@ -219,7 +219,12 @@ pub(super) fn all_rows<T: Number>(factor: &Factor, tensor: &Tensor, extents: &Ex
 }
 
 /// The two factors of `map`: loads, each maybe with a constant added or subtracted, and nothing else.
-pub(super) fn factors(instruction: &Instruction, extents: &Extents, terms: i64, header: Headers<'_>) -> Option<[Factor; 2]> {
+pub(super) fn factors(
+    instruction: &Instruction,
+    extents: &Extents,
+    terms: i64,
+    header: Headers<'_>,
+) -> Option<[Factor; 2]> {
     let base = usize::from(SLOT_CONST) + instruction.constants.len();
     let op = |slot: u8| instruction.map.get(usize::from(slot).checked_sub(base)?);
     let constant = |slot: u8| instruction.constants.get(usize::from(slot.checked_sub(SLOT_CONST)?)).copied();

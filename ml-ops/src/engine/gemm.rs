@@ -14,12 +14,12 @@ use opml_vm::{DType, Instruction, Program, Tensor};
 use rayon::prelude::*;
 
 use super::{
-    Frame,
-    dot,
+    Frame, dot,
     epilogue::{self, Bounds, Epilogue, Share},
     kernels::{Axis, GROUP, Isa, Job, LINE, Layout, Packed, Piece, Run, Terms, Width},
     load::{self, Extents, FIRST_K, Headers, Place, size},
     pack,
+    pool::Pool,
     rows::{self, Factor},
     view::Source,
 };
@@ -94,7 +94,7 @@ impl Gemm {
     }
 
     /// The instruction's value in each of the runs.
-    pub(super) fn run(&self, frames: &[Frame<'_>]) -> Vec<Tensor> {
+    pub(super) fn run(&self, frames: &[Frame<'_>], pool: Option<&Pool>) -> Vec<Tensor> {
         let empty = Tensor::empty();
         let sources: Vec<Cow<'_, [u8]>> =
             frames.iter().map(|frame| self.source.bytes(frame.tensor(self.row).unwrap_or(&empty))).collect();
@@ -115,7 +115,8 @@ impl Gemm {
             finish: &finish,
         };
         let elements = num::signed(self.layout.elements());
-        job.run().into_iter().map(|bytes| pack::tensor(self.dtype, elements, bytes)).collect()
+        let buffer = |length: usize| pool.map_or_else(|| vec![0; length], |pool| pool.take(length));
+        job.run(buffer).into_iter().map(|bytes| pack::tensor(self.dtype, elements, bytes)).collect()
     }
 
     /// The column factor of a run.
@@ -265,7 +266,16 @@ impl Plan<'_> {
         };
         let pieces = scattered.then(|| pieces.iter().map(&mut piece).collect());
         let base = isize::try_from((base + first) * num::signed(bytes)).ok()?;
-        let terms = Terms { width: self.width, base, runs, lines: line, pieces, chunks: vec![], packed_chunks: vec![], row_factor: 0 };
+        let terms = Terms {
+            width: self.width,
+            base,
+            runs,
+            lines: line,
+            pieces,
+            chunks: vec![],
+            packed_chunks: vec![],
+            row_factor: 0,
+        };
         Some((base, terms))
     }
 

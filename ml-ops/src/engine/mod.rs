@@ -20,20 +20,20 @@ mod lanes;
 mod load;
 mod ops;
 mod pack;
+mod pool;
 mod rows;
+mod run;
 mod slow;
 mod view;
 
 use std::sync::Arc;
 
-use opml_vm::{
-    DType, Instruction, ModelError, Program, Source, Tensor,
-    interpreter::{self, Run, Stop},
-};
+use opml_vm::{DType, Instruction, Program, Source, Tensor, interpreter};
 
 use crate::tier::Tier;
 pub(crate) use kernels::has_matrix_unit;
 use load::{Header, Place};
+pub use run::Output;
 
 /// A program, prepared for running.
 #[derive(Debug, Clone)]
@@ -41,6 +41,8 @@ pub struct Engine {
     program: Arc<Program>,
     forms: Vec<Option<Form>>,
     tier: Tier,
+    lifetimes: run::Lifetimes,
+    pool: pool::Pool,
 }
 
 /// How an instruction is executed.
@@ -96,47 +98,16 @@ impl Engine {
     }
 
     fn with_tier(program: Arc<Program>, tier: Tier) -> Self {
-        let forms = (0..).zip(program.instructions()).map(|(n, instruction)| fixed_form(&program, n, instruction, tier));
+        let forms =
+            (0..).zip(program.instructions()).map(|(n, instruction)| fixed_form(&program, n, instruction, tier));
         let forms = forms.collect();
-        Self { program, forms, tier }
+        let lifetimes = run::Lifetimes::new(&program);
+        Self { program, forms, tier, lifetimes, pool: pool::Pool::default() }
     }
 
     /// The program.
     pub fn program(&self) -> &Program {
         &self.program
-    }
-
-    /// Runs the program; at most `budget` elements are computed in all. All values are those of
-    /// [`opml_vm::interpreter::run`].
-    ///
-    /// # Errors
-    /// As the interpreter.
-    pub fn run(&self, inputs: &[Tensor], stop: Stop, budget: u64) -> Result<Run, ModelError> {
-        let program = self.program.as_ref();
-        program.check_inputs(inputs)?;
-        let (Stop::Halt { max: longest } | Stop::Exactly(longest)) = stop;
-        interpreter::check_length(program, longest)?;
-        let mut values: Vec<Tensor> = Vec::new();
-        let mut spent: u64 = 0;
-        for t in 0..longest {
-            for ((number, instruction), form) in (0..).zip(program.instructions()).zip(&self.forms) {
-                spent = spent.saturating_add(instruction.elements(t));
-                if spent > budget {
-                    return Err(ModelError::TooLarge { what: "number of elements", value: spent, limit: budget });
-                }
-                let frame = Frame { program, inputs, values: &values, t, number };
-                let value = match form {
-                    Some(form) => execute(form, instruction, frame),
-                    None => execute(&moving_form(instruction, frame, self.tier), instruction, frame),
-                };
-                values.push(value);
-            }
-            let length = t.saturating_add(1);
-            if matches!(stop, Stop::Halt { .. }) && interpreter::halts(program, &values, t) {
-                return Ok(Run { length, values });
-            }
-        }
-        Ok(Run { length: longest, values })
     }
 
     /// How the instructions are executed, for reports and tests; `moving` is decided at each iteration.
@@ -154,7 +125,7 @@ impl Engine {
 
 fn execute(form: &Form, instruction: &Instruction, frame: Frame<'_>) -> Tensor {
     match form {
-        Form::Gemm(gemm) => gemm.run(&[frame]).pop().unwrap_or_else(Tensor::empty),
+        Form::Gemm(gemm) => gemm.run(&[frame], None).pop().unwrap_or_else(Tensor::empty),
         Form::Dot(dot) => dot.run(frame),
         Form::Lanes(lanes) => lanes.run(frame),
         Form::Slow => slow::run(instruction, frame),

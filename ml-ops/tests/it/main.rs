@@ -1,10 +1,12 @@
 //! Tests of the crate as its users see it.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::as_conversions, reason = "tests fail loudly")]
 
+mod batch;
 mod engine;
 mod fixtures;
 mod hostile;
 mod model;
 mod npy;
 mod operators;
+mod products;
 mod quantised;

@@ -54,7 +54,8 @@ impl Fixed {
             return self.wide(isa, &sums, row, first, out);
         };
         let strip = first..first + STRIP;
-        let tables = (add.get(strip.clone()).and_then(<[i32]>::first_chunk), factor.get(strip).and_then(<[i32]>::first_chunk));
+        let tables =
+            (add.get(strip.clone()).and_then(<[i32]>::first_chunk), factor.get(strip).and_then(<[i32]>::first_chunk));
         let (Some(add), Some(factor)) = tables else { return };
         // The sum of all parts fits i32, so its low half is right.
         let [a, b, c, d, ..] = row.to_le_bytes();
@@ -119,13 +120,7 @@ impl Fixed {
 }
 
 #[inline(always)]
-fn narrow(
-    fixed: &Fixed,
-    sums: &[i32; STRIP],
-    row: i32,
-    (add, factor): (&[i32; STRIP], &[i32; STRIP]),
-    out: &mut [u8],
-) {
+fn narrow(fixed: &Fixed, sums: &[i32; STRIP], row: i32, (add, factor): (&[i32; STRIP], &[i32; STRIP]), out: &mut [u8]) {
     let mut values = [0; STRIP];
     for (((value, &sum), &add), &factor) in values.iter_mut().zip(sums).zip(add).zip(factor) {
         let sum = sum.wrapping_add(row).wrapping_add(add);

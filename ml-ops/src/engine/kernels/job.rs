@@ -111,10 +111,10 @@ struct Scratch {
 }
 
 impl<F: Finish> Job<'_, F> {
-    /// The output of each sample.
-    pub(in crate::engine) fn run(&self) -> Vec<Vec<u8>> {
+    /// The output of each sample, in buffers of the length asked for; all of their bytes are written.
+    pub(in crate::engine) fn run(&self, buffer: impl Fn(usize) -> Vec<u8>) -> Vec<Vec<u8>> {
         let bytes = self.layout.elements() * self.size;
-        let mut buffers: Vec<Vec<u8>> = self.sources.iter().map(|_| vec![0; bytes]).collect();
+        let mut buffers: Vec<Vec<u8>> = self.sources.iter().map(|_| buffer(bytes)).collect();
         let outputs = Outputs::new(&mut buffers);
         let scratch = || Scratch {
             packed: Aligned::default(),
@@ -226,8 +226,7 @@ impl<F: Finish> Job<'_, F> {
         let inside = places.iter().all(|place| place.sample == sample && place.a + reach <= source);
         let step = |pair: &[Place]| pair[1].a.checked_sub(pair[0].a);
         let stride = places.windows(2).next().and_then(step);
-        let even = stride.is_some_and(|stride| stride % 512 != 0)
-            && places.windows(2).all(|pair| step(pair) == stride);
+        let even = stride.is_some_and(|stride| stride % 512 != 0) && places.windows(2).all(|pair| step(pair) == stride);
         if self.terms.pieces.is_none() && inside && (even || !matrix) {
             lying = Lying { packed: false, sample, ..lying };
         }

@@ -21,25 +21,20 @@ pub(in crate::engine) struct Layout {
 }
 
 impl Layout {
-    /// `None` if two of its elements would stand at the same place, or one past the last.
-    pub(in crate::engine) fn new(
-        blocks: Vec<Axis>,
-        rows: Vec<Axis>,
-        columns: usize,
-        elements: usize,
-    ) -> Option<Self> {
+    /// `None` unless every element stands at a place of its own, and there are no other places.
+    pub(in crate::engine) fn new(blocks: Vec<Axis>, rows: Vec<Axis>, columns: usize, elements: usize) -> Option<Self> {
         let mut axes: Vec<(usize, usize)> = blocks.iter().chain(&rows).map(|axis| (axis.out, axis.extent)).collect();
         axes.push((1, columns));
         axes.retain(|(_, extent)| *extent != 1);
         axes.sort_unstable();
         let mut covered = 1usize;
         for (step, extent) in axes {
-            if step < covered {
+            if step != covered {
                 return None;
             }
-            covered = step.checked_mul(extent.checked_sub(1)?)?.checked_add(covered)?;
+            covered = step.checked_mul(extent)?;
         }
-        (covered <= elements).then_some(Self { blocks, rows: merged(rows), columns, elements })
+        (covered == elements).then_some(Self { blocks, rows: merged(rows), columns, elements })
     }
 
     /// Number of blocks.
