@@ -11,7 +11,7 @@ use opml_vm::{
 
 use super::{
     Frame,
-    kernels::{Channels, Finish, Fixed, Packed, STRIP},
+    kernels::{Channels, Finish, Fixed, STRIP},
     lanes::{Post, Workspace},
     load::{self, Extents, FIRST_K, Headers, LoadPlan, Place},
 };
@@ -56,39 +56,39 @@ pub(super) struct Epilogue {
 pub(super) struct Context<'a> {
     pub(super) program: &'a Program,
     pub(super) instruction: &'a Instruction,
-    pub(super) extents: &'a Extents,
+    pub(super) extents: Extents,
     /// Extents of the axes that columns and blocks follow, 1 for the others.
-    pub(super) own: &'a Extents,
+    pub(super) own: Extents,
     pub(super) header: Headers<'a>,
     pub(super) columns: usize,
 }
 
 impl Epilogue {
     /// `None` if a load of `post` cannot be planned.
-    pub(super) fn new(context: &Context<'_>, bounds: Bounds, share: Share, packed: Option<&Packed>) -> Option<Self> {
-        let post = Post::new(context.instruction, context.extents, context.header)?;
+    pub(super) fn new(context: &Context<'_>, bounds: Bounds, share: Share, totals: Option<&[i64]>) -> Option<Self> {
+        let post = Post::new(context.instruction, &context.extents, context.header)?;
         let fixed = chain(context).and_then(|chain| chain.fixed(context, bounds));
-        let fixed = match packed {
-            Some(packed) => fixed.map(|fixed| shared(&fixed, share, &packed.totals, context.columns)),
+        let fixed = match totals {
+            Some(totals) => fixed.map(|fixed| shared(&fixed, share, totals, context.columns)),
             None => fixed,
         };
-        Some(Self { fixed, post, share, columns: context.columns, constant: packed.is_some() })
+        Some(Self { fixed, post, share, columns: context.columns, constant: totals.is_some() })
     }
 
-    /// The epilogue of runs with their column factors.
+    /// The epilogue of runs, with the totals of each one's columns, or one set for all.
     pub(super) fn over<'a>(
         &'a self,
-        packed: &'a [&'a Packed],
+        totals: Vec<&'a [i64]>,
         frames: &'a [Frame<'a>],
         instruction: (DType, &'a [i64], Extents),
     ) -> Over<'a> {
-        let own = |packed: &&Packed| self.fixed.as_ref().map(|f| shared(f, self.share, &packed.totals, self.columns));
+        let own = |totals: &&[i64]| self.fixed.as_ref().map(|f| shared(f, self.share, totals, self.columns));
         let fixed = if self.constant || self.share.of(1) == 0 && self.share.of(0) == 0 {
             Vec::new()
         } else {
-            packed.iter().filter_map(own).collect()
+            totals.iter().filter_map(own).collect()
         };
-        Over { epilogue: self, fixed, packed, frames, instruction }
+        Over { epilogue: self, fixed, totals, frames, instruction }
     }
 }
 
@@ -124,7 +124,7 @@ fn low_half(n: i64) -> i32 {
 pub(super) struct Over<'a> {
     epilogue: &'a Epilogue,
     fixed: Vec<Fixed>,
-    packed: &'a [&'a Packed],
+    totals: Vec<&'a [i64]>,
     frames: &'a [Frame<'a>],
     instruction: (DType, &'a [i64], Extents),
 }
@@ -150,13 +150,11 @@ impl<'a> Finish for Over<'a> {
         out: &mut [u8],
     ) {
         let (dtype, constants, extents) = self.instruction;
-        let (Some(packed), Some(&frame)) = (self.packed.get(sample).or(self.packed.first()), self.frames.get(sample))
-        else {
-            return;
-        };
+        let totals = self.totals.get(sample).or(self.totals.first());
+        let (Some(totals), Some(&frame)) = (totals, self.frames.get(sample)) else { return };
         let columns = self.epilogue.columns;
         let padded = columns.next_multiple_of(STRIP);
-        let totals = packed.totals.get(column / padded * columns + column % padded..).unwrap_or(&[]);
+        let totals = totals.get(column / padded * columns + column % padded..).unwrap_or(&[]);
         for (sum, &total) in sums.iter_mut().zip(totals) {
             *sum += self.epilogue.share.of(total);
         }
@@ -215,7 +213,7 @@ fn chain(context: &Context<'_>) -> Option<Chain> {
     for op in &instruction.post {
         let value = match op {
             Op::Load(load) => {
-                let plan = LoadPlan::new(instruction, load, context.extents, context.header)?;
+                let plan = LoadPlan::new(instruction, load, &context.extents, context.header)?;
                 table(&plan, context).map(Value::Table)
             }
             Op::Scalar { opcode, operands } => {
@@ -266,7 +264,7 @@ fn table(plan: &LoadPlan, context: &Context<'_>) -> Option<Vec<i64>> {
         let position = position.filter(|&position| position < plan.elements).and_then(|p| u64::try_from(p).ok());
         let number = position.and_then(|position| tensor::element_at(plan.dtype, tensor.bytes(), position));
         numbers.push(number.unwrap_or(plan.pad));
-        load::advance(context.own, 0, &mut point);
+        load::advance(&context.own, 0, &mut point);
     }
     Some(numbers)
 }

@@ -16,7 +16,7 @@ use rayon::prelude::*;
 use super::{
     Frame, dot,
     epilogue::{self, Bounds, Epilogue, Share},
-    kernels::{Axis, GROUP, Isa, Job, LINE, Layout, Packed, Piece, Run, Terms, Width},
+    kernels::{Axis, Columns, GROUP, Isa, Job, LINE, Layout, Packed, Piece, Run, Taps, Terms, Width},
     load::{self, Extents, FIRST_K, Headers, Place, size},
     pack,
     pool::Pool,
@@ -45,9 +45,19 @@ pub(super) struct Gemm {
     layout: Layout,
     /// Taken from the column factor before it is packed.
     column_offset: i32,
-    /// The column factor, if it is a constant.
-    packed: Option<Packed>,
+    kept: Kept,
     epilogue: Epilogue,
+}
+
+/// The column factor between runs.
+#[derive(Debug, Clone)]
+enum Kept {
+    /// A constant, packed.
+    Packed(Packed),
+    /// A constant that the channels have each for themselves.
+    Taps(Taps),
+    /// A value: packed in each run.
+    Nothing,
 }
 
 /// The two factors with the roles they have.
@@ -56,6 +66,8 @@ struct Sides {
     column: Factor,
     /// First column axis.
     split: usize,
+    /// Whether both follow the columns, each channel for itself.
+    depthwise: bool,
 }
 
 impl Gemm {
@@ -85,6 +97,9 @@ impl Gemm {
         if !fits(low) || !fits(high) {
             return None;
         }
+        if sides.depthwise && constant.is_none() {
+            return None;
+        }
         let rows = constant.map(|tensor| dot::all_rows::<i32>(&sides.column, tensor, &extents, terms));
         let isa = Isa::new(tier);
         [Width::Byte, Width::Word].into_iter().find_map(|width| {
@@ -99,18 +114,25 @@ impl Gemm {
         let sources: Vec<Cow<'_, [u8]>> =
             frames.iter().map(|frame| self.source.bytes(frame.tensor(self.row).unwrap_or(&empty))).collect();
         let sources: Vec<&[u8]> = sources.iter().map(AsRef::as_ref).collect();
-        let packed: Vec<Packed> = match &self.packed {
-            Some(_) => Vec::new(),
-            None => frames.par_iter().map(|&frame| self.pack(frame)).collect(),
+        let fresh: Vec<Packed> = match self.kept {
+            Kept::Nothing => frames.par_iter().map(|&frame| self.pack(frame)).collect(),
+            _ => Vec::new(),
         };
-        let packed: Vec<&Packed> = self.packed.iter().chain(&packed).collect();
-        let finish = self.epilogue.over(&packed, frames, (self.dtype, &self.constants, self.extents));
+        let packed: Vec<&Packed> = match &self.kept {
+            Kept::Packed(packed) => vec![packed],
+            _ => fresh.iter().collect(),
+        };
+        let (columns, totals) = match &self.kept {
+            Kept::Taps(taps) => (Columns::Taps(taps), vec![taps.totals.as_slice()]),
+            _ => (Columns::Packed(&packed), packed.iter().map(|packed| packed.totals.as_slice()).collect()),
+        };
+        let finish = self.epilogue.over(totals, frames, (self.dtype, &self.constants, self.extents));
         let job = Job {
             isa: self.isa,
             layout: &self.layout,
             terms: &self.terms,
             sources: &sources,
-            columns: &packed,
+            columns,
             size: pack::width(self.dtype),
             finish: &finish,
         };
@@ -133,14 +155,20 @@ impl Gemm {
 fn sides(a: Factor, b: Factor, extents: &Extents) -> Option<Sides> {
     let last = (0..FIRST_K).rev().find(|&axis| extents[axis] != 1)?;
     let follows = |factor: &Factor, axis: usize| extents[axis] != 1 && factor.load.follows(axis..axis + 1);
-    let (row, column) = match (follows(&a, last), follows(&b, last)) {
-        (true, false) => (b, a),
-        (false, true) => (a, b),
-        _ => return None,
+    let (row, column, depthwise) = match (follows(&a, last), follows(&b, last)) {
+        (true, false) => (b, a, false),
+        (false, true) => (a, b, false),
+        (true, true) if matches!(a.load.place, Place::Constant(_)) => (b, a, true),
+        (true, true) => (a, b, true),
+        (false, false) => return None,
     };
+    if depthwise {
+        let alone = (0..last).all(|axis| !follows(&column, axis));
+        return alone.then_some(Sides { row, column, split: last, depthwise });
+    }
     let split = (0..FIRST_K).rev().find(|&axis| follows(&row, axis)).map_or(0, |axis| axis + 1);
     let whole = (split..FIRST_K).all(|axis| extents[axis] == 1 || follows(&column, axis));
-    whole.then_some(Sides { row, column, split })
+    whole.then_some(Sides { row, column, split, depthwise })
 }
 
 /// What is known of an instruction while its product is planned.
@@ -173,45 +201,86 @@ impl Plan<'_> {
             (Width::Byte, DType::I8) => row.offset.checked_sub(128)?,
             (Width::Byte, _) => row.offset,
         };
-        let (base, mut terms) = self.terms(&source)?;
-        terms.base = base;
+        let positions = self.positions(&source);
+        let mut terms = self.terms(&source, &positions)?;
+        let layout = self.layout(sides, &source)?;
+        let bounds = bounds(row.range(), rows, k, (low, high));
+        if sides.depthwise {
+            let taps = self.taps(sides, &source, &positions, rows?)?;
+            if column_offset != 0 {
+                return None;
+            }
+            let share = Share { shift, offset: 0 };
+            let epilogue = Epilogue::new(&self.context(column), bounds, share, Some(&taps.totals))?;
+            return Some(self.gemm(sides, source, (terms, layout), 0, Kept::Taps(taps), epilogue));
+        }
         terms.row_factor = i64::from(column_offset);
         terms.chunks = self.chunks(&terms, row, rows, column_offset, low.abs().max(high.abs()))?;
         let packed = |chunk: &Vec<Run>| chunk.iter().map(|run| run.packed()).collect();
         terms.packed_chunks = terms.chunks.iter().map(packed).collect();
-        let layout = self.layout(sides, &source)?;
         let format = (self.width, terms.runs.as_slice(), terms.lines);
         let packed = rows.map(|rows| Packed::new(rows, k, size(self.columns), column_offset, format));
-        let bounds = bounds(row.range(), rows, k, (low, high));
-        let mut own = self.extents;
-        for axis in (0..FIRST_K).filter(|&axis| !column.load.follows(axis..axis + 1)) {
-            own[axis] = 1;
-        }
-        let context = epilogue::Context {
-            program: self.program,
-            instruction: self.instruction,
-            extents: &self.extents,
-            own: &own,
-            header: self.header,
-            columns: size(self.columns),
-        };
         let share = Share { shift, offset: shift.checked_mul(i64::from(column_offset))?.checked_mul(self.terms)? };
-        let epilogue = Epilogue::new(&context, bounds, share, packed.as_ref())?;
-        Some(Gemm {
+        let totals = packed.as_ref().map(|packed| packed.totals.as_slice());
+        let epilogue = Epilogue::new(&self.context(column), bounds, share, totals)?;
+        let kept = packed.map_or(Kept::Nothing, Kept::Packed);
+        Some(self.gemm(sides, source, (terms, layout), column_offset, kept, epilogue))
+    }
+
+    fn gemm(
+        &self,
+        sides: &Sides,
+        source: Source,
+        (terms, layout): (Terms, Layout),
+        column_offset: i32,
+        kept: Kept,
+        epilogue: Epilogue,
+    ) -> Gemm {
+        Gemm {
             dtype: self.instruction.dtype,
             isa: self.isa,
             extents: self.extents,
             constants: self.instruction.constants.clone(),
-            row: row.load.place,
+            row: sides.row.load.place,
             source,
-            column: column.clone(),
+            column: sides.column.clone(),
             terms,
-            k,
+            k: size(self.terms),
             layout,
             column_offset,
-            packed,
+            kept,
             epilogue,
-        })
+        }
+    }
+
+    fn context(&self, column: &Factor) -> epilogue::Context<'_> {
+        let mut own = self.extents;
+        for axis in (0..FIRST_K).filter(|&axis| !column.load.follows(axis..axis + 1)) {
+            own[axis] = 1;
+        }
+        epilogue::Context {
+            program: self.program,
+            instruction: self.instruction,
+            extents: self.extents,
+            own,
+            header: self.header,
+            columns: size(self.columns),
+        }
+    }
+
+    /// Weights of a depthwise sum, whose channels are consecutive in the row factor.
+    fn taps(&self, sides: &Sides, source: &Source, positions: &[i64], rows: &[i32]) -> Option<Taps> {
+        let first = *positions.iter().min()?;
+        if source.linear.1[sides.split] != 1 {
+            return None;
+        }
+        let offsets = positions.iter().map(|position| size(position - first) * self.width.bytes()).collect();
+        let (low, high) = sides.row.range();
+        let largest = match self.width {
+            Width::Byte => 255,
+            Width::Word => i64::try_from(low.abs().max(high.abs())).ok()?,
+        };
+        Taps::new(self.width, offsets, rows, largest)
     }
 
     /// What is taken from the column factor so that it fits.
@@ -228,18 +297,24 @@ impl Plan<'_> {
         shifted.then(|| i32::try_from(offset).ok()).flatten()
     }
 
-    /// Runs of the row factor's terms and the bytes before the first row.
-    fn terms(&self, source: &Source) -> Option<(isize, Terms)> {
-        let (base, coefficients) = source.linear;
+    /// Position of each term in the row factor.
+    fn positions(&self, source: &Source) -> Vec<i64> {
+        let coefficients = source.linear.1;
         let mut positions = Vec::with_capacity(size(self.terms));
         let mut point = [0; 16];
         for _ in 0..self.terms {
             positions.push((FIRST_K..16).map(|c| coefficients[c] * point[c]).sum::<i64>());
             load::advance(&self.extents, FIRST_K, &mut point);
         }
+        positions
+    }
+
+    /// Runs of the row factor's terms.
+    fn terms(&self, source: &Source, positions: &[i64]) -> Option<Terms> {
+        let base = source.linear.0;
         let first = *positions.iter().min()?;
         let bytes = self.width.bytes();
-        let pieces: Vec<(usize, usize)> = rows::runs(&positions)
+        let pieces: Vec<(usize, usize)> = rows::runs(positions)
             .into_iter()
             .map(|(_, position, length)| (size(position - first) * bytes, length * bytes))
             .collect();
@@ -266,17 +341,8 @@ impl Plan<'_> {
         };
         let pieces = scattered.then(|| pieces.iter().map(&mut piece).collect());
         let base = isize::try_from((base + first) * num::signed(bytes)).ok()?;
-        let terms = Terms {
-            width: self.width,
-            base,
-            runs,
-            lines: line,
-            pieces,
-            chunks: vec![],
-            packed_chunks: vec![],
-            row_factor: 0,
-        };
-        Some((base, terms))
+        let width = self.width;
+        Some(Terms { width, base, runs, lines: line, pieces, chunks: vec![], packed_chunks: vec![], row_factor: 0 })
     }
 
     /// Parts of the runs whose sums fit i32 for all columns; `None` if not even a group does.

@@ -12,6 +12,8 @@ use super::{
 /// Most bytes of a copy with pads, and most times that it may be larger than its source.
 const LIMIT: i64 = 1 << 30;
 const GROWTH: i64 = 6;
+/// Numbers past the last in a copy.
+const SPARE: usize = 64;
 
 /// How a load's source is turned into a buffer in which every load of the instruction is inside.
 #[derive(Debug, Clone)]
@@ -137,11 +139,15 @@ impl Source {
         number: impl Fn([u8; I]) -> [u8; O] + Copy,
     ) -> Vec<u8> {
         let numbers = bytes.as_chunks::<I>().0;
-        let mut out = vec![[0; O]; size(self.elements)];
+        // Kernels read whole vectors: the spare bytes keep those of the last row inside.
+        let elements = size(self.elements);
+        let mut out = Vec::with_capacity(elements + SPARE);
+        out.resize(elements, [0; O]);
         match self.pads.as_deref() {
             None => out.iter_mut().zip(numbers).for_each(|(out, &n)| *out = number(n)),
             Some(axes) => fill(axes, numbers, &mut out, pad, number),
         }
+        out.resize(elements + SPARE, [0; O]);
         out.into_flattened()
     }
 }

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::{
-    Aligned, Fixed, GROUP, Isa, LINE, Layout, PANEL, Packed, ROWS, Run, STRIP,
+    Aligned, Fixed, GROUP, Isa, LINE, Layout, PANEL, Packed, ROWS, Run, STRIP, Taps,
     shared::Outputs,
     tile::{Sums, Tile, Width},
 };
@@ -69,6 +69,15 @@ pub(in crate::engine) trait Finish: Sync {
     );
 }
 
+/// What rows are multiplied with.
+#[derive(Clone, Copy)]
+pub(in crate::engine) enum Columns<'a> {
+    /// Columns of each sample, or one set for all.
+    Packed(&'a [&'a Packed]),
+    /// Weights that each channel has for itself.
+    Taps(&'a Taps),
+}
+
 /// A product for one or more samples.
 pub(in crate::engine) struct Job<'a, F> {
     /// Instructions to use.
@@ -79,8 +88,8 @@ pub(in crate::engine) struct Job<'a, F> {
     pub(in crate::engine) terms: &'a Terms,
     /// The row factor of each sample.
     pub(in crate::engine) sources: &'a [&'a [u8]],
-    /// The column factor of each sample, or one for all.
-    pub(in crate::engine) columns: &'a [&'a Packed],
+    /// The column factor.
+    pub(in crate::engine) columns: Columns<'a>,
     /// Bytes of an output element.
     pub(in crate::engine) size: usize,
     /// What becomes of the sums.
@@ -136,6 +145,10 @@ impl<F: Finish> Job<'_, F> {
     /// A rough measure of the work.
     fn nanoseconds(&self) -> usize {
         let rows = self.layout.rows() * self.sources.len();
+        if let Columns::Taps(taps) = self.columns {
+            let products = rows * self.layout.columns() * taps.count();
+            return products / if self.isa.tier() >= Tier::Avx512 { 30 } else { 5 };
+        }
         let groups = rows * self.layout.blocks() * self.layout.columns() * self.terms.lines;
         // Groups that a core multiplies in a nanosecond.
         let rate = match (self.isa.tier(), rows, self.terms.width) {
@@ -176,7 +189,8 @@ impl<F: Finish> Job<'_, F> {
         let mut tiles = [Lying::default(); BATCH / ROWS];
         let pitch = self.pitch();
         let whole = places.len().next_multiple_of(ROWS) * pitch;
-        for (number, (places, tile)) in places.chunks(ROWS).zip(&mut tiles).enumerate() {
+        let packs = matches!(self.columns, Columns::Packed(_));
+        for (number, (places, tile)) in places.chunks(ROWS).zip(&mut tiles).enumerate().filter(|_| packs) {
             let start = number * ROWS * pitch;
             *tile = self.lie(places, start, pitch);
             if tile.packed {
@@ -288,35 +302,18 @@ impl<F: Finish> Job<'_, F> {
         outputs: &Outputs<'_>,
         state: &mut F::State,
     ) {
-        let sample = places.first().map_or(0, |place| place.sample);
-        let Some(columns) = self.columns.get(sample).or_else(|| self.columns.first()) else { return };
-        let a = match self.sources.get(lying.sample) {
-            Some(source) if !lying.packed => source,
-            _ => &*scratch.packed,
-        };
-        let tile = |runs| Tile {
-            a,
-            rows: &lying.rows[..places.len()],
-            runs,
-            b: columns.panels(strip.block, strip.column / PANEL),
-            panel: columns.panel(),
-            panels: strip.count.div_ceil(PANEL),
-        };
         let padded = self.layout.columns().next_multiple_of(STRIP);
         let column = strip.block * padded + strip.column;
-        let chunks = if lying.packed { &self.terms.packed_chunks } else { &self.terms.chunks };
-        let narrow = chunks.len() == 1;
-        if narrow {
-            tile(&chunks[0]).sums(self.isa, self.terms.width, &mut scratch.sums);
-        } else {
-            scratch.wide.iter_mut().take(places.len()).for_each(|row| row.fill(0));
-            for chunk in chunks {
-                tile(chunk).sums(self.isa, self.terms.width, &mut scratch.sums);
-                for (wide, sums) in scratch.wide.iter_mut().zip(scratch.sums.iter()).take(places.len()) {
-                    wide.iter_mut().zip(sums).for_each(|(wide, &sum)| *wide += i64::from(sum));
+        let narrow = match self.columns {
+            Columns::Packed(columns) => self.products(columns, lying, places, strip, scratch),
+            Columns::Taps(taps) => {
+                for (place, sums) in places.iter().zip(scratch.sums.iter_mut()) {
+                    let source = self.sources.get(place.sample).copied().unwrap_or(&[]);
+                    taps.sums(self.isa, source, place.a, strip.column, sums);
                 }
+                true
             }
-        }
+        };
         for (number, (place, &total)) in places.iter().zip(totals).enumerate() {
             let first = place.out + strip.column;
             // SAFETY: items are disjoint in rows or columns, and no two of the layout's elements stand at one place.
@@ -332,6 +329,44 @@ impl<F: Finish> Job<'_, F> {
                 }
             }
         }
+    }
+
+    /// Sums of a tile; whether they are in i32.
+    fn products(
+        &self,
+        columns: &[&Packed],
+        lying: &Lying,
+        places: &[Place],
+        strip: Strip,
+        scratch: &mut Scratch,
+    ) -> bool {
+        let sample = places.first().map_or(0, |place| place.sample);
+        let Some(columns) = columns.get(sample).or_else(|| columns.first()) else { return true };
+        let a = match self.sources.get(lying.sample) {
+            Some(source) if !lying.packed => source,
+            _ => &*scratch.packed,
+        };
+        let tile = |runs| Tile {
+            a,
+            rows: &lying.rows[..places.len()],
+            runs,
+            b: columns.panels(strip.block, strip.column / PANEL),
+            panel: columns.panel(),
+            panels: strip.count.div_ceil(PANEL),
+        };
+        let chunks = if lying.packed { &self.terms.packed_chunks } else { &self.terms.chunks };
+        if let [runs] = chunks.as_slice() {
+            tile(runs).sums(self.isa, self.terms.width, &mut scratch.sums);
+            return true;
+        }
+        scratch.wide.iter_mut().take(places.len()).for_each(|row| row.fill(0));
+        for runs in chunks {
+            tile(runs).sums(self.isa, self.terms.width, &mut scratch.sums);
+            for (wide, sums) in scratch.wide.iter_mut().zip(scratch.sums.iter()).take(places.len()) {
+                wide.iter_mut().zip(sums).for_each(|(wide, &sum)| *wide += i64::from(sum));
+            }
+        }
+        false
     }
 }
 

@@ -21,6 +21,7 @@ mod layout;
 mod pack;
 mod portable;
 mod shared;
+mod taps;
 mod tile;
 
 #[cfg(target_arch = "x86_64")]
@@ -34,9 +35,10 @@ use crate::tier::Tier;
 
 pub(super) use buffer::Aligned;
 pub(super) use finish::{Channels, Fixed};
-pub(super) use job::{Finish, Job, Piece, Terms};
+pub(super) use job::{Columns, Finish, Job, Piece, Terms};
 pub(super) use layout::{Axis, Layout};
 pub(super) use pack::Packed;
+pub(super) use taps::Taps;
 pub(super) use tile::{Run, Width};
 
 /// Columns of a panel.
