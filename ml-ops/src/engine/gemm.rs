@@ -109,11 +109,11 @@ impl Gemm {
     }
 
     /// The instruction's value in each of the runs.
-    pub(super) fn run(&self, frames: &[Frame<'_>], pool: Option<&Pool>) -> Vec<Tensor> {
+    pub(super) fn run<'a>(&self, frames: &[Frame<'a>], pool: &Pool) -> Vec<Tensor> {
         let empty = Tensor::empty();
-        let sources: Vec<Cow<'_, [u8]>> =
-            frames.iter().map(|frame| self.source.bytes(frame.tensor(self.row).unwrap_or(&empty))).collect();
-        let sources: Vec<&[u8]> = sources.iter().map(AsRef::as_ref).collect();
+        let tensor = |frame: &Frame<'a>| frame.tensor(self.row).unwrap_or(&empty);
+        let owned: Vec<Cow<'_, [u8]>> = frames.iter().map(|frame| self.source.bytes(tensor(frame), pool)).collect();
+        let sources: Vec<&[u8]> = owned.iter().map(AsRef::as_ref).collect();
         let fresh: Vec<Packed> = match self.kept {
             Kept::Nothing => frames.par_iter().map(|&frame| self.pack(frame)).collect(),
             _ => Vec::new(),
@@ -137,8 +137,13 @@ impl Gemm {
             finish: &finish,
         };
         let elements = num::signed(self.layout.elements());
-        let buffer = |length: usize| pool.map_or_else(|| vec![0; length], |pool| pool.take(length));
-        job.run(buffer).into_iter().map(|bytes| pack::tensor(self.dtype, elements, bytes)).collect()
+        let outputs = job.run(|length| pool.take(length));
+        for copy in owned {
+            if let Cow::Owned(bytes) = copy {
+                pool.put(bytes);
+            }
+        }
+        outputs.into_iter().map(|bytes| pack::tensor(self.dtype, elements, bytes)).collect()
     }
 
     /// The column factor of a run.

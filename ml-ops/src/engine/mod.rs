@@ -64,8 +64,8 @@ struct Frame<'a> {
     number: u32,
 }
 
-impl Frame<'_> {
-    fn tensor(&self, place: Place) -> Option<&Tensor> {
+impl<'a> Frame<'a> {
+    fn tensor(&self, place: Place) -> Option<&'a Tensor> {
         match place {
             Place::Constant(n) => self.program.constants().get(usize::try_from(n).ok()?),
             Place::Input(n) => self.inputs.get(usize::try_from(n).ok()?),
@@ -75,7 +75,7 @@ impl Frame<'_> {
         }
     }
 
-    fn value(&self, t: u64, n: u32) -> Option<&Tensor> {
+    fn value(&self, t: u64, n: u32) -> Option<&'a Tensor> {
         let leaf = interpreter::leaf_index(self.program.counts().instructions, t, n)?;
         self.values.get(usize::try_from(leaf).ok()?)
     }
@@ -123,9 +123,9 @@ impl Engine {
     }
 }
 
-fn execute(form: &Form, instruction: &Instruction, frame: Frame<'_>) -> Tensor {
+fn execute(form: &Form, instruction: &Instruction, frame: Frame<'_>, pool: &pool::Pool) -> Tensor {
     match form {
-        Form::Gemm(gemm) => gemm.run(&[frame], None).pop().unwrap_or_else(Tensor::empty),
+        Form::Gemm(gemm) => gemm.run(&[frame], pool).pop().unwrap_or_else(Tensor::empty),
         Form::Dot(dot) => dot.run(frame),
         Form::Lanes(lanes) => lanes.run(frame),
         Form::Slow => slow::run(instruction, frame),

@@ -2,8 +2,6 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use opml_vm::Tensor;
-
 /// Most buffers that are kept.
 const KEPT: usize = 64;
 /// Shorter ones are as cheap to allocate.
@@ -21,7 +19,8 @@ impl Pool {
         }
         let found = {
             let mut buffers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let fits = |buffer: &Vec<u8>| buffer.capacity() >= length && buffer.capacity() / 4 <= length;
+            let fits =
+                |buffer: &Vec<u8>| buffer.capacity() >= length && buffer.capacity() - buffer.capacity() / 4 <= length;
             let best = buffers.iter().enumerate().filter(|(_, b)| fits(b)).min_by_key(|(_, b)| b.capacity());
             best.map(|(number, _)| number).map(|number| buffers.swap_remove(number))
         };
@@ -34,9 +33,8 @@ impl Pool {
         }
     }
 
-    /// Keeps a value's buffer.
-    pub(super) fn put(&self, tensor: Tensor) {
-        let buffer = tensor.into_bytes();
+    /// Keeps a buffer.
+    pub(super) fn put(&self, buffer: Vec<u8>) {
         if buffer.capacity() < SHORTEST {
             return;
         }

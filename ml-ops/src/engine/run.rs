@@ -129,7 +129,7 @@ impl Engine {
                 interpreter::leaf_index(program.counts().instructions, run.length.checked_sub(1)?, program.output());
             let value = run.values.get_mut(num::size(leaf?))?;
             let tensor = std::mem::replace(value, Tensor::empty());
-            run.values.into_iter().for_each(|tensor| self.pool.put(tensor));
+            run.values.into_iter().for_each(|tensor| self.pool.put(tensor.into_bytes()));
             Some(Output { length: run.length, tensor })
         };
         Ok(runs.into_iter().filter_map(output).collect())
@@ -158,7 +158,7 @@ impl Engine {
                     return Err(ModelError::TooLarge { what: "number of elements", value: spent, limit: budget });
                 }
                 let frames: Vec<Frame<'_>> = active.iter().map(|sample| sample.frame(program, (t, number))).collect();
-                let values = self.step(&frames, instruction, form.as_ref(), pool);
+                let values = self.step(&frames, instruction, form.as_ref());
                 for (sample, value) in active.iter_mut().zip(values) {
                     sample.values.push(value);
                     if let Some((pool, list)) = pool.zip(self.lifetimes.after.get(num::size(number.into()))) {
@@ -177,13 +177,7 @@ impl Engine {
     }
 
     /// The value of an instruction in each run.
-    fn step(
-        &self,
-        frames: &[Frame<'_>],
-        instruction: &Instruction,
-        form: Option<&Form>,
-        pool: Option<&Pool>,
-    ) -> Vec<Tensor> {
+    fn step(&self, frames: &[Frame<'_>], instruction: &Instruction, form: Option<&Form>) -> Vec<Tensor> {
         let moving;
         let form = match (form, frames.first()) {
             (Some(form), _) => form,
@@ -194,9 +188,9 @@ impl Engine {
             }
             (None, None) => return Vec::new(),
         };
-        let alone = |&frame: &Frame<'_>| execute(form, instruction, frame);
+        let alone = |&frame: &Frame<'_>| execute(form, instruction, frame, &self.pool);
         match (form, frames) {
-            (Form::Gemm(gemm), _) => gemm.run(frames, pool),
+            (Form::Gemm(gemm), _) => gemm.run(frames, &self.pool),
             (_, [frame]) => vec![alone(frame)],
             (_, [first, ..]) => {
                 let terms = instruction.elements(first.t).saturating_mul(instruction.terms(first.t));
@@ -215,7 +209,7 @@ impl Engine {
         for &number in numbers {
             let leaf = interpreter::leaf_index(self.program.counts().instructions, t, number);
             if let Some(value) = leaf.and_then(|leaf| sample.values.get_mut(num::size(leaf))) {
-                pool.put(std::mem::replace(value, Tensor::empty()));
+                pool.put(std::mem::replace(value, Tensor::empty()).into_bytes());
             }
         }
     }

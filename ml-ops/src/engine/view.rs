@@ -7,12 +7,13 @@ use opml_vm::{DType, Tensor};
 use super::{
     kernels::Width,
     load::{LoadPlan, size},
+    pool::Pool,
 };
 
 /// Most bytes of a copy with pads, and most times that it may be larger than its source.
 const LIMIT: i64 = 1 << 30;
 const GROWTH: i64 = 6;
-/// Numbers past the last in a copy.
+/// Bytes past the last number of a copy: kernels read whole vectors.
 const SPARE: usize = 64;
 
 /// How a load's source is turned into a buffer in which every load of the instruction is inside.
@@ -100,7 +101,7 @@ impl Source {
     /// The buffer's bytes: the tensor's own where they are already right.
     ///
     /// Signed bytes are stored plus 128, as the kernels' row factor is unsigned.
-    pub(super) fn bytes<'a>(&self, tensor: &'a Tensor) -> Cow<'a, [u8]> {
+    pub(super) fn bytes<'a>(&self, tensor: &'a Tensor, pool: &Pool) -> Cow<'a, [u8]> {
         let plain = match self.width {
             Width::Byte => self.dtype == DType::U8,
             Width::Word => self.dtype == DType::I16 && self.offset == 0,
@@ -108,12 +109,13 @@ impl Source {
         if plain && self.pads.is_none() {
             return Cow::Borrowed(tensor.bytes());
         }
+        let out = pool.take(size(self.elements) * self.width.bytes() + SPARE);
         let bytes = match self.width {
             Width::Byte => {
                 let flip = if self.dtype == DType::I8 { 0x80 } else { 0 };
                 // The pad is in the type's range: its low byte is the stored one.
                 let [pad, ..] = self.pad.to_le_bytes();
-                self.copy(tensor.bytes(), [pad ^ flip], |[byte]| [byte ^ flip])
+                self.copy(tensor.bytes(), [pad ^ flip], |[byte]| [byte ^ flip], out)
             }
             Width::Word => {
                 let word = |n: i64| {
@@ -122,9 +124,9 @@ impl Source {
                 };
                 let pad = word(self.pad);
                 match self.dtype {
-                    DType::U8 => self.copy(tensor.bytes(), pad, |[byte]| word(i64::from(byte))),
-                    DType::I8 => self.copy(tensor.bytes(), pad, |byte| word(i64::from(i8::from_le_bytes(byte)))),
-                    _ => self.copy(tensor.bytes(), pad, |pair| word(i64::from(i16::from_le_bytes(pair)))),
+                    DType::U8 => self.copy(tensor.bytes(), pad, |[byte]| word(i64::from(byte)), out),
+                    DType::I8 => self.copy(tensor.bytes(), pad, |byte| word(i64::from(i8::from_le_bytes(byte))), out),
+                    _ => self.copy(tensor.bytes(), pad, |pair| word(i64::from(i16::from_le_bytes(pair))), out),
                 }
             }
         };
@@ -137,50 +139,50 @@ impl Source {
         bytes: &[u8],
         pad: [u8; O],
         number: impl Fn([u8; I]) -> [u8; O] + Copy,
+        mut out: Vec<u8>,
     ) -> Vec<u8> {
         let numbers = bytes.as_chunks::<I>().0;
-        // Kernels read whole vectors: the spare bytes keep those of the last row inside.
-        let elements = size(self.elements);
-        let mut out = Vec::with_capacity(elements + SPARE);
-        out.resize(elements, [0; O]);
-        match self.pads.as_deref() {
-            None => out.iter_mut().zip(numbers).for_each(|(out, &n)| *out = number(n)),
-            Some(axes) => fill(axes, numbers, &mut out, pad, number),
-        }
-        out.resize(elements + SPARE, [0; O]);
-        out.into_flattened()
+        let length = size(self.elements) * O;
+        out.clear();
+        out.reserve(length + SPARE);
+        fill(self.pads.as_deref().unwrap_or(&[]), numbers, &mut out, pad, number);
+        out.resize(length + SPARE, 0);
+        out
     }
 }
 
-/// Fills a copy axis by axis; `numbers` are those of the source under the outer indices.
+/// Appends a copy axis by axis; `numbers` are those of the source under the outer indices.
 fn fill<const I: usize, const O: usize>(
     axes: &[Padded],
     numbers: &[[u8; I]],
-    out: &mut [[u8; O]],
+    out: &mut Vec<u8>,
     pad: [u8; O],
     number: impl Fn([u8; I]) -> [u8; O] + Copy,
 ) {
     let Some((axis, inner)) = axes.split_first() else {
-        out.iter_mut().zip(numbers).for_each(|(out, &n)| *out = number(n));
+        out.extend(numbers.iter().flat_map(|&n| number(n)));
         return;
     };
-    let before = size((-axis.low).clamp(0, axis.length));
+    let before = (-axis.low).clamp(0, axis.length);
     let first = axis.low.max(0);
-    let inside = size((axis.extent.min(axis.low + axis.length) - first).max(0));
+    let inside = (axis.extent.min(axis.low + axis.length) - first).clamp(0, axis.length - before);
     let step: usize = inner.iter().map(|axis| size(axis.length)).product();
     let below: usize = inner.iter().map(|axis| size(axis.extent)).product();
-    let (head, rest) = out.split_at_mut(before * step);
-    let (middle, tail) = rest.split_at_mut(inside * step);
-    head.fill(pad);
-    tail.fill(pad);
-    let numbers = numbers.get(size(first) * below..).unwrap_or(&[]);
-    if inner.is_empty() {
-        middle.iter_mut().zip(numbers).for_each(|(out, &n)| *out = number(n));
-    } else if step > 0 && below > 0 {
-        for (out, numbers) in middle.chunks_mut(step).zip(numbers.chunks(below)) {
-            fill(inner, numbers, out, pad, number);
+    let pads = |count: i64, out: &mut Vec<u8>| {
+        let length = out.len() + size(count) * step * O;
+        match pad {
+            _ if O == 1 => out.resize(length, pad[0]),
+            pad => out.extend(std::iter::repeat_n(pad, size(count) * step).flatten()),
         }
+    };
+    pads(before, out);
+    if inner.is_empty() {
+        let numbers = numbers.get(size(first)..size(first + inside)).unwrap_or(&[]);
+        out.extend(numbers.iter().flat_map(|&n| number(n)));
     } else {
-        middle.fill(pad);
+        for index in size(first)..size(first + inside) {
+            fill(inner, numbers.get(index * below..(index + 1) * below).unwrap_or(&[]), out, pad, number);
+        }
     }
+    pads(axis.length - before - inside, out);
 }

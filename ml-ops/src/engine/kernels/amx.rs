@@ -100,14 +100,6 @@ impl Drop for Session {
     }
 }
 
-/// Distance of rows if it is the same for all.
-fn stride(rows: &[usize]) -> Option<usize> {
-    let &[first, second, ..] = rows else { return None };
-    let stride = second.checked_sub(first)?;
-    let even = rows.windows(2).all(|pair| pair[0].checked_add(stride) == Some(pair[1]));
-    even.then_some(stride)
-}
-
 /// Sums of a tile; `false` if there is no session or the tile is not for this unit: fewer than 16 rows, rows that are
 /// not evenly spaced, or columns or terms that cannot be read in whole blocks.
 pub(super) fn sums(tile: &Tile<'_>, sums: &mut Sums) -> bool {
@@ -118,8 +110,9 @@ pub(super) fn sums(tile: &Tile<'_>, sums: &mut Sums) -> bool {
     }
     // The second half may overlap the first: the shared rows are computed twice.
     let second = count - HEIGHT;
-    let (Some(upper), Some(lower)) = (stride(&tile.rows[..HEIGHT]), stride(&tile.rows[second..])) else { return false };
-    if upper != lower {
+    let Some(stride) = tile.stride else { return false };
+    let evenly = || tile.rows.windows(2).all(|pair| pair[0].checked_add(stride) == Some(pair[1]));
+    if !evenly() {
         return false;
     }
     let out = sums.as_mut_ptr().cast::<i32>();
@@ -137,10 +130,10 @@ pub(super) fn sums(tile: &Tile<'_>, sums: &mut Sums) -> bool {
         // the rows from 0 and from `second` on, 16 each, are written at columns of existing panels.
         unsafe {
             match (count > HEIGHT, pair) {
-                (true, true) => four(&operands, upper, tile.runs),
-                (true, false) => tall(&operands, upper, tile.runs),
-                (false, true) => wide(&operands, upper, tile.runs),
-                (false, false) => one(&operands, upper, tile.runs),
+                (true, true) => four(&operands, stride, tile.runs),
+                (true, false) => tall(&operands, stride, tile.runs),
+                (false, true) => wide(&operands, stride, tile.runs),
+                (false, false) => one(&operands, stride, tile.runs),
             }
         }
     }

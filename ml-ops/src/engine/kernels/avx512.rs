@@ -3,15 +3,18 @@
 #![allow(unsafe_code, reason = "vector instructions; every block says why it is sound")]
 
 use std::arch::x86_64::{
-    __m512i, _mm_cvtsi32_si128, _mm_mask_storeu_epi8, _mm512_add_epi32, _mm512_add_epi64, _mm512_cvtepi32_epi8,
-    _mm512_dpbusd_epi32, _mm512_dpwssd_epi32, _mm512_loadu_si512, _mm512_mask_blend_epi32, _mm512_max_epi32,
-    _mm512_min_epi32, _mm512_mul_epi32, _mm512_set1_epi32, _mm512_set1_epi64, _mm512_setzero_si512, _mm512_sra_epi32,
-    _mm512_srli_epi64, _mm512_storeu_si512,
+    __m512i, _mm_cvtsi32_si128, _mm512_add_epi32, _mm512_add_epi64, _mm512_dpbusd_epi32, _mm512_dpwssd_epi32,
+    _mm512_loadu_si512, _mm512_mask_blend_epi32, _mm512_mask_storeu_epi8, _mm512_max_epi8, _mm512_max_epu8,
+    _mm512_min_epi8, _mm512_min_epu8, _mm512_mul_epi32, _mm512_packs_epi16, _mm512_packs_epi32, _mm512_packus_epi16,
+    _mm512_permutexvar_epi32, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_epi64, _mm512_setr_epi32,
+    _mm512_setzero_si512, _mm512_sra_epi32, _mm512_srli_epi64, _mm512_storeu_si512,
 };
+
+use opml_vm::DType;
 
 use super::{
     GROUP, Isa, LINE, PANEL, STRIP,
-    finish::Fixed,
+    finish::{Fixed, Rows, Tables, low_byte, low_half},
     tile::{Sums, Tile, Width},
 };
 use crate::tier::Tier;
@@ -119,47 +122,60 @@ unsafe fn block<const R: usize, const P: usize, const U: usize, const WORD: bool
     R
 }
 
-/// The row of a tile as bytes: as [`Fixed`] says, for shifts of 32 and more.
-///
-/// The high half of a product is shifted by what is left; even and odd lanes are multiplied apart.
+/// Rows of a tile as bytes: as [`Fixed`] says, for shifts of 32 and more.
 ///
 /// # Safety
 /// The CPU has the tier.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 pub(super) unsafe fn requantise(
     fixed: &Fixed,
-    sums: &[i32; STRIP],
-    row: i32,
-    (add, factor): (&[i32; STRIP], &[i32; STRIP]),
-    out: &mut [u8],
+    sums: &[[i32; STRIP]],
+    rows: &mut Rows<'_, '_>,
+    (add, factor): Tables<'_>,
 ) {
-    let row = _mm512_set1_epi32(row);
     let half = _mm512_set1_epi64(fixed.half);
     let count = _mm_cvtsi32_si128(i32::try_from(fixed.shift - 32).unwrap_or(31));
-    // A byte's limits and zero point; a zero point beyond 2^30 is past any of them, like 2^30.
-    let small = |n: i64| i32::try_from(n.clamp(-(1 << 30), 1 << 30)).unwrap_or(0);
-    let (zero, low, high) = (small(fixed.zero), small(fixed.low), small(fixed.high));
-    let (zero, low, high) = (_mm512_set1_epi32(zero), _mm512_set1_epi32(low), _mm512_set1_epi32(high));
-    for (number, out) in out.chunks_mut(PANEL).enumerate() {
-        let at = number * PANEL;
-        // SAFETY: `at` is at most 48; all three have 64 numbers.
-        let (sum, add, factor) = unsafe {
-            (
-                _mm512_loadu_si512(sums.as_ptr().add(at).cast()),
-                _mm512_loadu_si512(add.as_ptr().add(at).cast()),
-                _mm512_loadu_si512(factor.as_ptr().add(at).cast()),
-            )
+    // Zero points are small, limits are a byte's.
+    let zero = _mm512_set1_epi32(low_half(fixed.zero));
+    let limit = |n: i64| _mm512_set1_epi8(low_byte(n));
+    let (low, high) = (limit(fixed.low), limit(fixed.high));
+    // The order of four bytes after packing within quarters.
+    let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    for ((sums, &total), out) in sums.iter().zip(rows.totals).zip(rows.out.iter_mut()) {
+        let total = _mm512_set1_epi32(low_half(total));
+        let mut values = [total; STRIP / PANEL];
+        for (number, value) in values.iter_mut().enumerate() {
+            let at = number * PANEL;
+            // SAFETY: `at` is at most 48; all three have 64 numbers.
+            let (sum, add, factor) = unsafe {
+                (
+                    _mm512_loadu_si512(sums.as_ptr().add(at).cast()),
+                    _mm512_loadu_si512(add.as_ptr().add(at).cast()),
+                    _mm512_loadu_si512(factor.as_ptr().add(at).cast()),
+                )
+            };
+            // The high half of a product is shifted by what is left; even and odd lanes are multiplied apart.
+            let sum = _mm512_add_epi32(_mm512_add_epi32(sum, add), total);
+            let even = _mm512_add_epi64(_mm512_mul_epi32(sum, factor), half);
+            let odd = _mm512_mul_epi32(_mm512_srli_epi64::<32>(sum), _mm512_srli_epi64::<32>(factor));
+            let odd = _mm512_add_epi64(odd, half);
+            let scaled = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64::<32>(even), odd);
+            *value = _mm512_add_epi32(_mm512_sra_epi32(scaled, count), zero);
+        }
+        let [a, b, c, d] = values;
+        let (ab, cd) = (_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
+        let bytes = if fixed.dtype == DType::U8 {
+            _mm512_min_epu8(_mm512_max_epu8(_mm512_packus_epi16(ab, cd), low), high)
+        } else {
+            _mm512_min_epi8(_mm512_max_epi8(_mm512_packs_epi16(ab, cd), low), high)
         };
-        let sum = _mm512_add_epi32(_mm512_add_epi32(sum, add), row);
-        let even = _mm512_add_epi64(_mm512_mul_epi32(sum, factor), half);
-        let odd = _mm512_mul_epi32(_mm512_srli_epi64::<32>(sum), _mm512_srli_epi64::<32>(factor));
-        let odd = _mm512_add_epi64(odd, half);
-        let value = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64::<32>(even), odd);
-        let value = _mm512_add_epi32(_mm512_sra_epi32(value, count), zero);
-        let value = _mm512_min_epi32(_mm512_max_epi32(value, low), high);
-        let bytes = _mm512_cvtepi32_epi8(value);
-        let mask = u16::MAX >> (PANEL - out.len());
-        // SAFETY: the mask admits as many bytes as `out` has.
-        unsafe { _mm_mask_storeu_epi8(out.as_mut_ptr().cast(), mask, bytes) };
+        let bytes = _mm512_permutexvar_epi32(order, bytes);
+        if out.len() >= STRIP {
+            // SAFETY: `out` has 64 bytes.
+            unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), bytes) };
+        } else {
+            // SAFETY: the mask admits as many bytes as `out` has.
+            unsafe { _mm512_mask_storeu_epi8(out.as_mut_ptr().cast(), (1 << out.len()) - 1, bytes) };
+        }
     }
 }

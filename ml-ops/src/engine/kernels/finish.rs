@@ -45,71 +45,75 @@ pub(in crate::engine) struct Fixed {
     pub(in crate::engine) high: i64,
 }
 
+/// Rows of a tile on their way out.
+pub(super) struct Rows<'a, 'b> {
+    /// Added to all sums of a row, for each row.
+    pub(super) totals: &'a [i64],
+    /// The tile's first column, counted with the padding of the blocks before.
+    pub(super) first: usize,
+    /// Where each row goes.
+    pub(super) out: &'a mut [&'b mut [u8]],
+}
+
 impl Fixed {
-    /// Stores a row of a tile from i32 sums. `first` is the tile's first column, counted with the padding of the blocks
-    /// before; `row` is added to every sum.
-    pub(super) fn narrow(&self, isa: Isa, sums: &[i32; STRIP], row: i64, first: usize, out: &mut [u8]) {
-        let Channels::Narrow { add, factor } = &self.channels else {
-            let sums = sums.map(i64::from);
-            return self.wide(isa, &sums, row, first, out);
+    /// Stores the rows of a tile from i32 sums.
+    pub(super) fn narrow(&self, isa: Isa, sums: &[[i32; STRIP]], rows: &mut Rows<'_, '_>) {
+        let strip = rows.first..rows.first + STRIP;
+        let tables = match &self.channels {
+            Channels::Narrow { add, factor } => {
+                let add = add.get(strip.clone()).and_then(<[i32]>::first_chunk);
+                add.zip(factor.get(strip).and_then(<[i32]>::first_chunk))
+            }
+            Channels::Wide { .. } => None,
         };
-        let strip = first..first + STRIP;
-        let tables =
-            (add.get(strip.clone()).and_then(<[i32]>::first_chunk), factor.get(strip).and_then(<[i32]>::first_chunk));
-        let (Some(add), Some(factor)) = tables else { return };
-        // The sum of all parts fits i32, so its low half is right.
-        let [a, b, c, d, ..] = row.to_le_bytes();
-        let row = i32::from_le_bytes([a, b, c, d]);
+        let Some(tables) = tables else {
+            let wide: Vec<[i64; STRIP]> = sums.iter().map(|row| row.map(i64::from)).collect();
+            return self.wide(isa, &wide, rows);
+        };
         #[cfg(target_arch = "x86_64")]
         {
-            let bytes = matches!(self.dtype, DType::U8 | DType::I8);
-            if isa.tier() >= Tier::Avx512 && bytes && self.shift >= 32 && out.len() <= STRIP {
-                // SAFETY: the CPU has the tier.
-                return unsafe { super::avx512::requantise(self, sums, row, (add, factor), out) };
-            }
-            if isa.tier() >= Tier::Avx512 {
-                // SAFETY: the CPU has the tier.
-                return unsafe { narrow_avx512(self, sums, row, (add, factor), out) };
-            }
-            if isa.tier() >= Tier::Avx2 {
-                // SAFETY: the CPU has the tier.
-                return unsafe { narrow_avx2(self, sums, row, (add, factor), out) };
+            let bytes = matches!(self.dtype, DType::U8 | DType::I8) && self.shift >= 32;
+            // SAFETY: the CPU has the tier.
+            unsafe {
+                match isa.tier() {
+                    Tier::Amx | Tier::Avx512 if bytes => super::avx512::requantise(self, sums, rows, tables),
+                    Tier::Amx | Tier::Avx512 => narrow_avx512(self, sums, rows, tables),
+                    Tier::Avx2 => narrow_avx2(self, sums, rows, tables),
+                    Tier::Portable => narrow(self, sums, rows, tables),
+                }
             }
         }
-        let _ = isa;
-        narrow(self, sums, row, (add, factor), out);
+        #[cfg(not(target_arch = "x86_64"))]
+        {
+            let _ = isa;
+            narrow(self, sums, rows, tables);
+        }
     }
 
     /// Same from i64 sums.
-    pub(super) fn wide(&self, isa: Isa, sums: &[i64; STRIP], row: i64, first: usize, out: &mut [u8]) {
-        let mut values = [0; STRIP];
-        let strip = first..first + STRIP;
-        match &self.channels {
-            Channels::Narrow { add, factor } => {
-                let (add, factor) = (add.get(strip.clone()).unwrap_or(&[]), factor.get(strip).unwrap_or(&[]));
-                let channels = add.iter().zip(factor).map(|(&add, &factor)| (i64::from(add), i64::from(factor)));
-                self.values(sums, row, channels, &mut values);
-            }
-            Channels::Wide { add, factor } => {
-                let (add, factor) = (add.get(strip.clone()).unwrap_or(&[]), factor.get(strip).unwrap_or(&[]));
-                self.values(sums, row, add.iter().zip(factor).map(|(&add, &factor)| (add, factor)), &mut values);
+    pub(super) fn wide(&self, isa: Isa, sums: &[[i64; STRIP]], rows: &mut Rows<'_, '_>) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            // SAFETY: the CPU has the tier.
+            unsafe {
+                match isa.tier() {
+                    Tier::Amx | Tier::Avx512 => wide_avx512(self, sums, rows),
+                    Tier::Avx2 => wide_avx2(self, sums, rows),
+                    Tier::Portable => wide(self, sums, rows),
+                }
             }
         }
-        let _ = isa;
-        store(self.dtype, &values, out);
+        #[cfg(not(target_arch = "x86_64"))]
+        {
+            let _ = isa;
+            wide(self, sums, rows);
+        }
     }
 
     #[inline(always)]
-    fn values(
-        &self,
-        sums: &[i64; STRIP],
-        row: i64,
-        channels: impl Iterator<Item = (i64, i64)>,
-        values: &mut [i64; STRIP],
-    ) {
+    fn values(&self, sums: &[i64; STRIP], channels: impl Iterator<Item = (i64, i64)>, values: &mut [i64; STRIP]) {
         for ((value, &sum), (add, factor)) in values.iter_mut().zip(sums).zip(channels) {
-            let sum = sum.wrapping_add(row).wrapping_add(add);
-            *value = self.scale(sum.wrapping_mul(factor));
+            *value = self.scale(sum.wrapping_add(add).wrapping_mul(factor));
         }
     }
 
@@ -119,42 +123,76 @@ impl Fixed {
     }
 }
 
+/// The low half: right for a part of a sum that fits i32 as a whole.
+pub(super) fn low_half(n: i64) -> i32 {
+    let [a, b, c, d, ..] = n.to_le_bytes();
+    i32::from_le_bytes([a, b, c, d])
+}
+
+/// The low byte.
+pub(super) fn low_byte(n: i64) -> i8 {
+    let [a, ..] = n.to_le_bytes();
+    i8::from_le_bytes([a])
+}
+
+/// Numbers of a strip's columns: added, multiplied.
+pub(super) type Tables<'a> = (&'a [i32; STRIP], &'a [i32; STRIP]);
+
 #[inline(always)]
-fn narrow(fixed: &Fixed, sums: &[i32; STRIP], row: i32, (add, factor): (&[i32; STRIP], &[i32; STRIP]), out: &mut [u8]) {
-    let mut values = [0; STRIP];
-    for (((value, &sum), &add), &factor) in values.iter_mut().zip(sums).zip(add).zip(factor) {
-        let sum = sum.wrapping_add(row).wrapping_add(add);
-        *value = fixed.scale(i64::from(sum) * i64::from(factor));
+fn narrow(fixed: &Fixed, sums: &[[i32; STRIP]], rows: &mut Rows<'_, '_>, (add, factor): Tables<'_>) {
+    for ((sums, &total), out) in sums.iter().zip(rows.totals).zip(rows.out.iter_mut()) {
+        let row = low_half(total);
+        let mut values = [0; STRIP];
+        for (((value, &sum), &add), &factor) in values.iter_mut().zip(sums).zip(add).zip(factor) {
+            let sum = sum.wrapping_add(row).wrapping_add(add);
+            *value = fixed.scale(i64::from(sum) * i64::from(factor));
+        }
+        store(fixed.dtype, &values, out);
     }
-    store(fixed.dtype, &values, out);
 }
 
-/// # Safety
-/// The CPU has the tier.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-unsafe fn narrow_avx512(
-    fixed: &Fixed,
-    sums: &[i32; STRIP],
-    row: i32,
-    tables: (&[i32; STRIP], &[i32; STRIP]),
-    out: &mut [u8],
-) {
-    narrow(fixed, sums, row, tables, out);
+#[inline(always)]
+fn wide(fixed: &Fixed, sums: &[[i64; STRIP]], rows: &mut Rows<'_, '_>) {
+    let strip = rows.first..rows.first + STRIP;
+    for ((sums, &total), out) in sums.iter().zip(rows.totals).zip(rows.out.iter_mut()) {
+        let mut values = [0; STRIP];
+        match &fixed.channels {
+            Channels::Narrow { add, factor } => {
+                let (add, factor) = (add.get(strip.clone()).unwrap_or(&[]), factor.get(strip.clone()).unwrap_or(&[]));
+                let channels = add.iter().zip(factor).map(|(&add, &factor)| (i64::from(add), i64::from(factor)));
+                // The low half of a sum's parts was kept.
+                let sums = sums.map(|sum| i64::from(low_half(sum.wrapping_add(total))));
+                fixed.values(&sums, channels, &mut values);
+            }
+            Channels::Wide { add, factor } => {
+                let (add, factor) = (add.get(strip.clone()).unwrap_or(&[]), factor.get(strip.clone()).unwrap_or(&[]));
+                let sums = sums.map(|sum| sum.wrapping_add(total));
+                fixed.values(&sums, add.iter().zip(factor).map(|(&add, &factor)| (add, factor)), &mut values);
+            }
+        }
+        store(fixed.dtype, &values, out);
+    }
 }
 
-/// # Safety
-/// The CPU has the tier.
+/// The functions above for CPUs with certain instructions.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-unsafe fn narrow_avx2(
-    fixed: &Fixed,
-    sums: &[i32; STRIP],
-    row: i32,
-    tables: (&[i32; STRIP], &[i32; STRIP]),
-    out: &mut [u8],
-) {
-    narrow(fixed, sums, row, tables, out);
+macro_rules! with_instructions {
+    ($($name:ident = $plain:ident ($sum:ty $(, $tables:ident: $type:ty)?) with $features:literal;)*) => {$(
+        /// # Safety
+        /// The CPU has the instructions.
+        #[target_feature(enable = $features)]
+        unsafe fn $name(fixed: &Fixed, sums: &[[$sum; STRIP]], rows: &mut Rows<'_, '_> $(, $tables: $type)?) {
+            $plain(fixed, sums, rows $(, $tables)?);
+        }
+    )*};
+}
+
+#[cfg(target_arch = "x86_64")]
+with_instructions! {
+    narrow_avx512 = narrow(i32, tables: Tables<'_>) with "avx512f,avx512bw,avx512dq,avx512vl";
+    narrow_avx2 = narrow(i32, tables: Tables<'_>) with "avx2";
+    wide_avx512 = wide(i64) with "avx512f,avx512bw,avx512dq,avx512vl";
+    wide_avx2 = wide(i64) with "avx2";
 }
 
 /// Low bytes of numbers that are in the type's range.

@@ -1,11 +1,14 @@
 //! A whole product: tiles over blocks, rows and columns, on any number of threads.
 
+use std::cell::Cell;
+
 use rayon::prelude::*;
 
 use super::{
     Aligned, Fixed, GROUP, Isa, LINE, Layout, PANEL, Packed, ROWS, Run, STRIP, Taps,
+    finish::Rows,
     shared::Outputs,
-    tile::{Sums, Tile, Width},
+    tile::{Tile, Width},
 };
 use crate::tier::Tier;
 
@@ -113,10 +116,18 @@ struct Place {
 }
 
 /// What a thread works in.
+#[derive(Default)]
 struct Scratch {
+    places: Vec<Place>,
+    totals: Vec<i64>,
     packed: Aligned,
-    sums: Box<Sums>,
-    wide: Box<[[i64; STRIP]; ROWS]>,
+    sums: Vec<[i32; STRIP]>,
+    wide: Vec<[i64; STRIP]>,
+}
+
+thread_local! {
+    /// Of the last job on this thread.
+    static SCRATCH: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
 }
 
 impl<F: Finish> Job<'_, F> {
@@ -125,18 +136,18 @@ impl<F: Finish> Job<'_, F> {
         let bytes = self.layout.elements() * self.size;
         let mut buffers: Vec<Vec<u8>> = self.sources.iter().map(|_| buffer(bytes)).collect();
         let outputs = Outputs::new(&mut buffers);
-        let scratch = || Scratch {
-            packed: Aligned::default(),
-            sums: Box::new([[0; STRIP]; ROWS]),
-            wide: Box::new([[0; STRIP]; ROWS]),
-        };
         let threads = if self.nanoseconds() < PARALLEL { 1 } else { rayon::current_num_threads() };
         let items = self.items(threads);
+        let work = |&item: &Item| {
+            let mut scratch = SCRATCH.take().unwrap_or_default();
+            scratch.sums.resize(ROWS, [0; STRIP]);
+            self.item(item, &outputs, &mut scratch);
+            SCRATCH.set(Some(scratch));
+        };
         if threads == 1 {
-            let mut scratch = scratch();
-            items.iter().for_each(|&item| self.item(item, &outputs, &mut scratch));
+            items.iter().for_each(work)
         } else {
-            items.par_iter().for_each_init(scratch, |scratch, &item| self.item(item, &outputs, scratch));
+            items.par_iter().for_each(work)
         }
         drop(outputs);
         buffers
@@ -185,7 +196,8 @@ impl<F: Finish> Job<'_, F> {
     fn item(&self, item: Item, outputs: &Outputs<'_>, scratch: &mut Scratch) {
         #[cfg(target_arch = "x86_64")]
         let _session = (self.isa.tier() >= Tier::Amx).then(super::amx::Session::new);
-        let places = self.places(item);
+        let mut places = std::mem::take(&mut scratch.places);
+        self.places(item, &mut places);
         let mut tiles = [Lying::default(); BATCH / ROWS];
         let pitch = self.pitch();
         let whole = places.len().next_multiple_of(ROWS) * pitch;
@@ -198,7 +210,9 @@ impl<F: Finish> Job<'_, F> {
                 self.pack(places, pitch, &mut scratch.packed[start..]);
             }
         }
-        let totals: Vec<i64> = places.iter().map(|place| self.total(place)).collect();
+        let mut totals = std::mem::take(&mut scratch.totals);
+        totals.clear();
+        totals.extend(places.iter().map(|place| self.total(place)));
         let mut state = self.finish.state();
         for column in (item.columns.0..item.columns.1).step_by(STRIP) {
             let count = STRIP.min(item.columns.1 - column);
@@ -208,18 +222,25 @@ impl<F: Finish> Job<'_, F> {
                 self.tile(&tiles[number], places, totals, strip, scratch, outputs, &mut state);
             }
         }
+        (scratch.places, scratch.totals) = (places, totals);
     }
 
     /// Rows of an item.
-    fn places(&self, item: Item) -> Vec<Place> {
+    fn places(&self, item: Item, places: &mut Vec<Place>) {
         let rows = self.layout.rows();
         let (block_a, block_out) = self.layout.block(item.block);
-        let place = |number: usize| {
-            let (a, out) = self.layout.row(number % rows);
-            let a = usize::try_from(self.terms.base + block_a + a).unwrap_or(0);
-            Place { sample: number / rows, a, out: block_out + out }
-        };
-        (item.rows.0..item.rows.1).map(place).collect()
+        let base = self.terms.base + block_a;
+        places.clear();
+        let mut number = item.rows.0;
+        while number < item.rows.1 {
+            let (sample, first) = (number / rows, number % rows);
+            let count = (rows - first).min(item.rows.1 - number);
+            self.layout.walk(first, count, |a, out| {
+                let a = usize::try_from(base + a).unwrap_or(0);
+                places.push(Place { sample, a, out: block_out + out });
+            });
+            number += count;
+        }
     }
 
     /// Bytes between packed rows: not a multiple of the distance at which cache lines displace each other.
@@ -238,11 +259,15 @@ impl<F: Finish> Job<'_, F> {
         let reach = self.terms.runs.iter().map(|run| run.offset + run.groups.next_multiple_of(block) * GROUP).max();
         let reach = reach.unwrap_or(0);
         let inside = places.iter().all(|place| place.sample == sample && place.a + reach <= source);
-        let step = |pair: &[Place]| pair[1].a.checked_sub(pair[0].a);
-        let stride = places.windows(2).next().and_then(step);
-        let even = stride.is_some_and(|stride| stride % 512 != 0) && places.windows(2).all(|pair| step(pair) == stride);
+        let (first, second) = (places.first().map_or(0, |place| place.a), places.get(1).map_or(0, |place| place.a));
+        let stride = second.checked_sub(first);
+        let even = stride.is_some_and(|stride| {
+            stride % 512 != 0 && (first..).step_by(stride.max(1)).zip(places).all(|(a, place)| place.a == a)
+        });
         if self.terms.pieces.is_none() && inside && (even || !matrix) {
-            lying = Lying { packed: false, sample, ..lying };
+            lying = Lying { packed: false, sample, stride: stride.filter(|_| even), ..lying };
+        } else {
+            lying.stride = Some(pitch);
         }
         for (number, (row, place)) in lying.rows.iter_mut().zip(places).enumerate() {
             *row = if lying.packed { start + number * pitch } else { place.a };
@@ -314,19 +339,37 @@ impl<F: Finish> Job<'_, F> {
                 true
             }
         };
-        for (number, (place, &total)) in places.iter().zip(totals).enumerate() {
+        let mut out: [&mut [u8]; ROWS] = Default::default();
+        for (out, place) in out.iter_mut().zip(places) {
             let first = place.out + strip.column;
-            // SAFETY: items are disjoint in rows or columns, and no two of the layout's elements stand at one place.
+            // SAFETY: items are disjoint in rows or columns, the rows of a tile are too, and no two of the layout's
+            // elements stand at one place.
             #[allow(unsafe_code, reason = "rows of a tile are disjoint parts of the output")]
-            let out = unsafe { outputs.part(place.sample, first * self.size, strip.count * self.size) };
-            match self.finish.fixed(place.sample) {
-                Some(fixed) if narrow => fixed.narrow(self.isa, &scratch.sums[number], total, column, out),
-                Some(fixed) => fixed.wide(self.isa, &scratch.wide[number], total, column, out),
-                None => {
+            let part = unsafe { outputs.part(place.sample, first * self.size, strip.count * self.size) };
+            *out = part;
+        }
+        let mut done = 0;
+        while let Some(place) = places.get(done) {
+            // Rows of one sample together.
+            let sample = place.sample;
+            let count = places[done..].iter().take_while(|place| place.sample == sample).count();
+            let range = done..done + count;
+            let out = &mut out[range.clone()];
+            done += count;
+            let Some(fixed) = self.finish.fixed(sample) else {
+                for ((number, place), out) in range.clone().zip(&places[range]).zip(out) {
                     let mut sums = if narrow { scratch.sums[number].map(i64::from) } else { scratch.wide[number] };
-                    sums.iter_mut().for_each(|sum| *sum += total);
-                    self.finish.values(state, place.sample, first, column, &mut sums[..strip.count], out);
+                    sums.iter_mut().for_each(|sum| *sum += totals[number]);
+                    let first = place.out + strip.column;
+                    self.finish.values(state, sample, first, column, &mut sums[..strip.count], out);
                 }
+                continue;
+            };
+            let mut rows = Rows { totals: &totals[range.clone()], first: column, out };
+            if narrow {
+                fixed.narrow(self.isa, &scratch.sums[range], &mut rows);
+            } else {
+                fixed.wide(self.isa, &scratch.wide[range], &mut rows);
             }
         }
     }
@@ -349,6 +392,7 @@ impl<F: Finish> Job<'_, F> {
         let tile = |runs| Tile {
             a,
             rows: &lying.rows[..places.len()],
+            stride: lying.stride,
             runs,
             b: columns.panels(strip.block, strip.column / PANEL),
             panel: columns.panel(),
@@ -359,7 +403,8 @@ impl<F: Finish> Job<'_, F> {
             tile(runs).sums(self.isa, self.terms.width, &mut scratch.sums);
             return true;
         }
-        scratch.wide.iter_mut().take(places.len()).for_each(|row| row.fill(0));
+        scratch.wide.clear();
+        scratch.wide.resize(ROWS, [0; STRIP]);
         for runs in chunks {
             tile(runs).sums(self.isa, self.terms.width, &mut scratch.sums);
             for (wide, sums) in scratch.wide.iter_mut().zip(scratch.sums.iter()).take(places.len()) {
@@ -384,6 +429,7 @@ struct Lying {
     packed: bool,
     sample: usize,
     rows: [usize; ROWS],
+    stride: Option<usize>,
 }
 
 /// Copies a piece of a row. Short ones are copied with what follows, where there is room: the next piece covers it, and

@@ -62,9 +62,23 @@ impl Layout {
         offsets(&self.blocks, number)
     }
 
-    /// Offsets of a row in its block.
-    pub(super) fn row(&self, number: usize) -> (isize, usize) {
-        offsets(&self.rows, number)
+    /// Calls `f` with the offsets of consecutive rows in their block.
+    pub(super) fn walk(&self, first: usize, count: usize, mut f: impl FnMut(isize, usize)) {
+        let Some((inner, outer)) = self.rows.split_last() else {
+            (0..count).for_each(|_| f(0, 0));
+            return;
+        };
+        let (mut line, mut place) = (first / inner.extent, first % inner.extent);
+        let mut left = count;
+        while left > 0 {
+            let (a, out) = offsets(outer, line);
+            let end = inner.extent.min(place + left);
+            for place in place..end {
+                f(a + isize::try_from(place).unwrap_or(0) * inner.a, out + place * inner.out);
+            }
+            left -= end - place;
+            (line, place) = (line + 1, 0);
+        }
     }
 }
 

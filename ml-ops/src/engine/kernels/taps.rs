@@ -11,6 +11,8 @@ pub(in crate::engine) struct Taps {
     width: Width,
     /// Bytes from a row's start to its first channel under each tap.
     offsets: Vec<usize>,
+    /// The last of the offsets.
+    last: usize,
     /// For each strip of 64 channels: for each tap, the weights.
     weights: Vec<[i16; STRIP]>,
     /// For each strip: for each four taps, four lines in the order of [`place`].
@@ -50,7 +52,8 @@ impl Taps {
             }
         }
         let totals = rows.chunks_exact(taps).map(|row| row.iter().map(|&n| i64::from(n)).sum()).collect();
-        Some(Self { width, offsets, weights, lines, totals })
+        let last = offsets.iter().max().copied().unwrap_or(0);
+        Some(Self { width, offsets, last, weights, lines, totals })
     }
 
     /// Number of taps.
@@ -65,7 +68,7 @@ impl Taps {
         let weights = &self.weights[strip * self.count()..][..self.count()];
         #[cfg(target_arch = "x86_64")]
         {
-            let reach = self.offsets.iter().max().map_or(0, |&last| start + last + STRIP * self.width.bytes());
+            let reach = start + self.last + STRIP;
             if isa.tier() >= Tier::Avx512 && self.width == Width::Byte && reach <= a.len() {
                 let groups = self.count().div_ceil(GROUP);
                 let lines = &self.lines[strip * groups..][..groups];

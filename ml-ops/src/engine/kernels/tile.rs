@@ -24,8 +24,8 @@ impl Run {
     }
 }
 
-/// Sums of a tile: rows of columns.
-pub(super) type Sums = [[i32; STRIP]; ROWS];
+/// Sums of a tile: [`ROWS`] rows of columns.
+pub(super) type Sums = [[i32; STRIP]];
 
 /// What a kernel reads.
 #[derive(Clone, Copy)]
@@ -34,6 +34,8 @@ pub(super) struct Tile<'a> {
     pub(super) a: &'a [u8],
     /// Where rows start in `a`, at most [`ROWS`].
     pub(super) rows: &'a [usize],
+    /// Distance of rows if it is the same for all.
+    pub(super) stride: Option<usize>,
     /// The terms. All that a run reads past a row's last term meets zeros in the columns.
     pub(super) runs: &'a [Run],
     /// The column factor: panels.
@@ -79,6 +81,9 @@ impl Tile<'_> {
 
     /// Sums of all rows and columns: `sums[r][c] = Σ_k a[r][k] · b[c][k]`, in i32 that wraps.
     pub(super) fn sums(&self, isa: Isa, width: Width, sums: &mut Sums) {
+        if sums.len() < ROWS {
+            return;
+        }
         #[cfg(target_arch = "x86_64")]
         {
             use super::{amx, avx2, avx512};
