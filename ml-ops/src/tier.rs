@@ -19,13 +19,15 @@ pub enum Tier {
     Avx2,
     /// x86-64 with AVX-512 F, BW, DQ, VL and VNNI (all since Cascade Lake and Zen 4).
     Avx512,
+    /// x86-64 with the above and the matrix unit (AMX) for 8-bit products, on Linux (since Sapphire Rapids).
+    Amx,
 }
 
 /// Why the tier asked for is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TierError {
     /// No tier has that name.
-    #[error("{VARIABLE} is {0:?}, which is none of portable, avx2, avx512")]
+    #[error("{VARIABLE} is {0:?}, which is none of portable, avx2, avx512, amx")]
     Unknown(String),
     /// The CPU lacks the instructions.
     #[error("{VARIABLE} asks for {}, which this CPU does not have; its best is {}", asked.name(), best.name())]
@@ -39,7 +41,7 @@ pub enum TierError {
 
 impl Tier {
     /// All tiers, slowest first.
-    pub const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512];
+    pub const ALL: [Self; 4] = [Self::Portable, Self::Avx2, Self::Avx512, Self::Amx];
 
     /// The name, as in the environment variable.
     pub const fn name(self) -> &'static str {
@@ -47,6 +49,7 @@ impl Tier {
             Self::Portable => "portable",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
+            Self::Amx => "amx",
         }
     }
 
@@ -65,8 +68,10 @@ impl Tier {
                     && is_x86_feature_detected!("avx512vl")
                     && is_x86_feature_detected!("avx512vnni")
             }
+            #[cfg(target_arch = "x86_64")]
+            Self::Amx => Self::Avx512.is_supported() && crate::engine::has_matrix_unit(),
             #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx2 | Self::Avx512 => false,
+            Self::Avx2 | Self::Avx512 | Self::Amx => false,
         }
     }
 
@@ -133,7 +138,7 @@ mod tests {
     #[test]
     fn refusals_say_what_was_asked() {
         let unknown = TierError::Unknown("sse".into());
-        assert_eq!(unknown.to_string(), "OPML_KERNELS is \"sse\", which is none of portable, avx2, avx512");
+        assert_eq!(unknown.to_string(), "OPML_KERNELS is \"sse\", which is none of portable, avx2, avx512, amx");
         let lacking = TierError::Unsupported { asked: Tier::Avx512, best: Tier::Avx2 };
         let words = "OPML_KERNELS asks for avx512, which this CPU does not have; its best is avx2";
         assert_eq!(lacking.to_string(), words);
@@ -146,6 +151,6 @@ mod tests {
             assert!(usable <= tier && usable.is_supported());
             assert_eq!(usable == tier, tier.is_supported());
         }
-        assert_eq!(Tier::best(), Tier::Avx512.usable());
+        assert_eq!(Tier::best(), Tier::Amx.usable());
     }
 }

@@ -53,12 +53,7 @@ enum Kernel {
 impl Dot {
     /// `None` if the instruction is not a sum of products, or its numbers are too large for the kernels.
     pub(super) fn new(program: &Program, instruction: &Instruction, t: u64, header: Headers<'_>) -> Option<Self> {
-        if instruction.reducer != Reducer::Sum || instruction.reduction.is_empty() {
-            return None;
-        }
-        let extents = load::extents(instruction, t);
-        let elements = i64::try_from(instruction.elements(t)).ok().filter(|&n| n > 0)?;
-        let terms = i64::try_from(instruction.terms(t)).ok().filter(|&n| n > 0 && n <= TERMS_LIMIT)?;
+        let (extents, elements, terms) = shape(instruction, t)?;
         let [a, b] = factors(instruction, &extents, terms, header)?;
         let (row, column, split) = roles(a, b)?;
         if (split..FIRST_K).any(|axis| extents[axis] != 1 && !column.load.follows(axis..axis + 1)) {
@@ -191,6 +186,16 @@ impl Dot {
     }
 }
 
+/// Extents, elements and terms of a sum; `None` if it is none, or an empty or an enormous one.
+pub(super) fn shape(instruction: &Instruction, t: u64) -> Option<(Extents, i64, i64)> {
+    if instruction.reducer != Reducer::Sum || instruction.reduction.is_empty() {
+        return None;
+    }
+    let elements = i64::try_from(instruction.elements(t)).ok().filter(|&n| n > 0)?;
+    let terms = i64::try_from(instruction.terms(t)).ok().filter(|&n| n > 0 && n <= TERMS_LIMIT)?;
+    Some((load::extents(instruction, t), elements, terms))
+}
+
 /// Output points that a factor distinguishes.
 fn points(factor: &Factor, extents: &Extents) -> i64 {
     let own = (0..FIRST_K).filter(|&axis| factor.load.follows(axis..axis + 1));
@@ -198,7 +203,7 @@ fn points(factor: &Factor, extents: &Extents) -> i64 {
 }
 
 /// Rows of a factor at all output points that it distinguishes, row-major.
-fn all_rows<T: Number>(factor: &Factor, tensor: &Tensor, extents: &Extents, terms: i64) -> Vec<T> {
+pub(super) fn all_rows<T: Number>(factor: &Factor, tensor: &Tensor, extents: &Extents, terms: i64) -> Vec<T> {
     let mut own = *extents;
     for axis in (0..FIRST_K).filter(|&axis| !factor.load.follows(axis..axis + 1)) {
         own[axis] = 1;
@@ -214,7 +219,12 @@ fn all_rows<T: Number>(factor: &Factor, tensor: &Tensor, extents: &Extents, term
 }
 
 /// The two factors of `map`: loads, each maybe with a constant added or subtracted, and nothing else.
-fn factors(instruction: &Instruction, extents: &Extents, terms: i64, header: Headers<'_>) -> Option<[Factor; 2]> {
+pub(super) fn factors(
+    instruction: &Instruction,
+    extents: &Extents,
+    terms: i64,
+    header: Headers<'_>,
+) -> Option<[Factor; 2]> {
     let base = usize::from(SLOT_CONST) + instruction.constants.len();
     let op = |slot: u8| instruction.map.get(usize::from(slot).checked_sub(base)?);
     let constant = |slot: u8| instruction.constants.get(usize::from(slot.checked_sub(SLOT_CONST)?)).copied();

@@ -1,10 +1,11 @@
 //! Runs programs fast, bit for bit like the reference interpreter, on any number of threads.
 //!
-//! Everything is recognised from the instructions themselves. Each instruction gets one of three forms:
+//! Everything is recognised from the instructions themselves. Each instruction gets one of four forms:
 //!
 //! | form | for | how |
 //! |---|---|---|
-//! | `dot` | sums of products of two affine loads | rows of both factors side by side, integer dot products |
+//! | `gemm` | sums of products of two affine loads: matrix products, convolutions | vector kernels over packed columns |
+//! | `dot` | such sums whose numbers or axes do not suit the kernels | rows of both factors side by side |
 //! | `lanes` | any instruction with affine or computed indices | every operation over a block of elements or terms |
 //! | `slow` | what is left: loads from iterations that follow coordinates, indices beyond 62 bits | `opml_vm::eval` |
 //!
@@ -12,32 +13,42 @@
 //! iteration.
 
 mod dot;
+mod epilogue;
+mod gemm;
+mod kernels;
 mod lanes;
 mod load;
 mod ops;
 mod pack;
+mod pool;
 mod rows;
+mod run;
 mod slow;
+mod view;
 
 use std::sync::Arc;
 
-use opml_vm::{
-    DType, Instruction, ModelError, Program, Source, Tensor,
-    interpreter::{self, Run, Stop},
-};
+use opml_vm::{DType, Instruction, Program, Source, Tensor, interpreter};
 
+use crate::tier::Tier;
+pub(crate) use kernels::has_matrix_unit;
 use load::{Header, Place};
+pub use run::Output;
 
 /// A program, prepared for running.
 #[derive(Debug, Clone)]
 pub struct Engine {
     program: Arc<Program>,
     forms: Vec<Option<Form>>,
+    tier: Tier,
+    lifetimes: run::Lifetimes,
+    pool: pool::Pool,
 }
 
 /// How an instruction is executed.
 #[derive(Debug, Clone)]
 enum Form {
+    Gemm(Box<gemm::Gemm>),
     Dot(Box<dot::Dot>),
     Lanes(Box<lanes::Lanes>),
     Slow,
@@ -53,8 +64,8 @@ struct Frame<'a> {
     number: u32,
 }
 
-impl Frame<'_> {
-    fn tensor(&self, place: Place) -> Option<&Tensor> {
+impl<'a> Frame<'a> {
+    fn tensor(&self, place: Place) -> Option<&'a Tensor> {
         match place {
             Place::Constant(n) => self.program.constants().get(usize::try_from(n).ok()?),
             Place::Input(n) => self.inputs.get(usize::try_from(n).ok()?),
@@ -64,7 +75,7 @@ impl Frame<'_> {
         }
     }
 
-    fn value(&self, t: u64, n: u32) -> Option<&Tensor> {
+    fn value(&self, t: u64, n: u32) -> Option<&'a Tensor> {
         let leaf = interpreter::leaf_index(self.program.counts().instructions, t, n)?;
         self.values.get(usize::try_from(leaf).ok()?)
     }
@@ -76,11 +87,22 @@ impl Engine {
         Self::from_arc(Arc::new(program.clone()))
     }
 
+    /// Prepares a program for the instructions of a tier, or the best that this CPU has below it.
+    pub fn compile_for(program: &Program, tier: Tier) -> Self {
+        Self::with_tier(Arc::new(program.clone()), tier)
+    }
+
     /// Prepares a shared program, without a copy.
     pub fn from_arc(program: Arc<Program>) -> Self {
-        let forms = (0..).zip(program.instructions()).map(|(n, instruction)| fixed_form(&program, n, instruction));
+        Self::with_tier(program, Tier::current())
+    }
+
+    fn with_tier(program: Arc<Program>, tier: Tier) -> Self {
+        let forms =
+            (0..).zip(program.instructions()).map(|(n, instruction)| fixed_form(&program, n, instruction, tier));
         let forms = forms.collect();
-        Self { program, forms }
+        let lifetimes = run::Lifetimes::new(&program);
+        Self { program, forms, tier, lifetimes, pool: pool::Pool::default() }
     }
 
     /// The program.
@@ -88,42 +110,10 @@ impl Engine {
         &self.program
     }
 
-    /// Runs the program; at most `budget` elements are computed in all. All values are those of
-    /// [`opml_vm::interpreter::run`].
-    ///
-    /// # Errors
-    /// As the interpreter.
-    pub fn run(&self, inputs: &[Tensor], stop: Stop, budget: u64) -> Result<Run, ModelError> {
-        let program = self.program.as_ref();
-        program.check_inputs(inputs)?;
-        let (Stop::Halt { max: longest } | Stop::Exactly(longest)) = stop;
-        interpreter::check_length(program, longest)?;
-        let mut values: Vec<Tensor> = Vec::new();
-        let mut spent: u64 = 0;
-        for t in 0..longest {
-            for ((number, instruction), form) in (0..).zip(program.instructions()).zip(&self.forms) {
-                spent = spent.saturating_add(instruction.elements(t));
-                if spent > budget {
-                    return Err(ModelError::TooLarge { what: "number of elements", value: spent, limit: budget });
-                }
-                let frame = Frame { program, inputs, values: &values, t, number };
-                let value = match form {
-                    Some(form) => execute(form, instruction, frame),
-                    None => execute(&moving_form(instruction, frame), instruction, frame),
-                };
-                values.push(value);
-            }
-            let length = t.saturating_add(1);
-            if matches!(stop, Stop::Halt { .. }) && interpreter::halts(program, &values, t) {
-                return Ok(Run { length, values });
-            }
-        }
-        Ok(Run { length: longest, values })
-    }
-
     /// How the instructions are executed, for reports and tests; `moving` is decided at each iteration.
     pub fn forms(&self) -> Vec<&'static str> {
         let name = |form: &Option<Form>| match form {
+            Some(Form::Gemm(_)) => "gemm",
             Some(Form::Dot(_)) => "dot",
             Some(Form::Lanes(_)) => "lanes",
             Some(Form::Slow) => "slow",
@@ -133,8 +123,9 @@ impl Engine {
     }
 }
 
-fn execute(form: &Form, instruction: &Instruction, frame: Frame<'_>) -> Tensor {
+fn execute(form: &Form, instruction: &Instruction, frame: Frame<'_>, pool: &pool::Pool) -> Tensor {
     match form {
+        Form::Gemm(gemm) => gemm.run(&[frame], pool).pop().unwrap_or_else(Tensor::empty),
         Form::Dot(dot) => dot.run(frame),
         Form::Lanes(lanes) => lanes.run(frame),
         Form::Slow => slow::run(instruction, frame),
@@ -142,7 +133,7 @@ fn execute(form: &Form, instruction: &Instruction, frame: Frame<'_>) -> Tensor {
 }
 
 /// The form of an instruction that is the same at every iteration.
-fn fixed_form(program: &Program, number: u32, instruction: &Instruction) -> Option<Form> {
+fn fixed_form(program: &Program, number: u32, instruction: &Instruction, tier: Tier) -> Option<Form> {
     let header = |source: &Source| match source {
         Source::Constant(n) => {
             let tensor = program.constants().get(usize::try_from(*n).ok()?)?;
@@ -162,11 +153,11 @@ fn fixed_form(program: &Program, number: u32, instruction: &Instruction) -> Opti
         Source::History { .. } => None,
     };
     let fixed = instruction.dynamics.is_empty() && instruction.loads().all(|load| header(&load.source).is_some());
-    fixed.then(|| form(program, instruction, 0, &|source| header(source)))
+    fixed.then(|| form(program, instruction, 0, &|source| header(source), tier))
 }
 
 /// The form of an instruction at one iteration.
-fn moving_form(instruction: &Instruction, frame: Frame<'_>) -> Form {
+fn moving_form(instruction: &Instruction, frame: Frame<'_>, tier: Tier) -> Form {
     let header = |source: &Source| {
         let (place, tau) = match source {
             Source::Constant(n) => (Place::Constant(*n), frame.t),
@@ -184,10 +175,13 @@ fn moving_form(instruction: &Instruction, frame: Frame<'_>) -> Form {
         let (dtype, elements) = frame.tensor(place).map_or((DType::I64, 0), |t| (t.dtype(), t.elements()));
         Some(Header { place, dtype, elements, tau })
     };
-    form(frame.program, instruction, frame.t, &header)
+    form(frame.program, instruction, frame.t, &header, tier)
 }
 
-fn form(program: &Program, instruction: &Instruction, t: u64, header: load::Headers<'_>) -> Form {
+fn form(program: &Program, instruction: &Instruction, t: u64, header: load::Headers<'_>, tier: Tier) -> Form {
+    if let Some(gemm) = gemm::Gemm::new(program, instruction, t, header, tier) {
+        return Form::Gemm(Box::new(gemm));
+    }
     if let Some(dot) = dot::Dot::new(program, instruction, t, header) {
         return Form::Dot(Box::new(dot));
     }

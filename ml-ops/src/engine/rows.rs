@@ -161,7 +161,7 @@ fn element<T: Number>(dtype: DType, bytes: &[u8], index: usize) -> T {
 }
 
 /// Stretches in which each position follows the one before.
-fn runs(positions: &[i64]) -> Vec<(usize, i64, usize)> {
+pub(super) fn runs(positions: &[i64]) -> Vec<(usize, i64, usize)> {
     let mut runs: Vec<(usize, i64, usize)> = Vec::new();
     for (term, &position) in positions.iter().enumerate() {
         match runs.last_mut() {

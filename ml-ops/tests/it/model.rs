@@ -1,6 +1,8 @@
 //! ONNX files written by hand, and the comparison of a model's program with its float network.
 
-use opml_ops::{ImportError, ImportOptions, Imported, engine::Engine, float, import::InputEncoding, import_onnx};
+use opml_ops::{
+    ImportError, ImportOptions, Imported, engine::Engine, float, import::InputEncoding, import_onnx, tier::Tier,
+};
 use opml_vm::{
     DType, Tensor,
     interpreter::{self, Stop},
@@ -180,8 +182,10 @@ pub(crate) fn difference(imported: &Imported, samples: u64) -> f64 {
             real.push(port.encoding.decode(&values));
         }
         let run = interpreter::run(&imported.program, &stored, Stop::Exactly(1), 1 << 30).unwrap();
-        let fast = Engine::compile(&imported.program).run(&stored, Stop::Exactly(1), 1 << 30).unwrap();
-        assert_eq!(fast, run, "the engine equals the interpreter");
+        for tier in Tier::supported() {
+            let fast = Engine::compile_for(&imported.program, tier).run(&stored, Stop::Exactly(1), 1 << 30).unwrap();
+            assert_eq!(fast, run, "the engine equals the interpreter, {tier:?}");
+        }
         let real: Vec<&[f32]> = real.iter().map(Vec::as_slice).collect();
         let values = float::run(&imported.graph, &real);
         let expected = values.get(imported.graph.outputs[0]);

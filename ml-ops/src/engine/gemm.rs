@@ -1,0 +1,451 @@
+//! Matrix products in kernels: sums of products in which one factor follows the rows and the other the columns.
+//!
+//! The factor that follows the last output axis is the *column* factor; it is packed, once if it is a constant. The other
+//! is the *row* factor, read where it lies. Leading axes that both follow are *blocks*: batches and groups. Convolutions
+//! are products whose rows overlap in memory; what they read outside of their input is there in a copy with pads.
+//!
+//! Exactness: with 8 bits, `a = a' + ca` and `b = b' + cb`, where `a'` is u8, `b'` is i8 and the rest constants; then
+//! `Σ a·b = Σ a'·b' + cb·Σ a' + ca·Σ b' + K·ca·cb`, where the first sum is the kernels' and fits i32 if
+//! `255 · Σ |b'| < 2^31` in every column. With 16 bits, terms are summed in chunks that fit.
+
+use std::borrow::Cow;
+
+use opml_vm::{DType, Instruction, Program, Tensor};
+use rayon::prelude::*;
+
+use super::{
+    Frame, dot,
+    epilogue::{self, Bounds, Epilogue, Share},
+    kernels::{Axis, Columns, GROUP, Isa, Job, LINE, Layout, Packed, Piece, Run, Taps, Terms, Width},
+    load::{self, Extents, FIRST_K, Headers, Place, size},
+    pack,
+    pool::Pool,
+    rows::{self, Factor},
+    view::Source,
+};
+use crate::{num, tier::Tier};
+
+/// Columns below which dot products of rows are as fast.
+const MIN_COLUMNS: i64 = 2;
+/// Most numbers of a column factor.
+const COLUMNS_LIMIT: i64 = 1 << 28;
+
+/// A product.
+#[derive(Debug, Clone)]
+pub(super) struct Gemm {
+    dtype: DType,
+    isa: Isa,
+    extents: Extents,
+    constants: Vec<i64>,
+    row: Place,
+    source: Source,
+    column: Factor,
+    terms: Terms,
+    k: usize,
+    layout: Layout,
+    /// Taken from the column factor before it is packed.
+    column_offset: i32,
+    kept: Kept,
+    epilogue: Epilogue,
+}
+
+/// The column factor between runs.
+#[derive(Debug, Clone)]
+enum Kept {
+    /// A constant, packed.
+    Packed(Packed),
+    /// A constant that the channels have each for themselves.
+    Taps(Taps),
+    /// A value: packed in each run.
+    Nothing,
+}
+
+/// The two factors with the roles they have.
+struct Sides {
+    row: Factor,
+    column: Factor,
+    /// First column axis.
+    split: usize,
+    /// Whether both follow the columns, each channel for itself.
+    depthwise: bool,
+}
+
+impl Gemm {
+    /// `None` if the instruction is not such a product, or its numbers are too large for the kernels.
+    pub(super) fn new(
+        program: &Program,
+        instruction: &Instruction,
+        t: u64,
+        header: Headers<'_>,
+        tier: Tier,
+    ) -> Option<Self> {
+        let (extents, elements, terms) = dot::shape(instruction, t)?;
+        let [a, b] = dot::factors(instruction, &extents, terms, header)?;
+        let sides = sides(a, b, &extents)?;
+        let columns: i64 = extents[sides.split..FIRST_K].iter().product();
+        let follows = |axis: usize| extents[axis] != 1 && sides.column.load.follows(axis..axis + 1);
+        let blocks: i64 = (0..sides.split).filter(|&axis| follows(axis)).map(|axis| extents[axis]).product();
+        if columns < MIN_COLUMNS || blocks.checked_mul(columns)?.checked_mul(terms)? > COLUMNS_LIMIT {
+            return None;
+        }
+        let constant = match sides.column.load.place {
+            Place::Constant(n) => Some(program.constants().get(usize::try_from(n).ok()?)?),
+            _ => None,
+        };
+        let fits = |n: i128| i32::try_from(n).is_ok();
+        let (low, high) = sides.column.range();
+        if !fits(low) || !fits(high) {
+            return None;
+        }
+        if sides.depthwise && constant.is_none() {
+            return None;
+        }
+        let rows = constant.map(|tensor| dot::all_rows::<i32>(&sides.column, tensor, &extents, terms));
+        let isa = Isa::new(tier);
+        [Width::Byte, Width::Word].into_iter().find_map(|width| {
+            let plan = Plan { instruction, extents, elements, terms, columns, isa, width, header, program };
+            plan.finish(&sides, rows.as_deref())
+        })
+    }
+
+    /// The instruction's value in each of the runs.
+    pub(super) fn run<'a>(&self, frames: &[Frame<'a>], pool: &Pool) -> Vec<Tensor> {
+        let empty = Tensor::empty();
+        let tensor = |frame: &Frame<'a>| frame.tensor(self.row).unwrap_or(&empty);
+        let owned: Vec<Cow<'_, [u8]>> = frames.iter().map(|frame| self.source.bytes(tensor(frame), pool)).collect();
+        let sources: Vec<&[u8]> = owned.iter().map(AsRef::as_ref).collect();
+        let fresh: Vec<Packed> = match self.kept {
+            Kept::Nothing => frames.par_iter().map(|&frame| self.pack(frame)).collect(),
+            _ => Vec::new(),
+        };
+        let packed: Vec<&Packed> = match &self.kept {
+            Kept::Packed(packed) => vec![packed],
+            _ => fresh.iter().collect(),
+        };
+        let (columns, totals) = match &self.kept {
+            Kept::Taps(taps) => (Columns::Taps(taps), vec![taps.totals.as_slice()]),
+            _ => (Columns::Packed(&packed), packed.iter().map(|packed| packed.totals.as_slice()).collect()),
+        };
+        let finish = self.epilogue.over(totals, frames, (self.dtype, &self.constants, self.extents));
+        let job = Job {
+            isa: self.isa,
+            layout: &self.layout,
+            terms: &self.terms,
+            sources: &sources,
+            columns,
+            size: pack::width(self.dtype),
+            finish: &finish,
+        };
+        let elements = num::signed(self.layout.elements());
+        let outputs = job.run(|length| pool.take(length));
+        for copy in owned {
+            if let Cow::Owned(bytes) = copy {
+                pool.put(bytes);
+            }
+        }
+        outputs.into_iter().map(|bytes| pack::tensor(self.dtype, elements, bytes)).collect()
+    }
+
+    /// The column factor of a run.
+    fn pack(&self, frame: Frame<'_>) -> Packed {
+        let empty = Tensor::empty();
+        let tensor = frame.tensor(self.column.load.place).unwrap_or(&empty);
+        let rows = dot::all_rows::<i32>(&self.column, tensor, &self.extents, num::signed(self.k));
+        let format = (self.terms.width, self.terms.runs.as_slice(), self.terms.lines);
+        Packed::new(&rows, self.k, self.layout.columns(), self.column_offset, format)
+    }
+}
+
+/// Roles, if every axis from the split on is a column axis.
+fn sides(a: Factor, b: Factor, extents: &Extents) -> Option<Sides> {
+    let last = (0..FIRST_K).rev().find(|&axis| extents[axis] != 1)?;
+    let follows = |factor: &Factor, axis: usize| extents[axis] != 1 && factor.load.follows(axis..axis + 1);
+    let (row, column, depthwise) = match (follows(&a, last), follows(&b, last)) {
+        (true, false) => (b, a, false),
+        (false, true) => (a, b, false),
+        (true, true) if matches!(a.load.place, Place::Constant(_)) => (b, a, true),
+        (true, true) => (a, b, true),
+        (false, false) => return None,
+    };
+    if depthwise {
+        let alone = (0..last).all(|axis| !follows(&column, axis));
+        return alone.then_some(Sides { row, column, split: last, depthwise });
+    }
+    let split = (0..FIRST_K).rev().find(|&axis| follows(&row, axis)).map_or(0, |axis| axis + 1);
+    let whole = (split..FIRST_K).all(|axis| extents[axis] == 1 || follows(&column, axis));
+    whole.then_some(Sides { row, column, split, depthwise })
+}
+
+/// What is known of an instruction while its product is planned.
+struct Plan<'a> {
+    instruction: &'a Instruction,
+    extents: Extents,
+    elements: i64,
+    terms: i64,
+    columns: i64,
+    isa: Isa,
+    width: Width,
+    header: Headers<'a>,
+    program: &'a Program,
+}
+
+impl Plan<'_> {
+    /// The product at this width, if the numbers fit it. `rows` are those of a constant column factor.
+    fn finish(&self, sides: &Sides, rows: Option<&[i32]>) -> Option<Gemm> {
+        let Sides { row, column, .. } = sides;
+        let source = Source::new(&row.load, row.offset, self.width)?;
+        let k = size(self.terms);
+        let (low, high) = match rows {
+            Some(rows) => (i128::from(*rows.iter().min()?), i128::from(*rows.iter().max()?)),
+            None => column.range(),
+        };
+        let column_offset = self.column_offset(low, high)?;
+        // What was taken from the row factor: `a = a' + shift`.
+        let shift = match (self.width, row.load.dtype) {
+            (Width::Word, _) => 0,
+            (Width::Byte, DType::I8) => row.offset.checked_sub(128)?,
+            (Width::Byte, _) => row.offset,
+        };
+        let positions = self.positions(&source);
+        let mut terms = self.terms(&source, &positions)?;
+        let layout = self.layout(sides, &source)?;
+        let bounds = bounds(row.range(), rows, k, (low, high));
+        if sides.depthwise {
+            let taps = self.taps(sides, &source, &positions, rows?)?;
+            if column_offset != 0 {
+                return None;
+            }
+            let share = Share { shift, offset: 0 };
+            let epilogue = Epilogue::new(&self.context(column), bounds, share, Some(&taps.totals))?;
+            return Some(self.gemm(sides, source, (terms, layout), 0, Kept::Taps(taps), epilogue));
+        }
+        terms.row_factor = i64::from(column_offset);
+        terms.chunks = self.chunks(&terms, row, rows, column_offset, low.abs().max(high.abs()))?;
+        let packed = |chunk: &Vec<Run>| chunk.iter().map(|run| run.packed()).collect();
+        terms.packed_chunks = terms.chunks.iter().map(packed).collect();
+        let format = (self.width, terms.runs.as_slice(), terms.lines);
+        let packed = rows.map(|rows| Packed::new(rows, k, size(self.columns), column_offset, format));
+        let share = Share { shift, offset: shift.checked_mul(i64::from(column_offset))?.checked_mul(self.terms)? };
+        let totals = packed.as_ref().map(|packed| packed.totals.as_slice());
+        let epilogue = Epilogue::new(&self.context(column), bounds, share, totals)?;
+        let kept = packed.map_or(Kept::Nothing, Kept::Packed);
+        Some(self.gemm(sides, source, (terms, layout), column_offset, kept, epilogue))
+    }
+
+    fn gemm(
+        &self,
+        sides: &Sides,
+        source: Source,
+        (terms, layout): (Terms, Layout),
+        column_offset: i32,
+        kept: Kept,
+        epilogue: Epilogue,
+    ) -> Gemm {
+        Gemm {
+            dtype: self.instruction.dtype,
+            isa: self.isa,
+            extents: self.extents,
+            constants: self.instruction.constants.clone(),
+            row: sides.row.load.place,
+            source,
+            column: sides.column.clone(),
+            terms,
+            k: size(self.terms),
+            layout,
+            column_offset,
+            kept,
+            epilogue,
+        }
+    }
+
+    fn context(&self, column: &Factor) -> epilogue::Context<'_> {
+        let mut own = self.extents;
+        for axis in (0..FIRST_K).filter(|&axis| !column.load.follows(axis..axis + 1)) {
+            own[axis] = 1;
+        }
+        epilogue::Context {
+            program: self.program,
+            instruction: self.instruction,
+            extents: self.extents,
+            own,
+            header: self.header,
+            columns: size(self.columns),
+        }
+    }
+
+    /// Weights of a depthwise sum, whose channels are consecutive in the row factor.
+    fn taps(&self, sides: &Sides, source: &Source, positions: &[i64], rows: &[i32]) -> Option<Taps> {
+        let first = *positions.iter().min()?;
+        if source.linear.1[sides.split] != 1 {
+            return None;
+        }
+        let offsets = positions.iter().map(|position| size(position - first) * self.width.bytes()).collect();
+        let (low, high) = sides.row.range();
+        let largest = match self.width {
+            Width::Byte => 255,
+            Width::Word => i64::try_from(low.abs().max(high.abs())).ok()?,
+        };
+        Taps::new(self.width, offsets, rows, largest)
+    }
+
+    /// What is taken from the column factor so that it fits.
+    fn column_offset(&self, low: i128, high: i128) -> Option<i32> {
+        let fits = |low: i128, high: i128| match self.width {
+            Width::Byte => low >= -128 && high <= 127,
+            Width::Word => low >= i128::from(i16::MIN) && high <= i128::from(i16::MAX),
+        };
+        if fits(low, high) {
+            return Some(0);
+        }
+        let offset = low.checked_add(128)?;
+        let shifted = self.width == Width::Byte && fits(low - offset, high - offset);
+        shifted.then(|| i32::try_from(offset).ok()).flatten()
+    }
+
+    /// Position of each term in the row factor.
+    fn positions(&self, source: &Source) -> Vec<i64> {
+        let coefficients = source.linear.1;
+        let mut positions = Vec::with_capacity(size(self.terms));
+        let mut point = [0; 16];
+        for _ in 0..self.terms {
+            positions.push((FIRST_K..16).map(|c| coefficients[c] * point[c]).sum::<i64>());
+            load::advance(&self.extents, FIRST_K, &mut point);
+        }
+        positions
+    }
+
+    /// Runs of the row factor's terms.
+    fn terms(&self, source: &Source, positions: &[i64]) -> Option<Terms> {
+        let base = source.linear.0;
+        let first = *positions.iter().min()?;
+        let bytes = self.width.bytes();
+        let pieces: Vec<(usize, usize)> = rows::runs(positions)
+            .into_iter()
+            .map(|(_, position, length)| (size(position - first) * bytes, length * bytes))
+            .collect();
+        let matrix = self.isa.tier() >= Tier::Amx && self.width == Width::Byte;
+        let block = if matrix { LINE } else { GROUP };
+        let padded = |length: usize| length.next_multiple_of(block) / GROUP;
+        let in_place: usize = pieces.iter().map(|&(_, length)| padded(length)).sum();
+        let length = positions.len() * bytes;
+        let together = padded(length);
+        let scattered = in_place * 4 > together * 5;
+        let whole = [(0, length)];
+        let listed: &[(usize, usize)] = if scattered { &whole } else { &pieces };
+        let mut line = 0;
+        let mut run = |&(offset, length): &(usize, usize)| {
+            let run = Run { offset, groups: length.div_ceil(GROUP), line, length };
+            line += padded(length);
+            run
+        };
+        let runs: Vec<Run> = listed.iter().map(&mut run).collect();
+        let mut to = 0;
+        let mut piece = |&(from, length): &(usize, usize)| {
+            to += length;
+            Piece { to: to - length, from, length }
+        };
+        let pieces = scattered.then(|| pieces.iter().map(&mut piece).collect());
+        let base = isize::try_from((base + first) * num::signed(bytes)).ok()?;
+        let width = self.width;
+        Some(Terms { width, base, runs, lines: line, pieces, chunks: vec![], packed_chunks: vec![], row_factor: 0 })
+    }
+
+    /// Parts of the runs whose sums fit i32 for all columns; `None` if not even a group does.
+    fn chunks(
+        &self,
+        terms: &Terms,
+        row: &Factor,
+        rows: Option<&[i32]>,
+        offset: i32,
+        largest: i128,
+    ) -> Option<Vec<Vec<Run>>> {
+        let k = size(self.terms);
+        let limit = i128::from(i32::MAX);
+        let (low, high) = row.range();
+        let (row_most, column_most) = match self.width {
+            Width::Byte => (255, 128),
+            Width::Word => (low.abs().max(high.abs()).max(1), largest.max(1)),
+        };
+        let heaviest: i128 = match rows {
+            Some(rows) => {
+                let weight = |row: &[i32]| -> i128 {
+                    row.iter().map(|&n| i128::from((i64::from(n) - i64::from(offset)).abs())).sum()
+                };
+                rows.chunks_exact(k).map(weight).max().unwrap_or(0)
+            }
+            None => column_most * i128::from(self.terms),
+        };
+        if heaviest * row_most <= limit {
+            return Some(vec![terms.runs.clone()]);
+        }
+        let per_group = i128::from(num::signed(GROUP / self.width.bytes()));
+        let groups = usize::try_from(limit / (row_most * column_most * per_group)).ok().filter(|&groups| groups > 0)?;
+        if self.width == Width::Byte {
+            return None;
+        }
+        Some(split_runs(&terms.runs, groups))
+    }
+
+    /// Where rows and blocks lie.
+    fn layout(&self, sides: &Sides, source: &Source) -> Option<Layout> {
+        let bytes = num::signed(self.width.bytes());
+        let (mut blocks, mut rows) = (Vec::new(), Vec::new());
+        for axis in (0..sides.split).filter(|&axis| self.extents[axis] != 1) {
+            let step: i64 = self.extents[axis + 1..FIRST_K].iter().product();
+            let a = isize::try_from(source.linear.1[axis].checked_mul(bytes)?).ok()?;
+            let own = Axis { extent: size(self.extents[axis]), a, out: size(step) };
+            if sides.column.load.follows(axis..axis + 1) { blocks.push(own) } else { rows.push(own) }
+        }
+        Layout::new(blocks, rows, size(self.columns), size(self.elements))
+    }
+}
+
+/// Least and greatest sum.
+fn bounds(row: (i128, i128), rows: Option<&[i32]>, k: usize, column: (i128, i128)) -> Bounds {
+    let ends = |n: i128| [row.0 * n, row.1 * n];
+    let term = |n: i128| (ends(n).into_iter().min().unwrap_or(0), ends(n).into_iter().max().unwrap_or(0));
+    let sum = |row: &[i32]| {
+        let terms = row.iter().map(|&n| term(i128::from(n)));
+        terms.fold((0, 0), |(low, high), (l, h)| (low + l, high + h))
+    };
+    match rows {
+        Some(rows) => {
+            let sums = rows.chunks_exact(k.max(1)).map(sum);
+            let (low, high) = sums.fold((0, 0), |(low, high), (l, h): (i128, i128)| (low.min(l), high.max(h)));
+            Bounds { low, high }
+        }
+        None => {
+            let (a, b) = (term(column.0), term(column.1));
+            let k = i128::from(num::signed(k));
+            Bounds { low: a.0.min(b.0).min(0) * k, high: a.1.max(b.1).max(0) * k }
+        }
+    }
+}
+
+/// Runs cut into parts of at most so many groups.
+fn split_runs(runs: &[Run], groups: usize) -> Vec<Vec<Run>> {
+    let mut chunks: Vec<Vec<Run>> = Vec::new();
+    let mut room = 0;
+    for &run in runs {
+        let mut done = 0;
+        while done < run.groups {
+            if room == 0 {
+                chunks.push(Vec::new());
+                room = groups;
+            }
+            let take = room.min(run.groups - done);
+            let part = Run {
+                offset: run.offset + done * GROUP,
+                groups: take,
+                line: run.line + done,
+                length: run.length.saturating_sub(done * GROUP).min(take * GROUP),
+            };
+            if let Some(chunk) = chunks.last_mut() {
+                chunk.push(part);
+            }
+            done += take;
+            room -= take;
+        }
+    }
+    chunks
+}

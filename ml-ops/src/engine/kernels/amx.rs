@@ -1,0 +1,267 @@
+//! The matrix unit (AMX): tiles of 16 rows by 64 bytes.
+//!
+//! Its intrinsics are not stable in Rust 1.95, its instructions in `asm!` are. The state of the tiles belongs to the
+//! thread: [`Session`] configures it for a stretch of work and releases it at the end.
+
+#![allow(unsafe_code, reason = "inline assembly; every block says why it is sound")]
+
+use std::{arch::asm, cell::Cell, marker::PhantomData, sync::OnceLock};
+
+use super::{
+    LINE, PANEL, STRIP,
+    tile::{Run, Sums, Tile},
+};
+
+/// Rows of a matrix register.
+const HEIGHT: usize = 16;
+/// Groups of a matrix register's row.
+pub(super) const BLOCK: usize = 16;
+
+/// Whether the CPU has the 8-bit product and the system grants it to this process.
+pub(super) fn is_usable() -> bool {
+    static USABLE: OnceLock<bool> = OnceLock::new();
+    *USABLE.get_or_init(|| has_instructions() && is_granted())
+}
+
+/// CPUID leaf 7: bits 24 (tiles) and 25 (8-bit products) of EDX; leaf 1: the system saves extended state.
+fn has_instructions() -> bool {
+    use std::arch::x86_64::{__cpuid, __cpuid_count};
+    let saves = __cpuid(1).ecx & (1 << 27) != 0;
+    let tiles = __cpuid(0).eax >= 7 && __cpuid_count(7, 0).edx & (3 << 24) == 3 << 24;
+    saves && tiles
+}
+
+/// Asks Linux for the tiles' state, `arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA)`, for all threads of the process.
+#[cfg(target_os = "linux")]
+fn is_granted() -> bool {
+    const ARCH_PRCTL: u64 = 158;
+    const REQUEST_PERMISSION: u64 = 0x1023;
+    const TILE_DATA: u64 = 18;
+    let result: u64;
+    // SAFETY: this system call touches no memory of the process; kernels before 5.16 answer with an error.
+    unsafe {
+        asm!("syscall", inlateout("rax") ARCH_PRCTL => result, in("rdi") REQUEST_PERMISSION, in("rsi") TILE_DATA,
+            out("rcx") _, out("r11") _, options(nostack));
+    }
+    result == 0
+}
+
+/// Other systems have other ways to ask.
+#[cfg(not(target_os = "linux"))]
+fn is_granted() -> bool {
+    false
+}
+
+thread_local! {
+    /// Sessions of this thread.
+    static SESSIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// While one lives, this thread's matrix registers are configured.
+pub(super) struct Session(PhantomData<*const ()>);
+
+#[repr(C, align(64))]
+struct Config([u8; 64]);
+
+/// Palette 1: eight registers of 16 rows by 64 bytes.
+static CONFIG: Config = {
+    let mut bytes = [0; 64];
+    bytes[0] = 1;
+    let mut register = 0;
+    while register < 8 {
+        bytes[16 + 2 * register] = 64;
+        bytes[48 + register] = 16;
+        register += 1;
+    }
+    Config(bytes)
+};
+
+impl Session {
+    /// `None` if this process cannot use the unit.
+    pub(super) fn new() -> Option<Self> {
+        if !is_usable() {
+            return None;
+        }
+        if SESSIONS.replace(SESSIONS.get() + 1) == 0 {
+            // SAFETY: the unit is usable; the configuration is 64 bytes of palette 1.
+            unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const CONFIG, options(nostack, readonly)) };
+        }
+        Some(Self(PhantomData))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        SESSIONS.set(SESSIONS.get().saturating_sub(1));
+        if SESSIONS.get() == 0 {
+            // SAFETY: the unit is usable, otherwise there would be no session.
+            unsafe { asm!("tilerelease", options(nostack, nomem)) };
+        }
+    }
+}
+
+/// Sums of a tile; `false` if there is no session or the tile is not for this unit: fewer than 16 rows, rows that are
+/// not evenly spaced, or columns or terms that cannot be read in whole blocks.
+pub(super) fn sums(tile: &Tile<'_>, sums: &mut Sums) -> bool {
+    let count = tile.rows.len();
+    let terms = !tile.runs.is_empty() && tile.runs.iter().all(|run| run.groups > 0);
+    if SESSIONS.get() == 0 || !terms || !(HEIGHT..=2 * HEIGHT).contains(&count) || !tile.is_inside(BLOCK) {
+        return false;
+    }
+    // The second half may overlap the first: the shared rows are computed twice.
+    let second = count - HEIGHT;
+    let Some(stride) = tile.stride else { return false };
+    let evenly = || tile.rows.windows(2).all(|pair| pair[0].checked_add(stride) == Some(pair[1]));
+    if !evenly() {
+        return false;
+    }
+    let out = sums.as_mut_ptr().cast::<i32>();
+    let row = |number: usize| tile.a.as_ptr().wrapping_add(tile.rows[number]);
+    for panel in (0..tile.panels).step_by(2) {
+        let pair = panel + 1 < tile.panels;
+        let b = tile.b.as_ptr().wrapping_add(panel * tile.panel);
+        let c = out.wrapping_add(panel * PANEL);
+        let operands = Operands {
+            a: [row(0), row(second)],
+            b: [b, b.wrapping_add(if pair { tile.panel } else { 0 })],
+            c: [c, c.wrapping_add(second * STRIP)],
+        };
+        // SAFETY: a session lives; the tile is inside in whole blocks; the sums have room for 32 rows of 64, of which
+        // the rows from 0 and from `second` on, 16 each, are written at columns of existing panels.
+        unsafe {
+            match (count > HEIGHT, pair) {
+                (true, true) => four(&operands, stride, tile.runs),
+                (true, false) => tall(&operands, stride, tile.runs),
+                (false, true) => wide(&operands, stride, tile.runs),
+                (false, false) => one(&operands, stride, tile.runs),
+            }
+        }
+    }
+    true
+}
+
+/// Where a kernel reads and writes: two blocks of rows, two panels, the sums of both blocks.
+#[repr(C)]
+struct Operands {
+    a: [*const u8; 2],
+    b: [*const u8; 2],
+    c: [*mut i32; 2],
+}
+
+/// Defines a kernel: which registers are zeroed, what a block loads and multiplies, what is stored.
+macro_rules! kernel {
+    ($(#[$doc:meta])* $name:ident, zero [$($zero:literal),*], block [$($block:literal),*], store [$($store:literal),*]) => {
+        $(#[$doc])*
+        ///
+        /// # Safety
+        /// A session lives. There is a run, and none is empty. Every run can be read in whole blocks of 64 bytes in 16
+        /// rows from each `a` on that the kernel uses, and in whole lines from each `b`; 16 rows of sums from each `c`
+        /// can be written.
+        unsafe fn $name(operands: &Operands, stride: usize, runs: &[Run]) {
+            // SAFETY: as the caller warrants. The registers are set and stored inside this block.
+            unsafe {
+                asm!(
+                    $($zero,)*
+                    "2:",
+                    // A run: offset, groups, line, length.
+                    "mov {a0}, [{runs}]",
+                    "mov {count}, [{runs} + 8]",
+                    "mov {b0}, [{runs} + 16]",
+                    "shl {b0}, 6",
+                    "mov {a1}, {a0}",
+                    "mov {b1}, {b0}",
+                    "add {a0}, [{operands}]",
+                    "add {a1}, [{operands} + 8]",
+                    "add {b0}, [{operands} + 16]",
+                    "add {b1}, [{operands} + 24]",
+                    "3:",
+                    $($block,)*
+                    "add {a0}, 64",
+                    "add {a1}, 64",
+                    "add {b0}, 1024",
+                    "add {b1}, 1024",
+                    "sub {count}, 16",
+                    "ja 3b",
+                    "add {runs}, 32",
+                    "dec {left}",
+                    "jnz 2b",
+                    "mov {a0}, [{operands} + 32]",
+                    "mov {a1}, [{operands} + 40]",
+                    "mov {line}, 256",
+                    $($store,)*
+                    operands = in(reg) operands,
+                    left = inout(reg) runs.len() => _,
+                    runs = inout(reg) runs.as_ptr() => _,
+                    a0 = out(reg) _, a1 = out(reg) _, b0 = out(reg) _, b1 = out(reg) _, count = out(reg) _,
+                    stride = in(reg) stride, line = inout(reg) LINE => _,
+                    out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                    out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                    options(nostack)
+                );
+            }
+        }
+    };
+}
+const _: () = assert!(size_of::<Run>() == 32 && 4 * STRIP == 256, "numbers in the assembly");
+
+kernel!(
+    /// Two blocks of rows by two panels.
+    four,
+    zero ["tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3"],
+    block [
+        "tileloadd tmm6, [{b0} + {line}*1]",
+        "tileloadd tmm4, [{a0} + {stride}*1]",
+        "tdpbusd tmm0, tmm4, tmm6",
+        "tileloadd tmm7, [{b1} + {line}*1]",
+        "tdpbusd tmm1, tmm4, tmm7",
+        "tileloadd tmm5, [{a1} + {stride}*1]",
+        "tdpbusd tmm2, tmm5, tmm6",
+        "tdpbusd tmm3, tmm5, tmm7"
+    ],
+    store [
+        "tilestored [{a0} + {line}*1], tmm0",
+        "tilestored [{a0} + {line}*1 + 64], tmm1",
+        "tilestored [{a1} + {line}*1], tmm2",
+        "tilestored [{a1} + {line}*1 + 64], tmm3"
+    ]
+);
+
+kernel!(
+    /// Two blocks of rows by a panel.
+    tall,
+    zero ["tilezero tmm0", "tilezero tmm2"],
+    block [
+        "tileloadd tmm6, [{b0} + {line}*1]",
+        "tileloadd tmm4, [{a0} + {stride}*1]",
+        "tdpbusd tmm0, tmm4, tmm6",
+        "tileloadd tmm5, [{a1} + {stride}*1]",
+        "tdpbusd tmm2, tmm5, tmm6"
+    ],
+    store ["tilestored [{a0} + {line}*1], tmm0", "tilestored [{a1} + {line}*1], tmm2"]
+);
+
+kernel!(
+    /// A block of rows by two panels.
+    wide,
+    zero ["tilezero tmm0", "tilezero tmm1"],
+    block [
+        "tileloadd tmm6, [{b0} + {line}*1]",
+        "tileloadd tmm4, [{a0} + {stride}*1]",
+        "tdpbusd tmm0, tmm4, tmm6",
+        "tileloadd tmm7, [{b1} + {line}*1]",
+        "tdpbusd tmm1, tmm4, tmm7"
+    ],
+    store ["tilestored [{a0} + {line}*1], tmm0", "tilestored [{a0} + {line}*1 + 64], tmm1"]
+);
+
+kernel!(
+    /// A block of rows by a panel.
+    one,
+    zero ["tilezero tmm0"],
+    block [
+        "tileloadd tmm6, [{b0} + {line}*1]",
+        "tileloadd tmm4, [{a0} + {stride}*1]",
+        "tdpbusd tmm0, tmm4, tmm6"
+    ],
+    store ["tilestored [{a0} + {line}*1], tmm0"]
+);

@@ -1,0 +1,181 @@
+//! AVX-512 VNNI.
+
+#![allow(unsafe_code, reason = "vector instructions; every block says why it is sound")]
+
+use std::arch::x86_64::{
+    __m512i, _mm_cvtsi32_si128, _mm512_add_epi32, _mm512_add_epi64, _mm512_dpbusd_epi32, _mm512_dpwssd_epi32,
+    _mm512_loadu_si512, _mm512_mask_blend_epi32, _mm512_mask_storeu_epi8, _mm512_max_epi8, _mm512_max_epu8,
+    _mm512_min_epi8, _mm512_min_epu8, _mm512_mul_epi32, _mm512_packs_epi16, _mm512_packs_epi32, _mm512_packus_epi16,
+    _mm512_permutexvar_epi32, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_epi64, _mm512_setr_epi32,
+    _mm512_setzero_si512, _mm512_sra_epi32, _mm512_srli_epi64, _mm512_storeu_si512,
+};
+
+use opml_vm::DType;
+
+use super::{
+    GROUP, Isa, LINE, PANEL, STRIP,
+    finish::{Fixed, Rows, Tables, low_byte, low_half},
+    tile::{Sums, Tile, Width},
+};
+use crate::tier::Tier;
+
+/// Sums of a tile; `false` if this CPU or this tile is not for these kernels.
+pub(super) fn sums(isa: Isa, tile: &Tile<'_>, width: Width, sums: &mut Sums) -> bool {
+    if isa.tier() < Tier::Avx512 || !tile.is_inside(1) {
+        return false;
+    }
+    // SAFETY: the CPU has the instructions, and all that is read lies inside the slices.
+    unsafe {
+        match width {
+            Width::Byte => rows::<false>(tile, sums),
+            Width::Word => rows::<true>(tile, sums),
+        }
+    }
+    true
+}
+
+/// # Safety
+/// The CPU has the tier; the tile is inside.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+unsafe fn rows<const WORD: bool>(tile: &Tile<'_>, sums: &mut Sums) {
+    let mut first = 0;
+    while first < tile.rows.len() {
+        let left = tile.rows.len() - first;
+        let out = &mut sums[first..];
+        let rows = &tile.rows[first..];
+        // SAFETY: as this function; each block takes no more rows than are left.
+        first += unsafe {
+            match (tile.panels, left) {
+                (1, 8..) => block::<8, 1, 1, WORD>(tile, rows, out),
+                (2, 8..) => block::<8, 2, 1, WORD>(tile, rows, out),
+                (3, 8..) => block::<8, 3, 1, WORD>(tile, rows, out),
+                (4, 6..) => block::<6, 4, 1, WORD>(tile, rows, out),
+                (1, 4..) => block::<4, 1, 2, WORD>(tile, rows, out),
+                (2, 4..) => block::<4, 2, 1, WORD>(tile, rows, out),
+                (3, 4..) => block::<4, 3, 1, WORD>(tile, rows, out),
+                (4, 4..) => block::<4, 4, 1, WORD>(tile, rows, out),
+                (1, 2..) => block::<2, 1, 4, WORD>(tile, rows, out),
+                (2, 2..) => block::<2, 2, 2, WORD>(tile, rows, out),
+                (3, 2..) => block::<2, 3, 2, WORD>(tile, rows, out),
+                (4, 2..) => block::<2, 4, 1, WORD>(tile, rows, out),
+                (1, _) => block::<1, 1, 4, WORD>(tile, rows, out),
+                (2, _) => block::<1, 2, 4, WORD>(tile, rows, out),
+                (3, _) => block::<1, 3, 3, WORD>(tile, rows, out),
+                _ => block::<1, 4, 3, WORD>(tile, rows, out),
+            }
+        };
+    }
+}
+
+/// `R` rows by `P` panels, `U` groups at a time with sums of their own; returns `R`.
+///
+/// # Safety
+/// The CPU has the tier; the tile is inside; `rows` and `out` have at least `R` entries; the tile has at least `P` panels.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+unsafe fn block<const R: usize, const P: usize, const U: usize, const WORD: bool>(
+    tile: &Tile<'_>,
+    rows: &[usize],
+    out: &mut [[i32; 64]],
+) -> usize {
+    let mut acc = [[[_mm512_setzero_si512(); P]; R]; U];
+    let a = tile.a.as_ptr();
+    let step = |acc: &mut [[__m512i; P]; R], offset: usize, line: usize| {
+        let mut columns = [_mm512_setzero_si512(); P];
+        for (p, column) in columns.iter_mut().enumerate() {
+            // SAFETY: the line lies inside the panel, the panel inside `b`.
+            *column = unsafe { _mm512_loadu_si512(tile.b.as_ptr().add(p * tile.panel + line * LINE).cast()) };
+        }
+        for (acc, &row) in acc.iter_mut().zip(rows) {
+            // SAFETY: the group lies inside `a`.
+            let group = unsafe { a.add(row + offset).cast::<i32>().read_unaligned() };
+            let group = _mm512_set1_epi32(group);
+            for (acc, &column) in acc.iter_mut().zip(&columns) {
+                *acc = if WORD {
+                    _mm512_dpwssd_epi32(*acc, group, column)
+                } else {
+                    _mm512_dpbusd_epi32(*acc, group, column)
+                };
+            }
+        }
+    };
+    for run in tile.runs {
+        let mut group = 0;
+        while group + U <= run.groups {
+            for (u, acc) in acc.iter_mut().enumerate() {
+                step(acc, run.offset + (group + u) * GROUP, run.line + group + u);
+            }
+            group += U;
+        }
+        while group < run.groups {
+            step(&mut acc[0], run.offset + group * GROUP, run.line + group);
+            group += 1;
+        }
+    }
+    let (first, others) = acc.split_at_mut(1);
+    for (r, out) in out.iter_mut().take(R).enumerate() {
+        for (p, out) in out.as_chunks_mut::<PANEL>().0.iter_mut().take(P).enumerate() {
+            let sum = others.iter().fold(first[0][r][p], |sum, acc| _mm512_add_epi32(sum, acc[r][p]));
+            // SAFETY: `out` has 16 numbers.
+            unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), sum) };
+        }
+    }
+    R
+}
+
+/// Rows of a tile as bytes: as [`Fixed`] says, for shifts of 32 and more.
+///
+/// # Safety
+/// The CPU has the tier.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+pub(super) unsafe fn requantise(
+    fixed: &Fixed,
+    sums: &[[i32; STRIP]],
+    rows: &mut Rows<'_, '_>,
+    (add, factor): Tables<'_>,
+) {
+    let half = _mm512_set1_epi64(fixed.half);
+    let count = _mm_cvtsi32_si128(i32::try_from(fixed.shift - 32).unwrap_or(31));
+    // Zero points are small, limits are a byte's.
+    let zero = _mm512_set1_epi32(low_half(fixed.zero));
+    let limit = |n: i64| _mm512_set1_epi8(low_byte(n));
+    let (low, high) = (limit(fixed.low), limit(fixed.high));
+    // The order of four bytes after packing within quarters.
+    let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    for ((sums, &total), out) in sums.iter().zip(rows.totals).zip(rows.out.iter_mut()) {
+        let total = _mm512_set1_epi32(low_half(total));
+        let mut values = [total; STRIP / PANEL];
+        for (number, value) in values.iter_mut().enumerate() {
+            let at = number * PANEL;
+            // SAFETY: `at` is at most 48; all three have 64 numbers.
+            let (sum, add, factor) = unsafe {
+                (
+                    _mm512_loadu_si512(sums.as_ptr().add(at).cast()),
+                    _mm512_loadu_si512(add.as_ptr().add(at).cast()),
+                    _mm512_loadu_si512(factor.as_ptr().add(at).cast()),
+                )
+            };
+            // The high half of a product is shifted by what is left; even and odd lanes are multiplied apart.
+            let sum = _mm512_add_epi32(_mm512_add_epi32(sum, add), total);
+            let even = _mm512_add_epi64(_mm512_mul_epi32(sum, factor), half);
+            let odd = _mm512_mul_epi32(_mm512_srli_epi64::<32>(sum), _mm512_srli_epi64::<32>(factor));
+            let odd = _mm512_add_epi64(odd, half);
+            let scaled = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64::<32>(even), odd);
+            *value = _mm512_add_epi32(_mm512_sra_epi32(scaled, count), zero);
+        }
+        let [a, b, c, d] = values;
+        let (ab, cd) = (_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
+        let bytes = if fixed.dtype == DType::U8 {
+            _mm512_min_epu8(_mm512_max_epu8(_mm512_packus_epi16(ab, cd), low), high)
+        } else {
+            _mm512_min_epi8(_mm512_max_epi8(_mm512_packs_epi16(ab, cd), low), high)
+        };
+        let bytes = _mm512_permutexvar_epi32(order, bytes);
+        if out.len() >= STRIP {
+            // SAFETY: `out` has 64 bytes.
+            unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), bytes) };
+        } else {
+            // SAFETY: the mask admits as many bytes as `out` has.
+            unsafe { _mm512_mask_storeu_epi8(out.as_mut_ptr().cast(), (1 << out.len()) - 1, bytes) };
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! From sums to stored numbers: bias, fixed-point factor, zero point, clamp.
+
+#![allow(unsafe_code, reason = "functions for CPUs with certain instructions")]
+
+use opml_vm::DType;
+
+use super::{Isa, STRIP};
+use crate::tier::Tier;
+
+/// Numbers for each column, in blocks of whole strips: all columns of a block, then zeros.
+#[derive(Debug, Clone)]
+pub(in crate::engine) enum Channels {
+    /// Sums with their bias, and factors, fit i32.
+    Narrow {
+        /// Added to the sum.
+        add: Vec<i32>,
+        /// Multiplies that.
+        factor: Vec<i32>,
+    },
+    /// Products fit i64.
+    Wide {
+        /// Added to the sum.
+        add: Vec<i64>,
+        /// Multiplies that.
+        factor: Vec<i64>,
+    },
+}
+
+/// `clamp(⌊((sum + row + add) · factor + half) / 2^shift⌋ + zero, low, high)`, where no step leaves i64.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Fixed {
+    /// Stored type; `low` and `high` are inside it.
+    pub(in crate::engine) dtype: DType,
+    /// For each column.
+    pub(in crate::engine) channels: Channels,
+    /// Below 63.
+    pub(in crate::engine) shift: u32,
+    /// `2^(shift-1)` to round half up, or 0.
+    pub(in crate::engine) half: i64,
+    /// Zero point.
+    pub(in crate::engine) zero: i64,
+    /// Least stored number.
+    pub(in crate::engine) low: i64,
+    /// Greatest stored number.
+    pub(in crate::engine) high: i64,
+}
+
+/// Rows of a tile on their way out.
+pub(super) struct Rows<'a, 'b> {
+    /// Added to all sums of a row, for each row.
+    pub(super) totals: &'a [i64],
+    /// The tile's first column, counted with the padding of the blocks before.
+    pub(super) first: usize,
+    /// Where each row goes.
+    pub(super) out: &'a mut [&'b mut [u8]],
+}
+
+impl Fixed {
+    /// Stores the rows of a tile from i32 sums.
+    pub(super) fn narrow(&self, isa: Isa, sums: &[[i32; STRIP]], rows: &mut Rows<'_, '_>) {
+        let strip = rows.first..rows.first + STRIP;
+        let tables = match &self.channels {
+            Channels::Narrow { add, factor } => {
+                let add = add.get(strip.clone()).and_then(<[i32]>::first_chunk);
+                add.zip(factor.get(strip).and_then(<[i32]>::first_chunk))
+            }
+            Channels::Wide { .. } => None,
+        };
+        let Some(tables) = tables else {
+            let wide: Vec<[i64; STRIP]> = sums.iter().map(|row| row.map(i64::from)).collect();
+            return self.wide(isa, &wide, rows);
+        };
+        #[cfg(target_arch = "x86_64")]
+        {
+            let bytes = matches!(self.dtype, DType::U8 | DType::I8) && self.shift >= 32;
+            // SAFETY: the CPU has the tier.
+            unsafe {
+                match isa.tier() {
+                    Tier::Amx | Tier::Avx512 if bytes => super::avx512::requantise(self, sums, rows, tables),
+                    Tier::Amx | Tier::Avx512 => narrow_avx512(self, sums, rows, tables),
+                    Tier::Avx2 => narrow_avx2(self, sums, rows, tables),
+                    Tier::Portable => narrow(self, sums, rows, tables),
+                }
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        {
+            let _ = isa;
+            narrow(self, sums, rows, tables);
+        }
+    }
+
+    /// Same from i64 sums.
+    pub(super) fn wide(&self, isa: Isa, sums: &[[i64; STRIP]], rows: &mut Rows<'_, '_>) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            // SAFETY: the CPU has the tier.
+            unsafe {
+                match isa.tier() {
+                    Tier::Amx | Tier::Avx512 => wide_avx512(self, sums, rows),
+                    Tier::Avx2 => wide_avx2(self, sums, rows),
+                    Tier::Portable => wide(self, sums, rows),
+                }
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        {
+            let _ = isa;
+            wide(self, sums, rows);
+        }
+    }
+
+    #[inline(always)]
+    fn values(&self, sums: &[i64; STRIP], channels: impl Iterator<Item = (i64, i64)>, values: &mut [i64; STRIP]) {
+        for ((value, &sum), (add, factor)) in values.iter_mut().zip(sums).zip(channels) {
+            *value = self.scale(sum.wrapping_add(add).wrapping_mul(factor));
+        }
+    }
+
+    #[inline(always)]
+    fn scale(&self, product: i64) -> i64 {
+        ((product.wrapping_add(self.half) >> self.shift).wrapping_add(self.zero)).max(self.low).min(self.high)
+    }
+}
+
+/// The low half: right for a part of a sum that fits i32 as a whole.
+pub(super) fn low_half(n: i64) -> i32 {
+    let [a, b, c, d, ..] = n.to_le_bytes();
+    i32::from_le_bytes([a, b, c, d])
+}
+
+/// The low byte.
+pub(super) fn low_byte(n: i64) -> i8 {
+    let [a, ..] = n.to_le_bytes();
+    i8::from_le_bytes([a])
+}
+
+/// Numbers of a strip's columns: added, multiplied.
+pub(super) type Tables<'a> = (&'a [i32; STRIP], &'a [i32; STRIP]);
+
+#[inline(always)]
+fn narrow(fixed: &Fixed, sums: &[[i32; STRIP]], rows: &mut Rows<'_, '_>, (add, factor): Tables<'_>) {
+    for ((sums, &total), out) in sums.iter().zip(rows.totals).zip(rows.out.iter_mut()) {
+        let row = low_half(total);
+        let mut values = [0; STRIP];
+        for (((value, &sum), &add), &factor) in values.iter_mut().zip(sums).zip(add).zip(factor) {
+            let sum = sum.wrapping_add(row).wrapping_add(add);
+            *value = fixed.scale(i64::from(sum) * i64::from(factor));
+        }
+        store(fixed.dtype, &values, out);
+    }
+}
+
+#[inline(always)]
+fn wide(fixed: &Fixed, sums: &[[i64; STRIP]], rows: &mut Rows<'_, '_>) {
+    let strip = rows.first..rows.first + STRIP;
+    for ((sums, &total), out) in sums.iter().zip(rows.totals).zip(rows.out.iter_mut()) {
+        let mut values = [0; STRIP];
+        match &fixed.channels {
+            Channels::Narrow { add, factor } => {
+                let (add, factor) = (add.get(strip.clone()).unwrap_or(&[]), factor.get(strip.clone()).unwrap_or(&[]));
+                let channels = add.iter().zip(factor).map(|(&add, &factor)| (i64::from(add), i64::from(factor)));
+                // The low half of a sum's parts was kept.
+                let sums = sums.map(|sum| i64::from(low_half(sum.wrapping_add(total))));
+                fixed.values(&sums, channels, &mut values);
+            }
+            Channels::Wide { add, factor } => {
+                let (add, factor) = (add.get(strip.clone()).unwrap_or(&[]), factor.get(strip.clone()).unwrap_or(&[]));
+                let sums = sums.map(|sum| sum.wrapping_add(total));
+                fixed.values(&sums, add.iter().zip(factor).map(|(&add, &factor)| (add, factor)), &mut values);
+            }
+        }
+        store(fixed.dtype, &values, out);
+    }
+}
+
+/// The functions above for CPUs with certain instructions.
+#[cfg(target_arch = "x86_64")]
+macro_rules! with_instructions {
+    ($($name:ident = $plain:ident ($sum:ty $(, $tables:ident: $type:ty)?) with $features:literal;)*) => {$(
+        /// # Safety
+        /// The CPU has the instructions.
+        #[target_feature(enable = $features)]
+        unsafe fn $name(fixed: &Fixed, sums: &[[$sum; STRIP]], rows: &mut Rows<'_, '_> $(, $tables: $type)?) {
+            $plain(fixed, sums, rows $(, $tables)?);
+        }
+    )*};
+}
+
+#[cfg(target_arch = "x86_64")]
+with_instructions! {
+    narrow_avx512 = narrow(i32, tables: Tables<'_>) with "avx512f,avx512bw,avx512dq,avx512vl";
+    narrow_avx2 = narrow(i32, tables: Tables<'_>) with "avx2";
+    wide_avx512 = wide(i64) with "avx512f,avx512bw,avx512dq,avx512vl";
+    wide_avx2 = wide(i64) with "avx2";
+}
+
+/// Low bytes of numbers that are in the type's range.
+#[inline(always)]
+fn store(dtype: DType, values: &[i64; STRIP], out: &mut [u8]) {
+    #[inline(always)]
+    fn each<const W: usize>(values: &[i64; STRIP], out: &mut [u8]) {
+        for (out, value) in out.as_chunks_mut::<W>().0.iter_mut().zip(values) {
+            if let Some(low) = value.to_le_bytes().first_chunk::<W>() {
+                *out = *low;
+            }
+        }
+    }
+    match dtype {
+        DType::U8 | DType::I8 | DType::I4 => each::<1>(values, out),
+        DType::I16 => each::<2>(values, out),
+        DType::I32 => each::<4>(values, out),
+        DType::I64 => each::<8>(values, out),
+    }
+}

@@ -1,0 +1,216 @@
+//! Runs of a prepared program: one input or many, all values or the output alone.
+
+use opml_vm::{
+    Instruction, ModelError, Program, Source, Tensor,
+    interpreter::{self, Run, Stop},
+};
+use rayon::prelude::*;
+
+use super::{Engine, Form, Frame, execute, moving_form, pool::Pool};
+use crate::num;
+
+/// Terms below which the runs of a batch are not computed in parallel.
+const PARALLEL: u64 = 1 << 14;
+
+/// The end of a run whose other values are gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// Iterations.
+    pub length: u64,
+    /// Value of the output instruction at the last one.
+    pub tensor: Tensor,
+}
+
+/// Which values nobody reads any more, after each instruction of an iteration.
+#[derive(Debug, Clone)]
+pub(super) struct Lifetimes {
+    /// Numbers of instructions whose values at this iteration go.
+    after: Vec<Vec<u32>>,
+    /// Read by the run itself at the end of an iteration; these go at the next one.
+    ends: Vec<u32>,
+}
+
+impl Lifetimes {
+    pub(super) fn new(program: &Program) -> Self {
+        let count = program.instructions().len();
+        let mut last: Vec<Option<usize>> = (0..count).map(Some).collect();
+        for (number, instruction) in program.instructions().iter().enumerate() {
+            for load in instruction.loads() {
+                match load.source {
+                    Source::Value(n) => {
+                        if let Some(Some(last)) =
+                            last.get_mut(num::size(n.into())).filter(|_| num::size(n.into()) < number)
+                        {
+                            *last = number;
+                        }
+                    }
+                    // Any later iteration may read it.
+                    Source::History { instruction, .. } => {
+                        if let Some(last) = last.get_mut(num::size(instruction.into())) {
+                            *last = None;
+                        }
+                    }
+                    Source::Constant(_) | Source::Input(_) => {}
+                }
+            }
+        }
+        let mut ends: Vec<u32> = program.halt().into_iter().chain([program.output()]).collect();
+        ends.dedup();
+        ends.retain(|&n| last.get(num::size(n.into())).is_some_and(Option::is_some));
+        let mut after = vec![Vec::new(); count];
+        for (number, last) in (0..).zip(&last) {
+            if let Some(list) = last.and_then(|last| after.get_mut(last)).filter(|_| !ends.contains(&number)) {
+                list.push(number);
+            }
+        }
+        Self { after, ends }
+    }
+}
+
+/// One input of a batch.
+struct Sample<'a> {
+    inputs: &'a [Tensor],
+    values: Vec<Tensor>,
+    length: Option<u64>,
+}
+
+impl Sample<'_> {
+    fn frame<'a>(&'a self, program: &'a Program, (t, number): (u64, u32)) -> Frame<'a> {
+        Frame { program, inputs: self.inputs, values: &self.values, t, number }
+    }
+}
+
+impl Engine {
+    /// Runs the program; at most `budget` elements are computed in all. All values are those of
+    /// [`opml_vm::interpreter::run`].
+    ///
+    /// # Errors
+    /// As the interpreter.
+    pub fn run(&self, inputs: &[Tensor], stop: Stop, budget: u64) -> Result<Run, ModelError> {
+        let run = self.runs(&[inputs], stop, budget, None)?.pop();
+        Ok(run.unwrap_or(Run { length: 0, values: Vec::new() }))
+    }
+
+    /// Runs the program on several inputs at once; products with constants run as one over all of them. `budget` holds for
+    /// each input. The runs are those of [`Engine::run`], in the order of the inputs.
+    ///
+    /// # Errors
+    /// As [`Engine::run`] on the first input that has one.
+    pub fn run_batch<I: AsRef<[Tensor]>>(&self, batch: &[I], stop: Stop, budget: u64) -> Result<Vec<Run>, ModelError> {
+        let batch: Vec<&[Tensor]> = batch.iter().map(AsRef::as_ref).collect();
+        self.runs(&batch, stop, budget, None)
+    }
+
+    /// Runs the program for its output alone: values are dropped when nobody reads them any more, and their memory is used
+    /// again, also by later runs of this engine and its clones.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub fn run_output(&self, inputs: &[Tensor], stop: Stop, budget: u64) -> Result<Output, ModelError> {
+        let output = self.run_outputs(&[inputs], stop, budget)?.pop();
+        Ok(output.unwrap_or(Output { length: 0, tensor: Tensor::empty() }))
+    }
+
+    /// The outputs of [`Engine::run_batch`], with the memory of [`Engine::run_output`].
+    ///
+    /// # Errors
+    /// As [`Engine::run_batch`].
+    pub fn run_outputs<I: AsRef<[Tensor]>>(
+        &self,
+        batch: &[I],
+        stop: Stop,
+        budget: u64,
+    ) -> Result<Vec<Output>, ModelError> {
+        let batch: Vec<&[Tensor]> = batch.iter().map(AsRef::as_ref).collect();
+        let runs = self.runs(&batch, stop, budget, Some(&self.pool))?;
+        let program = self.program.as_ref();
+        let output = |mut run: Run| {
+            let leaf =
+                interpreter::leaf_index(program.counts().instructions, run.length.checked_sub(1)?, program.output());
+            let value = run.values.get_mut(num::size(leaf?))?;
+            let tensor = std::mem::replace(value, Tensor::empty());
+            run.values.into_iter().for_each(|tensor| self.pool.put(tensor.into_bytes()));
+            Some(Output { length: run.length, tensor })
+        };
+        Ok(runs.into_iter().filter_map(output).collect())
+    }
+
+    /// Runs in step; with a pool, values are dropped when they are not read any more.
+    fn runs(&self, batch: &[&[Tensor]], stop: Stop, budget: u64, pool: Option<&Pool>) -> Result<Vec<Run>, ModelError> {
+        let program = self.program.as_ref();
+        batch.iter().try_for_each(|inputs| program.check_inputs(inputs))?;
+        let (Stop::Halt { max: longest } | Stop::Exactly(longest)) = stop;
+        interpreter::check_length(program, longest)?;
+        let sample = |&inputs| Sample { inputs, values: Vec::new(), length: None };
+        let mut samples: Vec<Sample<'_>> = batch.iter().map(sample).collect();
+        let mut spent: u64 = 0;
+        for t in 0..longest {
+            let mut active: Vec<&mut Sample<'_>> = samples.iter_mut().filter(|s| s.length.is_none()).collect();
+            if active.is_empty() {
+                break;
+            }
+            if let Some((pool, before)) = pool.zip(t.checked_sub(1)) {
+                active.iter_mut().for_each(|sample| self.release(&self.lifetimes.ends, sample, before, pool));
+            }
+            for ((number, instruction), form) in (0..).zip(program.instructions()).zip(&self.forms) {
+                spent = spent.saturating_add(instruction.elements(t));
+                if spent > budget {
+                    return Err(ModelError::TooLarge { what: "number of elements", value: spent, limit: budget });
+                }
+                let frames: Vec<Frame<'_>> = active.iter().map(|sample| sample.frame(program, (t, number))).collect();
+                let values = self.step(&frames, instruction, form.as_ref());
+                for (sample, value) in active.iter_mut().zip(values) {
+                    sample.values.push(value);
+                    if let Some((pool, list)) = pool.zip(self.lifetimes.after.get(num::size(number.into()))) {
+                        self.release(list, sample, t, pool);
+                    }
+                }
+            }
+            for sample in active {
+                if matches!(stop, Stop::Halt { .. }) && interpreter::halts(program, &sample.values, t) {
+                    sample.length = Some(t.saturating_add(1));
+                }
+            }
+        }
+        let run = |sample: Sample<'_>| Run { length: sample.length.unwrap_or(longest), values: sample.values };
+        Ok(samples.into_iter().map(run).collect())
+    }
+
+    /// The value of an instruction in each run.
+    fn step(&self, frames: &[Frame<'_>], instruction: &Instruction, form: Option<&Form>) -> Vec<Tensor> {
+        let moving;
+        let form = match (form, frames.first()) {
+            (Some(form), _) => form,
+            (None, Some(&first)) => {
+                // Shapes are the same in all runs: one form is right for all.
+                moving = moving_form(instruction, first, self.tier);
+                &moving
+            }
+            (None, None) => return Vec::new(),
+        };
+        let alone = |&frame: &Frame<'_>| execute(form, instruction, frame, &self.pool);
+        match (form, frames) {
+            (Form::Gemm(gemm), _) => gemm.run(frames, &self.pool),
+            (_, [frame]) => vec![alone(frame)],
+            (_, [first, ..]) => {
+                let terms = instruction.elements(first.t).saturating_mul(instruction.terms(first.t));
+                if terms.saturating_mul(num::wide(frames.len())) < PARALLEL {
+                    frames.iter().map(alone).collect()
+                } else {
+                    frames.par_iter().map(alone).collect()
+                }
+            }
+            (_, []) => Vec::new(),
+        }
+    }
+
+    /// Drops values of an iteration.
+    fn release(&self, numbers: &[u32], sample: &mut Sample<'_>, t: u64, pool: &Pool) {
+        for &number in numbers {
+            let leaf = interpreter::leaf_index(self.program.counts().instructions, t, number);
+            if let Some(value) = leaf.and_then(|leaf| sample.values.get_mut(num::size(leaf))) {
+                pool.put(std::mem::replace(value, Tensor::empty()).into_bytes());
+            }
+        }
+    }
+}
