@@ -5,6 +5,7 @@ mod elementwise;
 mod linear;
 mod map;
 mod moves;
+mod normalise;
 mod number;
 mod pool;
 mod reduce;
@@ -132,6 +133,8 @@ impl Emit<'_> {
             Operator::Zip(function) => self.zip(node, *function)?,
             Operator::Select => self.select(node)?,
             Operator::Softmax { axis } => self.softmax(node, *axis)?,
+            Operator::LogSoftmax { axis } => self.log_softmax(node, *axis)?,
+            Operator::Normalise { axes, epsilon, centre } => self.normalise(node, axes, *epsilon, *centre)?,
             Operator::ArgMax { axis, last } => self.arg_max(node, *axis, *last)?,
             Operator::Concat { axis } => self.concat(node, *axis)?,
             _ => return Err(LowerError::Layout("this operator is not lowered yet")),

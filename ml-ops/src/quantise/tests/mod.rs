@@ -3,6 +3,8 @@
 
 mod maps;
 mod moves;
+mod normalisations;
+mod products;
 mod reductions;
 mod zips;
 
