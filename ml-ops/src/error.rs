@@ -15,7 +15,7 @@ pub enum ImportError {
     #[error("the file has no graph")]
     NoGraph,
     /// The operator set is not one of those read.
-    #[error("opset {version} of domain \"{domain}\" is not supported: opsets 7 to 21 of the default domain are")]
+    #[error("opset {version} of domain \"{domain}\" is not supported: opsets 7 to 25 of the default domain are")]
     Opset {
         /// Operator domain.
         domain: String,
@@ -48,8 +48,8 @@ pub enum ImportError {
         /// What is wrong.
         why: String,
     },
-    /// An output of the graph that no node computes from the inputs.
-    #[error("output \"{0}\" is not computed by any node")]
+    /// An output of the graph that no node computes from the inputs, or that does not depend on them.
+    #[error("output \"{0}\" is not computed by any node from the inputs")]
     Output(String),
     /// The graph lists several outputs and none was chosen.
     #[error("the graph has several outputs, choose one: {0}")]
@@ -102,12 +102,14 @@ pub enum NodeFault {
     #[error("node has no output")]
     NoOutput,
     /// An operand must be a constant.
-    #[error("input {index} ({what}) must be a constant")]
+    #[error("input {index} ({what}) must be a constant{}", inputs(depends))]
     NotConstant {
         /// Operand number.
         index: usize,
         /// Its role.
         what: &'static str,
+        /// Inputs of the graph that it is computed from: with constants for them it is one.
+        depends: Vec<String>,
     },
     /// An attribute or constant operand has a value that cannot be used.
     #[error("{name} is {value}, supported is {supported}")]
@@ -139,7 +141,13 @@ pub enum NodeFault {
         /// The limit.
         limit: u64,
     },
-    /// The result has more elements than the limit.
+    /// Unrolling makes more nodes than the limit.
+    #[error("the graph grows to more than {limit} nodes here")]
+    TooManyNodes {
+        /// The limit.
+        limit: u64,
+    },
+    /// The result has no elements, or more than the limit.
     #[error("result has {elements} elements, the limit is {limit}")]
     TooLarge {
         /// Elements of the result.
@@ -147,4 +155,9 @@ pub enum NodeFault {
         /// The limit.
         limit: u64,
     },
+}
+
+/// Names of inputs, for messages.
+fn inputs(names: &[String]) -> String {
+    if names.is_empty() { String::new() } else { format!("; it depends on the input {}", names.join(", ")) }
 }

@@ -29,6 +29,8 @@ pub struct ImportOptions {
     pub default_encoding: InputEncoding,
     /// Shapes of inputs by name, where the file leaves extents open.
     pub shapes: BTreeMap<String, Vec<usize>>,
+    /// Inputs that are known at import, by name: they become constants.
+    pub constants: BTreeMap<String, onnx::Tensor>,
     /// The output to compute; needed if the file has several.
     pub output: Option<String>,
     /// How activation ranges are chosen.
@@ -50,6 +52,7 @@ impl Default for ImportOptions {
             encodings: BTreeMap::new(),
             default_encoding: PIXELS,
             shapes: BTreeMap::new(),
+            constants: BTreeMap::new(),
             output: None,
             range: RangeRule::default(),
             precision: Precision::default(),
@@ -108,7 +111,9 @@ pub struct Imported {
 /// # Errors
 /// See [`ImportError`].
 pub fn import_onnx(bytes: &[u8], options: &ImportOptions) -> Result<Imported, ImportError> {
-    let onnx::Read { mut graph, encodings } = onnx::read(bytes, &options.shapes, &options.limits)?;
+    let (shapes, constants) = (options.shapes.clone(), options.constants.clone());
+    let reading = onnx::Options { shapes, constants, limits: options.limits.clone() };
+    let onnx::Read { mut graph, encodings, .. } = onnx::read(bytes, &reading)?;
     choose_output(&mut graph, options.output.as_deref())?;
     graph::passes::simplify(&mut graph);
     let work = graph.work();
@@ -174,6 +179,9 @@ fn choose_output(graph: &mut graph::Graph, name: Option<&str>) -> Result<(), Imp
         None => return Err(ImportError::ManyOutputs(graph.output_names.join(", "))),
     };
     let chosen = chosen.ok_or_else(|| ImportError::Output(name.unwrap_or_default().to_owned()))?;
+    if graph.value(graph.outputs[chosen]).constant.is_some() {
+        return Err(ImportError::Output(graph.output_names[chosen].clone()));
+    }
     graph.outputs = vec![graph.outputs[chosen]];
     graph.output_names = vec![graph.output_names[chosen].clone()];
     graph.remove_dead();

@@ -1,11 +1,17 @@
 //! Operators that move elements, for any element type.
 
-/// Result axis `j` is operand axis `perm[j]`.
-pub(crate) fn transpose<T: Copy>(shape: &[usize], data: &[T], perm: &[usize]) -> Vec<T> {
+/// Distances between neighbours along each axis.
+pub(crate) fn strides(shape: &[usize]) -> Vec<usize> {
     let mut strides = vec![1; shape.len()];
     for axis in (1..shape.len()).rev() {
         strides[axis - 1] = strides[axis] * shape[axis];
     }
+    strides
+}
+
+/// Result axis `j` is operand axis `perm[j]`.
+pub(crate) fn transpose<T: Copy>(shape: &[usize], data: &[T], perm: &[usize]) -> Vec<T> {
+    let strides = strides(shape);
     let extents: Vec<usize> = perm.iter().map(|&axis| shape[axis]).collect();
     let strides: Vec<usize> = perm.iter().map(|&axis| strides[axis]).collect();
     let mut result = Vec::with_capacity(data.len());

@@ -40,3 +40,15 @@ pub(crate) fn single(x: f64) -> f32 {
 pub(crate) fn round(x: f64) -> i64 {
     libm::rint(x) as i64
 }
+
+/// The integer that an f32 is, if it is one.
+pub(crate) fn integral(x: f32) -> Option<i64> {
+    let rounded = libm::rintf(x);
+    // Beyond 2^53 no rounding happens, but f32 numbers are integers there; i64 ends at 2^63.
+    (rounded.to_bits() == x.to_bits() || (x == 0.0)).then(|| round(f64::from(x))).filter(|_| x.abs() < 9.2e18)
+}
+
+/// The nearest i64.
+pub(crate) fn saturated(x: i128) -> i64 {
+    i64::try_from(x).unwrap_or(if x < 0 { i64::MIN } else { i64::MAX })
+}

@@ -2,57 +2,49 @@
 
 use crate::{
     error::NodeFault,
-    float::{self, Operand},
-    graph::{Constant, Data, Operator, Quantised, Value},
+    float::{self, Elements, Slice},
+    graph::{Constant, Data, Encoding, Operator, Quantised, Value},
     moves,
 };
 
 /// The constant that an operator gives on constants.
 ///
 /// # Errors
-/// Arithmetic on integers, or a result that is not finite.
-pub(crate) fn constant(operator: &Operator, operands: &[&Value], shape: &[usize]) -> Result<Constant, NodeFault> {
-    let integers: Vec<Option<&[i64]>> = operands.iter().map(|value| value.integers()).collect();
-    if integers.iter().any(Option::is_some) {
-        let integers: Option<Vec<&[i64]>> = integers.into_iter().collect();
-        let data = integers.and_then(|integers| moved(operator, operands, &integers));
-        let data = data.ok_or_else(|| NodeFault::Value {
-            name: "operand",
-            value: "a constant of integers".into(),
-            supported: "floats, or moving integers",
-        })?;
-        return Ok(Constant { data: Data::Int(data), quantised: None });
-    }
-    let inputs: Vec<Operand<'_>> =
-        operands.iter().map(|value| Operand { shape: &value.shape, data: value.floats().unwrap_or(&[]) }).collect();
-    let floats = float::evaluate(operator, &inputs, shape);
-    if floats.iter().any(|value| !value.is_finite()) {
+/// A result that is not a number.
+pub(crate) fn constant(
+    operator: &Operator,
+    operands: &[&Value],
+    encoding: Option<Encoding>,
+    shape: &[usize],
+) -> Result<Constant, NodeFault> {
+    let inputs: Vec<Elements<'_>> = operands.iter().map(|value| elements(value)).collect();
+    let data = float::stored(float::compute(operator, &inputs, encoding, shape), encoding);
+    if let Data::Float(floats) = &data
+        && floats.iter().any(|value| value.is_nan())
+    {
         return Err(NodeFault::Value {
             name: "result",
-            value: "not finite".into(),
-            supported: "constants that stay finite",
+            value: "not a number".into(),
+            supported: "constants that are numbers",
         });
     }
     let source = operands.first().and_then(|value| value.constant.as_ref()?.quantised.as_ref());
-    let quantised = source.and_then(|source| moved_quantised(operator, source, &operands[0].shape));
-    Ok(Constant { data: Data::Float(floats), quantised })
+    let quantised = source.and_then(|source| moved(operator, source, operands));
+    Ok(Constant { data, quantised })
 }
 
-fn moved(operator: &Operator, operands: &[&Value], integers: &[&[i64]]) -> Option<Vec<i64>> {
-    match operator {
-        Operator::Reshape => integers.first().map(|data| data.to_vec()),
-        Operator::Transpose { perm } => Some(moves::transpose(&operands[0].shape, integers[0], perm)),
-        Operator::Concat { axis } => {
-            let parts: Vec<(&[usize], &[i64])> =
-                operands.iter().zip(integers).map(|(value, &data)| (value.shape.as_slice(), data)).collect();
-            Some(moves::concat(&parts, *axis))
-        }
-        _ => None,
-    }
+fn elements(value: &Value) -> Elements<'_> {
+    let data = match value.constant.as_ref().map(|constant| &constant.data) {
+        Some(Data::Float(floats)) => Slice::Float(floats),
+        Some(Data::Int(integers)) => Slice::Int(integers),
+        None => Slice::Float(&[]),
+    };
+    Elements { shape: &value.shape, data }
 }
 
-/// Integers behind dequantised constants stay known when the elements only move.
-fn moved_quantised(operator: &Operator, source: &Quantised, shape: &[usize]) -> Option<Quantised> {
+/// Integers behind dequantised constants stay known when the elements only move or are scaled along one axis.
+fn moved(operator: &Operator, source: &Quantised, operands: &[&Value]) -> Option<Quantised> {
+    let shape = &operands[0].shape;
     match operator {
         Operator::Transpose { perm } => Some(Quantised {
             integers: moves::transpose(shape, &source.integers, perm),
@@ -60,6 +52,26 @@ fn moved_quantised(operator: &Operator, source: &Quantised, shape: &[usize]) -> 
             ..source.clone()
         }),
         Operator::Reshape if source.scales.len() == 1 => Some(source.clone()),
+        Operator::Mul => scaled(source, shape, operands.get(1)?),
         _ => None,
     }
+}
+
+/// A scale for all elements becomes one for each index along the axis that the factor varies on.
+fn scaled(source: &Quantised, shape: &[usize], factor: &Value) -> Option<Quantised> {
+    let factors = factor.floats()?;
+    let ([scale], [zero_point]) = (source.scales.as_slice(), source.zero_points.as_slice()) else {
+        return None;
+    };
+    let lead = shape.len().checked_sub(factor.shape.len())?;
+    let axis = lead + factor.shape.iter().position(|&extent| extent != 1).unwrap_or(0);
+    let fits = factors.len() == 1 || shape.get(axis) == Some(&factors.len());
+    let scales: Vec<f32> = factors.iter().map(|factor| scale * factor).collect();
+    let usable = fits && scales.iter().all(|scale| scale.is_normal() && *scale > 0.0);
+    usable.then(|| Quantised {
+        zero_points: vec![*zero_point; scales.len()],
+        scales,
+        axis: if factors.len() == 1 { 0 } else { axis },
+        ..source.clone()
+    })
 }

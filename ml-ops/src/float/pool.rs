@@ -1,14 +1,14 @@
 //! Pooling.
 
-use super::{Operand, taps::Taps};
+use super::{Operand, number::Number, taps::Taps};
 use crate::{graph::Window, num};
 
-fn pool(
-    x: Operand<'_>,
+fn pool<T: Number>(
+    x: Operand<'_, T>,
     window: &Window,
     shape: &[usize],
-    f: impl Fn(&[f32], &[Option<usize>], usize) -> f32,
-) -> Vec<f32> {
+    f: impl Fn(&[T], &[Option<usize>], usize) -> T,
+) -> Vec<T> {
     let taps = Taps::new(window, x.shape, shape);
     let offsets: Vec<_> = (0..taps.count()).map(|position| taps.at(position)).collect();
     let channel: usize = x.shape[2..].iter().product();
@@ -18,9 +18,10 @@ fn pool(
         .collect()
 }
 
-pub(super) fn max(x: Operand<'_>, window: &Window, shape: &[usize]) -> Vec<f32> {
+pub(super) fn max<T: Number>(x: Operand<'_, T>, window: &Window, shape: &[usize]) -> Vec<T> {
     pool(x, window, shape, |plane, offsets, _| {
-        offsets.iter().flatten().map(|&o| plane[o]).fold(f32::NEG_INFINITY, f32::max)
+        let covered = offsets.iter().flatten().map(|&o| plane[o]);
+        covered.fold(T::LOWEST, |best, v| if v > best { v } else { best })
     })
 }
 

@@ -358,6 +358,8 @@ impl Operator {
             Self::MatMul => operand(0).last().copied().unwrap_or(1),
             Self::Dense | Self::Conv { .. } => elements(operand(1).get(1..).unwrap_or(&[])),
             Self::MaxPool(window) | Self::AveragePool { window, .. } => elements(&window.kernel),
+            Self::Resample { taps, .. } => taps.first().map_or(1, Vec::len),
+            Self::Reduce { .. } => return crate::num::wide(elements(operand(0))),
             _ => 1,
         };
         crate::num::wide(elements(result).saturating_mul(terms))

@@ -1,5 +1,7 @@
 //! Shape inference: the extents of a node's result.
 
+mod moves;
+
 use super::{Operator, Window};
 
 /// Extents of `operator` on operands of the given extents.
@@ -16,7 +18,8 @@ pub fn infer(operator: &Operator, operands: &[&[usize]]) -> Result<Vec<usize>, S
         Operator::Dense => dense(x, operand(1)?, operands.get(2).copied()),
         Operator::Conv { window, groups } => conv(x, operand(1)?, operands.get(2).copied(), window, *groups),
         Operator::MaxPool(window) | Operator::AveragePool { window, .. } => pool(x, window),
-        Operator::Add | Operator::Sub | Operator::Mul => broadcast(x, operand(1)?),
+        Operator::Add | Operator::Sub | Operator::Mul | Operator::Zip(_) => broadcast(x, operand(1)?),
+        Operator::Select => broadcast(&broadcast(x, operand(1)?)?, operand(2)?),
         Operator::Affine => {
             for constant in [operand(1)?, operand(2)?] {
                 if broadcast(x, constant)? != x {
@@ -27,7 +30,7 @@ pub fn infer(operator: &Operator, operands: &[&[usize]]) -> Result<Vec<usize>, S
         }
         Operator::Transpose { perm } => transpose(x, perm),
         Operator::Concat { axis } => concat(operands, *axis),
-        Operator::Softmax { axis } => {
+        Operator::Softmax { axis } | Operator::LogSoftmax { axis } | Operator::CumSum { axis, .. } => {
             extent(x, *axis)?;
             Ok(x.to_vec())
         }
@@ -42,9 +45,35 @@ pub fn infer(operator: &Operator, operands: &[&[usize]]) -> Result<Vec<usize>, S
         | Operator::LeakyRelu { .. }
         | Operator::Sigmoid
         | Operator::Tanh
+        | Operator::Map(_)
         | Operator::Quantise(_) => Ok(x.to_vec()),
-        other => Err(format!("{} is not supported yet", other.name())),
+        Operator::Reduce { axes, .. } => reduced(x, axes),
+        Operator::Normalise { axes, .. } => reduced(x, axes).map(|_| x.to_vec()),
+        Operator::Take { axes, .. } => moves::take(x, axes),
+        Operator::Resample { axis, taps } => moves::resample(x, *axis, taps),
+        Operator::Gather { axis } => moves::gather(x, operand(1)?, *axis),
+        Operator::GatherElements { axis } => moves::gather_elements(x, operand(1)?, *axis),
+        Operator::GatherNd { batch } => moves::gather_nd(x, operand(1)?, *batch),
+        Operator::TopK { axis, k, .. } => top_k(x, *axis, *k),
     }
+}
+
+/// The named axes become 1.
+fn reduced(x: &[usize], axes: &[usize]) -> Result<Vec<usize>, String> {
+    let ascending = axes.windows(2).all(|pair| pair[0] < pair[1]);
+    if !ascending || axes.last().is_some_and(|&last| last >= x.len()) {
+        return Err(format!("axes {axes:?} of {x:?}"));
+    }
+    Ok(x.iter().enumerate().map(|(j, &n)| if axes.contains(&j) { 1 } else { n }).collect())
+}
+
+fn top_k(x: &[usize], axis: usize, k: usize) -> Result<Vec<usize>, String> {
+    if k > extent(x, axis)? {
+        return Err(format!("the {k} largest along axis {axis} of {x:?}"));
+    }
+    let mut shape = x.to_vec();
+    shape[axis] = k;
+    Ok(shape)
 }
 
 fn extent(x: &[usize], axis: usize) -> Result<usize, String> {

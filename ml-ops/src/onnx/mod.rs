@@ -9,21 +9,21 @@ mod proto;
 mod tensors;
 mod window;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use prost::Message;
 
 use crate::{
     error::ImportError,
-    graph::{Encoding, Graph, ValueId},
+    graph::{Constant, Data, Encoding, Graph, ValueId},
     num,
 };
 
 /// Multiplications that folding constants may take.
 const FOLDING: u64 = 1 << 30;
 
-/// Opsets of the default domain that are read.
-pub const OPSETS: std::ops::RangeInclusive<i64> = 7..=21;
+/// Opsets of the default domain that are read. Operators whose meaning changed in between are read as their version says.
+pub const OPSETS: std::ops::RangeInclusive<i64> = 7..=25;
 
 /// What an import may take.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,26 @@ impl Default for Limits {
     }
 }
 
+/// What a file leaves open.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Options {
+    /// Shapes of inputs by name; other symbolic extents are 1 if first, else refused.
+    pub shapes: BTreeMap<String, Vec<usize>>,
+    /// Inputs that are known at import, by name.
+    pub constants: BTreeMap<String, Tensor>,
+    /// What the import may take.
+    pub limits: Limits,
+}
+
+/// A tensor outside a graph.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tensor {
+    /// Extents.
+    pub shape: Vec<usize>,
+    /// Elements, row-major.
+    pub data: Data,
+}
+
 /// A graph as the file has it, and how its integer inputs are encoded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Read {
@@ -51,66 +71,43 @@ pub struct Read {
     pub graph: Graph,
     /// For each input: the encoding that the file states, if it declares integers.
     pub encodings: Vec<Option<Encoding>>,
+    /// For each output: the encoding whose stored integers the output is, where it is not real numbers.
+    pub coded: Vec<Option<Encoding>>,
 }
 
-/// Reads a file. `shapes` replaces the shapes of inputs by name; other symbolic extents are 1 if first, else refused.
+/// Reads a file.
 ///
 /// # Errors
 /// The file is not ONNX, or holds something that is not supported; the error names node and operator.
-pub fn read(bytes: &[u8], shapes: &BTreeMap<String, Vec<usize>>, limits: &Limits) -> Result<Read, ImportError> {
-    let model = proto::ModelProto::decode(bytes).map_err(|error| ImportError::Decode(error.to_string()))?;
-    let opset = opset_of(&model)?;
-    let source = model.graph.ok_or(ImportError::NoGraph)?;
-    if source.node.len() > limits.nodes {
-        return Err(ImportError::Limit {
-            what: "number of nodes".into(),
-            value: num::wide(source.node.len()),
-            limit: num::wide(limits.nodes),
-        });
-    }
-    let mut reader = Reader {
-        graph: Graph::default(),
-        names: BTreeMap::new(),
-        types: BTreeMap::new(),
-        encodings: Vec::new(),
-        opset,
-        limits,
-        total: 0,
-        folded: 0,
-    };
-    for tensor in &source.initializer {
-        let (shape, constant) = tensors::constant(tensor)?;
-        let id = reader.graph.add_constant(&tensor.name, shape, constant);
-        reader.names.insert(tensor.name.clone(), Named { id, coded: None });
-        reader.types.insert(tensor.name.clone(), tensor.data_type);
-    }
-    for input in &source.input {
-        reader.input(input, shapes)?;
-    }
+pub fn read(bytes: &[u8], options: &Options) -> Result<Read, ImportError> {
+    let (source, opset) = open(bytes, &options.limits)?;
+    let mut reader = Reader::new(opset, &options.limits);
+    reader.start(&source, options)?;
     for node in &source.node {
         operators::read(&mut reader, node).map_err(|fault| ImportError::Node {
-            node: if node.name.is_empty() {
-                node.output.first().cloned().unwrap_or_default()
-            } else {
-                node.name.clone()
-            },
+            node: label(node),
             operator: node.op_type.clone(),
             fault,
         })?;
     }
-    for output in &source.output {
-        let named = reader.names.get(&output.name).ok_or_else(|| ImportError::Output(output.name.clone()))?;
-        if reader.graph.value(named.id).constant.is_some() {
-            return Err(ImportError::Output(output.name.clone()));
-        }
-        reader.graph.outputs.push(named.id);
-        reader.graph.output_names.push(output.name.clone());
+    reader.finish(&source)
+}
+
+/// The graph of a file and the version of its operators.
+fn open(bytes: &[u8], limits: &Limits) -> Result<(proto::GraphProto, i64), ImportError> {
+    let model = proto::ModelProto::decode(bytes).map_err(|error| ImportError::Decode(error.to_string()))?;
+    let opset = opset_of(&model)?;
+    let source = model.graph.ok_or(ImportError::NoGraph)?;
+    if source.node.len() > limits.nodes {
+        let (value, limit) = (num::wide(source.node.len()), num::wide(limits.nodes));
+        return Err(ImportError::Limit { what: "number of nodes".into(), value, limit });
     }
-    if reader.graph.outputs.is_empty() {
-        return Err(ImportError::NoOutput);
-    }
-    reader.graph.remove_dead();
-    Ok(Read { graph: reader.graph, encodings: reader.encodings })
+    Ok((source, opset))
+}
+
+/// A node's name, or that of its first result.
+fn label(node: &proto::NodeProto) -> String {
+    if node.name.is_empty() { node.output.first().cloned().unwrap_or_default() } else { node.name.clone() }
 }
 
 fn opset_of(model: &proto::ModelProto) -> Result<i64, ImportError> {
@@ -130,8 +127,10 @@ fn is_default_domain(domain: &str) -> bool {
 #[derive(Debug, Clone, Copy)]
 struct Named {
     id: ValueId,
-    /// The name means the stored integers of the value, not the real numbers.
+    /// The name means the stored integers of the value, not its own numbers.
     coded: Option<Coded>,
+    /// ONNX element type.
+    kind: i32,
 }
 
 /// Which integers a name means.
@@ -146,8 +145,6 @@ enum Coded {
 struct Reader<'a> {
     graph: Graph,
     names: BTreeMap<String, Named>,
-    /// ONNX element types of constants.
-    types: BTreeMap<String, i32>,
     encodings: Vec<Option<Encoding>>,
     opset: i64,
     limits: &'a Limits,
@@ -157,15 +154,81 @@ struct Reader<'a> {
     folded: u64,
 }
 
-impl Reader<'_> {
-    fn input(&mut self, info: &proto::ValueInfo, shapes: &BTreeMap<String, Vec<usize>>) -> Result<(), ImportError> {
+impl<'a> Reader<'a> {
+    fn new(opset: i64, limits: &'a Limits) -> Self {
+        Self {
+            graph: Graph::default(),
+            names: BTreeMap::new(),
+            encodings: Vec::new(),
+            opset,
+            limits,
+            total: 0,
+            folded: 0,
+        }
+    }
+
+    /// Names the constants and inputs of the graph.
+    fn start(&mut self, source: &proto::GraphProto, options: &Options) -> Result<(), ImportError> {
+        for tensor in &source.initializer {
+            self.initializer(tensor)?;
+        }
+        if let Some(name) = options.constants.keys().find(|name| source.input.iter().all(|i| i.name != **name)) {
+            let why = "is given as a constant, but the file has no such input".into();
+            return Err(ImportError::Input { name: name.clone(), why });
+        }
+        for input in &source.input {
+            match options.constants.get(&input.name) {
+                Some(tensor) => self.given(input, tensor)?,
+                None => self.input(input, source, &options.shapes)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn initializer(&mut self, tensor: &proto::TensorProto) -> Result<(), ImportError> {
+        let (shape, constant) = tensors::constant(tensor)?;
+        let id = self.graph.add_constant(&tensor.name, shape, constant);
+        self.names.insert(tensor.name.clone(), Named { id, coded: None, kind: tensor.data_type });
+        Ok(())
+    }
+
+    /// An input that is known.
+    fn given(&mut self, info: &proto::ValueInfo, tensor: &Tensor) -> Result<(), ImportError> {
+        let fail = |why: &str| ImportError::Input { name: info.name.clone(), why: why.into() };
+        let kind = tensor_type(info).ok_or_else(|| fail("is not a tensor"))?.elem_type;
+        if tensor.data.len() != crate::graph::elements(&tensor.shape) {
+            return Err(fail("is given with another number of elements than its shape"));
+        }
+        let data = match (&tensor.data, tensors::dtype(kind)) {
+            (Data::Float(values), None) if values.iter().any(|v| v.is_nan()) => None,
+            (Data::Float(values), None) if tensors::is_float(kind) => Some(Data::Float(values.clone())),
+            (Data::Int(values), None) if tensors::is_float(kind) => {
+                Some(Data::Float(values.iter().map(|&v| num::single(num::real(v))).collect()))
+            }
+            (Data::Int(values), Some(_)) => Some(Data::Int(values.clone())),
+            (Data::Float(values), Some(_)) => {
+                values.iter().map(|&v| num::integral(v)).collect::<Option<_>>().map(Data::Int)
+            }
+            _ => None,
+        };
+        let data = data.ok_or_else(|| fail("is given with numbers that its element type does not hold"))?;
+        let id = self.graph.add_constant(&info.name, tensor.shape.clone(), Constant { data, quantised: None });
+        self.names.insert(info.name.clone(), Named { id, coded: None, kind });
+        Ok(())
+    }
+
+    fn input(
+        &mut self,
+        info: &proto::ValueInfo,
+        source: &proto::GraphProto,
+        shapes: &BTreeMap<String, Vec<usize>>,
+    ) -> Result<(), ImportError> {
         if self.names.contains_key(&info.name) {
             // Older files list initializers among the inputs.
             return Ok(());
         }
         let fail = |why: String| ImportError::Input { name: info.name.clone(), why };
-        let tensor = info.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
-        let tensor = tensor.ok_or_else(|| fail("is not a tensor".into()))?;
+        let tensor = tensor_type(info).ok_or_else(|| fail("is not a tensor".into()))?;
         let shape = match shapes.get(&info.name) {
             Some(shape) => shape.clone(),
             None => declared_shape(tensor).map_err(&fail)?,
@@ -174,21 +237,58 @@ impl Reader<'_> {
         if elements == 0 || elements > self.limits.elements {
             return Err(fail(format!("{shape:?} has {elements} elements, allowed are 1 to {}", self.limits.elements)));
         }
-        let number = self.graph.inputs.len();
-        let coded = match tensors::dtype(tensor.elem_type) {
-            Some(dtype) => Some(Coded::Input(number, dtype)),
-            None if tensors::is_float(tensor.elem_type) => None,
-            None => {
-                let kind = tensor.elem_type;
-                return Err(fail(format!("element type {kind} is not supported: floats, u8, i8, i16, i32, i64 are")));
-            }
-        };
+        let (number, kind) = (self.graph.inputs.len(), tensor.elem_type);
+        let dtype = tensors::dtype(kind);
+        if dtype.is_none() && !tensors::is_float(kind) {
+            let supported = "floats, bool and integers up to 64 bits are";
+            return Err(fail(format!("element type {kind} is not supported: {supported}")));
+        }
         let id = self.graph.add_value(&info.name, shape);
         self.graph.inputs.push(id);
-        self.encodings.push(None);
-        self.names.insert(info.name.clone(), Named { id, coded });
+        let coded = dtype.filter(|_| operators::reaches_scale(source, &info.name));
+        let own = dtype.filter(|_| coded.is_none()).map(Encoding::integer);
+        self.graph.value_mut(id).encoding = own;
+        self.encodings.push(own);
+        let coded = coded.map(|dtype| Coded::Input(number, dtype));
+        self.names.insert(info.name.clone(), Named { id, coded, kind });
         Ok(())
     }
+
+    /// Takes the outputs.
+    fn finish(mut self, source: &proto::GraphProto) -> Result<Read, ImportError> {
+        let mut coded = Vec::new();
+        for output in &source.output {
+            let named = self.names.get(&output.name).ok_or_else(|| ImportError::Output(output.name.clone()))?;
+            self.graph.outputs.push(named.id);
+            self.graph.output_names.push(output.name.clone());
+            coded.push(match named.coded {
+                Some(Coded::With(encoding)) => Some(encoding),
+                Some(Coded::Input(number, _)) => self.encodings[number],
+                None => None,
+            });
+        }
+        if self.graph.outputs.is_empty() {
+            return Err(ImportError::NoOutput);
+        }
+        self.graph.remove_dead();
+        Ok(Read { graph: self.graph, encodings: self.encodings, coded })
+    }
+
+    /// Names of the inputs that a value is computed from.
+    fn inputs_of(&self, id: ValueId) -> Vec<String> {
+        let mut wanted = BTreeSet::from([id]);
+        for node in self.graph.nodes.iter().rev().filter(|node| !node.inputs.is_empty()) {
+            if wanted.contains(&node.output) {
+                wanted.extend(&node.inputs);
+            }
+        }
+        let inputs = self.graph.inputs.iter().filter(|id| wanted.contains(id));
+        inputs.map(|&id| self.graph.value(id).name.clone()).collect()
+    }
+}
+
+fn tensor_type(info: &proto::ValueInfo) -> Option<&proto::TensorType> {
+    info.r#type.as_ref()?.tensor_type.as_ref()
 }
 
 fn declared_shape(tensor: &proto::TensorType) -> Result<Vec<usize>, String> {

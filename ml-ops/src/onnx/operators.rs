@@ -1,59 +1,106 @@
 //! The operators that are read, and how each becomes nodes of the graph.
 
-mod elementwise;
+mod activation;
+mod arithmetic;
+mod cast;
+mod constants;
 mod linear;
+mod logic;
 mod moves;
+mod norm;
+mod pool;
 mod quantised;
+mod reduce;
+mod take;
 
-use super::{Reader, call::Call, is_default_domain, proto::NodeProto};
-use crate::error::NodeFault;
+use std::collections::BTreeSet;
+
+use super::{Reader, call::Call, is_default_domain, proto};
+use crate::{error::NodeFault, graph::ValueId};
 
 type Handler = fn(&mut Call<'_, '_>) -> Result<(), NodeFault>;
 
-/// Name and reader of every operator.
-const TABLE: &[(&str, Handler)] = &[
-    ("Add", elementwise::add),
-    ("ArgMax", moves::arg_max),
-    ("AveragePool", linear::average_pool),
-    ("BatchNormalization", elementwise::batch_normalization),
-    ("Cast", moves::cast),
-    ("Clip", elementwise::clip),
-    ("Concat", moves::concat),
-    ("Constant", moves::constant),
-    ("Conv", linear::conv),
-    ("DequantizeLinear", quantised::dequantize),
-    ("Dropout", elementwise::dropout),
-    ("Flatten", moves::flatten),
-    ("Gather", moves::gather),
-    ("Gemm", linear::gemm),
-    ("GlobalAveragePool", linear::global_average_pool),
-    ("GlobalMaxPool", linear::global_max_pool),
-    ("Identity", elementwise::identity),
-    ("LeakyRelu", elementwise::leaky_relu),
-    ("MatMul", linear::matmul),
-    ("MaxPool", linear::max_pool),
-    ("Mul", elementwise::mul),
-    ("QuantizeLinear", quantised::quantize),
-    ("Relu", elementwise::relu),
-    ("Reshape", moves::reshape),
-    ("Shape", moves::shape),
-    ("Sigmoid", elementwise::sigmoid),
-    ("Softmax", elementwise::softmax),
-    ("Squeeze", moves::squeeze),
-    ("Sub", elementwise::sub),
-    ("Tanh", elementwise::tanh),
-    ("Transpose", moves::transpose),
-    ("Unsqueeze", moves::unsqueeze),
+/// Names and readers of operators.
+type Table = &'static [(&'static str, Handler)];
+
+/// All operators of the default domain.
+const TABLES: &[Table] = &[
+    activation::TABLE,
+    arithmetic::TABLE,
+    cast::TABLE,
+    constants::TABLE,
+    linear::TABLE,
+    logic::TABLE,
+    moves::TABLE,
+    norm::TABLE,
+    pool::TABLE,
+    quantised::TABLE,
+    reduce::TABLE,
+    take::TABLE,
 ];
 
 /// Names of all operators that are read, in alphabetical order.
 pub(crate) fn supported() -> Vec<&'static str> {
-    TABLE.iter().map(|(name, _)| *name).collect()
+    let mut names: Vec<_> = TABLES.iter().flat_map(|table| table.iter()).map(|(name, _)| *name).collect();
+    names.sort_unstable();
+    names
+}
+
+/// The reader of a node's operator.
+fn handler(node: &proto::NodeProto) -> Option<Handler> {
+    let known = TABLES.iter().filter(|_| is_default_domain(&node.domain)).flat_map(|table| table.iter());
+    known.filter(|(name, _)| *name == node.op_type).map(|(_, handler)| *handler).next()
 }
 
 /// Reads one node.
-pub(super) fn read(reader: &mut Reader<'_>, node: &NodeProto) -> Result<(), NodeFault> {
-    let entry = TABLE.iter().find(|(name, _)| is_default_domain(&node.domain) && *name == node.op_type);
-    let (_, handler) = entry.ok_or_else(|| NodeFault::Operator(supported().join(", ")))?;
-    handler(&mut Call { reader, node })
+pub(super) fn read(reader: &mut Reader<'_>, node: &proto::NodeProto) -> Result<(), NodeFault> {
+    let handler = handler(node).ok_or_else(|| NodeFault::Operator(supported().join(", ")))?;
+    handler(&mut Call::new(reader, node))
+}
+
+/// Operators that give stored integers of operand 0 on.
+const KEEPS_INTEGERS: [&str; 10] = [
+    "Flatten",
+    "GlobalMaxPool",
+    "Identity",
+    "MaxPool",
+    "Reshape",
+    "Slice",
+    "Split",
+    "Squeeze",
+    "Transpose",
+    "Unsqueeze",
+];
+
+/// Whether an integer input comes to an operator that tells its scale: then its integers stand for real numbers.
+pub(super) fn reaches_scale(source: &proto::GraphProto, input: &str) -> bool {
+    let mut names = BTreeSet::from([input]);
+    for node in &source.node {
+        let takes = |i: usize| node.input.get(i).is_some_and(|name| names.contains(name.as_str()));
+        let scaled = match node.op_type.as_str() {
+            "DequantizeLinear" | "QLinearConv" => takes(0),
+            "QLinearMatMul" => takes(0) || takes(3),
+            _ => false,
+        };
+        if scaled {
+            return true;
+        }
+        if takes(0) && KEEPS_INTEGERS.contains(&node.op_type.as_str()) {
+            names.extend(node.output.iter().map(String::as_str));
+        }
+    }
+    false
+}
+
+/// Joins all operands by a function of two.
+fn chain(
+    call: &mut Call<'_, '_>,
+    mut join: impl FnMut(&mut Call<'_, '_>, ValueId, ValueId) -> Result<ValueId, NodeFault>,
+) -> Result<ValueId, NodeFault> {
+    let mut sum = call.operand(0)?;
+    for i in 1..call.operands() {
+        let other = call.operand(i)?;
+        sum = join(call, sum, other)?;
+    }
+    Ok(sum)
 }

@@ -10,27 +10,44 @@ use crate::{
 };
 
 /// Codes of `TensorProto.DataType`.
-const FLOAT: i32 = 1;
-const UINT8: i32 = 2;
-const INT8: i32 = 3;
-const UINT16: i32 = 4;
-const INT16: i32 = 5;
-const INT32: i32 = 6;
-const INT64: i32 = 7;
-const BOOL: i32 = 9;
-const FLOAT16: i32 = 10;
-const DOUBLE: i32 = 11;
-const BFLOAT16: i32 = 16;
+pub(super) const FLOAT: i32 = 1;
+pub(super) const UINT8: i32 = 2;
+pub(super) const INT8: i32 = 3;
+pub(super) const UINT16: i32 = 4;
+pub(super) const INT16: i32 = 5;
+pub(super) const INT32: i32 = 6;
+pub(super) const INT64: i32 = 7;
+pub(super) const BOOL: i32 = 9;
+pub(super) const FLOAT16: i32 = 10;
+pub(super) const DOUBLE: i32 = 11;
+pub(super) const UINT32: i32 = 12;
+pub(super) const UINT64: i32 = 13;
+pub(super) const BFLOAT16: i32 = 16;
 
-/// The machine's type of an ONNX integer type.
+/// The machine's type of an ONNX integer type: the smallest that holds its numbers, those of u64 above i64 excepted.
 pub(super) const fn dtype(code: i32) -> Option<DType> {
     match code {
         UINT8 | BOOL => Some(DType::U8),
         INT8 => Some(DType::I8),
         INT16 => Some(DType::I16),
-        INT32 => Some(DType::I32),
-        INT64 => Some(DType::I64),
+        UINT16 | INT32 => Some(DType::I32),
+        UINT32 | INT64 | UINT64 => Some(DType::I64),
         _ => None,
+    }
+}
+
+/// Whether a type holds natural numbers.
+pub(super) const fn is_unsigned(code: i32) -> bool {
+    matches!(code, UINT8 | UINT16 | UINT32 | UINT64)
+}
+
+/// Bits of an integer type.
+pub(super) const fn bits(code: i32) -> u8 {
+    match code {
+        UINT8 | INT8 => 8,
+        UINT16 | INT16 => 16,
+        UINT32 | INT32 => 32,
+        _ => 64,
     }
 }
 
@@ -52,15 +69,15 @@ pub(super) fn constant(tensor: &TensorProto) -> Result<(Vec<usize>, Constant), I
         None => listed(tensor),
     };
     let data = data.ok_or_else(|| {
-        fail(format!("element type {} is not supported: floats, bool and integers up to 64 bits are", tensor.data_type))
+        fail(format!("element type {} is not supported: floats, bool and integers below 2^63 are", tensor.data_type))
     })?;
     if data.len() != elements(&shape) {
         return Err(fail(format!("has {} elements where its shape {shape:?} needs {}", data.len(), elements(&shape))));
     }
     if let Data::Float(values) = &data
-        && values.iter().any(|value| !value.is_finite())
+        && values.iter().any(|value| value.is_nan())
     {
-        return Err(fail("holds a value that is not finite".into()));
+        return Err(fail("holds a value that is not a number".into()));
     }
     Ok((shape, Constant { data, quantised: None }))
 }
@@ -76,6 +93,9 @@ fn listed(tensor: &TensorProto) -> Option<Data> {
         BFLOAT16 => Data::Float(bits().map(brain).collect()),
         UINT8 | INT8 | UINT16 | INT16 | INT32 | BOOL => Data::Int(from_i32().collect()),
         INT64 => Data::Int(tensor.int64_data.clone()),
+        UINT32 | UINT64 => {
+            Data::Int(tensor.uint64_data.iter().map(|&v| i64::try_from(v)).collect::<Result<_, _>>().ok()?)
+        }
         _ => return None,
     })
 }
@@ -102,7 +122,10 @@ fn raw_data(data_type: i32, raw: &[u8]) -> Option<Data> {
         UINT16 => ints(raw, |b| i64::from(u16::from_le_bytes(b))),
         INT16 => ints(raw, |b| i64::from(i16::from_le_bytes(b))),
         INT32 => ints(raw, |b| i64::from(i32::from_le_bytes(b))),
+        UINT32 => ints(raw, |b| i64::from(u32::from_le_bytes(b))),
         INT64 => ints(raw, i64::from_le_bytes),
+        UINT64 if raw.chunks(8).any(|b| b.get(7).is_some_and(|&b| b > 127)) => return None,
+        UINT64 => ints(raw, i64::from_le_bytes),
         _ => return None,
     })
 }

@@ -8,14 +8,83 @@ use crate::{
 };
 
 /// Largest number in a window attribute.
-const LIMIT: usize = 1 << 24;
+pub(super) const LIMIT: usize = 1 << 24;
 
 /// Reads `kernel_shape`, `strides`, `pads`, `auto_pad`, `dilations` and `ceil_mode` for operand extents `x [N, C, ..]`;
 /// a convolution gives its kernel from the weights.
 pub(super) fn read(call: &Call<'_, '_>, x: &[usize], weights: Option<&[usize]>) -> Result<Window, NodeFault> {
     let spatial = x.get(2..).filter(|spatial| !spatial.is_empty());
     let spatial = spatial.ok_or_else(|| NodeFault::Shape(format!("operand {x:?} has no spatial axis")))?;
+    let (kernel, [strides, dilations, pads]) = lists(call, x, weights)?;
     let rank = spatial.len();
+    let (before, after) = match call.text("auto_pad", "NOTSET").as_str() {
+        "NOTSET" | "" => (pads[..rank].to_vec(), pads[rank..].to_vec()),
+        "VALID" => (vec![0; rank], vec![0; rank]),
+        "SAME_UPPER" => same(spatial, &kernel, &strides, &dilations, false),
+        "SAME_LOWER" => same(spatial, &kernel, &strides, &dilations, true),
+        other => return Err(wrong_padding(other)),
+    };
+    let ceil = call.flag("ceil_mode", false);
+    Ok(Window { kernel, strides, before, after, dilations, ceil })
+}
+
+fn wrong_padding(value: &str) -> NodeFault {
+    NodeFault::Value { name: "auto_pad", value: value.into(), supported: "NOTSET, VALID, SAME_UPPER, SAME_LOWER" }
+}
+
+/// Window of a transposed convolution.
+pub(super) struct Transposed {
+    /// Extents.
+    pub(super) kernel: Vec<usize>,
+    /// Distances between the operand's elements in the result.
+    pub(super) strides: Vec<usize>,
+    /// Distances between taps.
+    pub(super) dilations: Vec<usize>,
+    /// What is cropped from the beginning of each axis.
+    pub(super) crops: Vec<usize>,
+    /// Extents of the result.
+    pub(super) extents: Vec<usize>,
+}
+
+/// With `output_shape` or automatic padding the total to crop follows from the extents; the larger half is cropped at the
+/// beginning, with `SAME_UPPER` at the end.
+pub(super) fn transposed(call: &Call<'_, '_>, x: &[usize], kernel: &[usize]) -> Result<Transposed, NodeFault> {
+    let (kernel, [strides, dilations, pads]) = lists(call, x, Some(kernel))?;
+    let rank = kernel.len();
+    let extra = list(call, "output_padding", 0)?.unwrap_or_else(|| vec![0; rank]);
+    let wanted = list(call, "output_shape", 1)?;
+    let mode = call.text("auto_pad", "NOTSET");
+    let (mut crops, mut extents) = (Vec::new(), Vec::new());
+    for axis in 0..rank {
+        let reach = (kernel[axis] - 1).saturating_mul(dilations[axis]).saturating_add(1);
+        let spread = x[axis + 2].saturating_sub(1).saturating_mul(strides[axis]);
+        let full = spread.saturating_add(reach).saturating_add(extra.get(axis).copied().unwrap_or(0));
+        let target = match (&wanted, mode.as_str()) {
+            (Some(wanted), _) => wanted.get(wanted.len().saturating_sub(rank) + axis).copied(),
+            (None, "SAME_UPPER" | "SAME_LOWER") => Some(x[axis + 2].saturating_mul(strides[axis])),
+            (None, "VALID") => Some(full),
+            (None, "NOTSET" | "") => None,
+            (None, other) => return Err(wrong_padding(other)),
+        };
+        let total = full.saturating_sub(target.unwrap_or(full));
+        crops.push(match (target, mode.as_str()) {
+            (None, _) => pads[axis],
+            (Some(_), "SAME_UPPER") => total / 2,
+            (Some(_), _) => total.div_ceil(2),
+        });
+        let padded = pads[axis].saturating_add(pads[rank + axis]);
+        extents.push(target.unwrap_or(full.saturating_sub(padded)));
+    }
+    Ok(Transposed { kernel, strides, dilations, crops, extents })
+}
+
+/// The kernel, and strides, dilations, pads.
+fn lists(
+    call: &Call<'_, '_>,
+    x: &[usize],
+    weights: Option<&[usize]>,
+) -> Result<(Vec<usize>, [Vec<usize>; 3]), NodeFault> {
+    let rank = x.len().saturating_sub(2);
     if rank > MAX_SPATIAL {
         return Err(NodeFault::Shape(format!("operand {x:?} has more than {MAX_SPATIAL} spatial axes")));
     }
@@ -42,21 +111,10 @@ pub(super) fn read(call: &Call<'_, '_>, x: &[usize], weights: Option<&[usize]>) 
             return Err(NodeFault::Shape(format!("{name} has {length} numbers, needed are {needed}")));
         }
     }
-    let (before, after) = match call.text("auto_pad", "NOTSET").as_str() {
-        "NOTSET" | "" => (pads[..rank].to_vec(), pads[rank..].to_vec()),
-        "VALID" => (vec![0; rank], vec![0; rank]),
-        "SAME_UPPER" => same(spatial, &kernel, &strides, &dilations, false),
-        "SAME_LOWER" => same(spatial, &kernel, &strides, &dilations, true),
-        other => {
-            return Err(NodeFault::Value {
-                name: "auto_pad",
-                value: other.into(),
-                supported: "NOTSET, VALID, SAME_UPPER, SAME_LOWER",
-            });
-        }
-    };
-    let ceil = call.int("ceil_mode", 0) != 0;
-    Ok(Window { kernel, strides, before, after, dilations, ceil })
+    if kernel.contains(&0) {
+        return Err(NodeFault::Shape(format!("a window of {kernel:?}")));
+    }
+    Ok((kernel, [strides, dilations, pads]))
 }
 
 /// Padding that gives `⌈extent / stride⌉` positions; an odd one goes after, or before if `lower`.

@@ -350,7 +350,7 @@ fn faults_name_the_node_and_what_is_supported() {
     assert_eq!(fault(&twice), NodeFault::Redefined("x".into()));
     let computed =
         Model::new(13).input("x", &[1, 2, 4]).input("w", &[1, 2, 1]).node("Conv", &["x", "w"], "y", &[]).output("y");
-    assert_eq!(fault(&computed), NodeFault::NotConstant { index: 1, what: "weights" });
+    assert_eq!(fault(&computed), NodeFault::NotConstant { index: 1, what: "weights", depends: vec!["w".into()] });
 
     let outputs = Model::new(13).input("x", &[4]).node("Relu", &["x"], "y", &[]).output("y").output("x");
     assert_eq!(import(&outputs, UNITS, 4).unwrap_err(), ImportError::ManyOutputs("y, x".into()));

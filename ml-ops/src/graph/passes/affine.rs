@@ -104,7 +104,7 @@ fn combined(graph: &mut Graph, operator: &Operator, a: ValueId, b: ValueId) -> O
     let shape = shape::infer(operator, &[graph.shape(a), graph.shape(b)]).ok()?;
     let data = {
         let operand = |id| Some(Operand { shape: graph.shape(id), data: graph.value(id).floats()? });
-        float::evaluate(operator, &[operand(a)?, operand(b)?], &shape)
+        float::evaluate(operator, &[operand(a)?, operand(b)?], &shape)?
     };
     if data.iter().any(|v| !v.is_finite()) {
         return None;

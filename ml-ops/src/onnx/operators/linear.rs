@@ -1,14 +1,18 @@
-//! Matrix products, convolutions, pooling.
+//! Matrix products and convolutions.
 
-use super::Call;
+use super::{Call, Table};
 use crate::{
     error::NodeFault,
     graph::{Operator, ValueId, Window},
-    onnx::window,
+    num,
+    onnx::window::{self, Transposed},
 };
 
+pub(super) const TABLE: Table =
+    &[("Conv", conv), ("ConvTranspose", conv_transpose), ("Gemm", gemm), ("MatMul", matmul)];
+
 /// `alpha · A' · B' + beta · C`: as a product, a scaling and an addition, which folding joins again.
-pub(super) fn gemm(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
+fn gemm(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
     let (mut a, mut b) = (call.operand(0)?, call.operand(1)?);
     for (id, name) in [(&mut a, "transA"), (&mut b, "transB")] {
         if call.shape(*id).len() != 2 {
@@ -40,9 +44,14 @@ fn scaled(call: &mut Call<'_, '_>, x: ValueId, factor: f32) -> Result<ValueId, N
     call.emit(Operator::Mul, &[x, factor])
 }
 
+fn matmul(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
+    let (a, b) = (call.operand(0)?, call.operand(1)?);
+    let y = product(call, a, b)?;
+    call.finish(y)
+}
+
 /// Operands of one axis get a second one for the product.
-pub(super) fn matmul(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
-    let (mut a, mut b) = (call.operand(0)?, call.operand(1)?);
+pub(super) fn product(call: &mut Call<'_, '_>, mut a: ValueId, mut b: ValueId) -> Result<ValueId, NodeFault> {
     let (row, column) = (call.shape(a).len() == 1, call.shape(b).len() == 1);
     if row {
         let n = call.shape(a)[0];
@@ -52,7 +61,7 @@ pub(super) fn matmul(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
         let n = call.shape(b)[0];
         b = call.reshape(b, vec![n, 1])?;
     }
-    let mut y = call.emit(Operator::MatMul, &[a, b])?;
+    let y = call.emit(Operator::MatMul, &[a, b])?;
     let mut shape = call.shape(y);
     if row {
         shape.remove(shape.len() - 2);
@@ -60,77 +69,85 @@ pub(super) fn matmul(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
     if column {
         shape.pop();
     }
-    y = call.reshape(y, shape)?;
+    call.reshape(y, shape)
+}
+
+fn conv(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
+    let (x, w) = (call.operand(0)?, call.constant_floats(1, "weights")?);
+    let bias = if call.has_operand(2) { Some(call.constant_floats(2, "bias")?) } else { None };
+    let y = convolution(call, x, w, bias)?;
     call.finish(y)
 }
 
-pub(super) fn conv(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
-    let (x, w) = (call.operand(0)?, call.operand(1)?);
-    if call.value(w).floats().is_none() {
-        return Err(NodeFault::NotConstant { index: 1, what: "weights" });
-    }
+/// With the window and groups of the node's attributes.
+pub(super) fn convolution(
+    call: &mut Call<'_, '_>,
+    x: ValueId,
+    w: ValueId,
+    bias: Option<ValueId>,
+) -> Result<ValueId, NodeFault> {
     let shape = call.shape(w);
     let kernel = shape.get(2..).ok_or_else(|| NodeFault::Shape(format!("weights {shape:?}")))?;
     let window = window::read(call, &call.shape(x), Some(kernel))?;
-    let groups = call.int("group", 1);
-    let groups = usize::try_from(groups).ok().filter(|&groups| groups > 0).ok_or_else(|| NodeFault::Value {
-        name: "group",
-        value: groups.to_string(),
-        supported: "1 or more",
-    })?;
-    let mut inputs = vec![x, w];
-    if let Some(b) = call.optional(2)? {
-        if call.value(b).floats().is_none() {
-            return Err(NodeFault::NotConstant { index: 2, what: "bias" });
-        }
-        inputs.push(b);
+    let groups = call.size("group", 1, 1)?;
+    let inputs: Vec<ValueId> = [x, w].into_iter().chain(bias).collect();
+    call.emit(Operator::Conv { window, groups }, &inputs)
+}
+
+/// A convolution of `x` with zeros between its elements and around them, with the kernel reversed.
+fn conv_transpose(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
+    let (x, w) = (call.operand(0)?, call.constant_floats(1, "weights")?);
+    let (shape, weights) = (call.shape(x), call.shape(w));
+    let groups = call.size("group", 1, 1)?;
+    let wrong = || NodeFault::Shape(format!("transposed convolution of {shape:?} with {weights:?}, groups {groups}"));
+    let (&[channels, _, ref kernel @ ..], Some(spatial)) = (weights.as_slice(), shape.get(2..)) else {
+        return Err(wrong());
+    };
+    if channels % groups != 0 || shape[1] != channels || kernel.len() != spatial.len() {
+        return Err(wrong());
     }
+    let window = window::transposed(call, &shape, kernel)?;
+    let mut sources = vec![None; 2];
+    for (axis, &extent) in spatial.iter().enumerate() {
+        sources.push(Some(spread(call, extent, &window, axis)?));
+    }
+    let x = call.take(x, sources, 0.0)?;
+    let w = reversed(call, w, groups)?;
+    let (ones, zeros) = (vec![1; kernel.len()], vec![0; kernel.len()]);
+    let Transposed { kernel, dilations, .. } = window;
+    let window = Window { kernel, strides: ones, before: zeros.clone(), after: zeros, dilations, ceil: false };
+    let bias = if call.has_operand(2) { Some(call.constant_floats(2, "bias")?) } else { None };
+    let inputs: Vec<ValueId> = [x, w].into_iter().chain(bias).collect();
     let y = call.emit(Operator::Conv { window, groups }, &inputs)?;
     call.finish(y)
 }
 
-pub(super) fn max_pool(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
-    let named = call.any(0)?;
-    let window = window::read(call, &call.shape(named.id), None)?;
-    refuse_order(call)?;
-    let y = call.emit(Operator::MaxPool(window), &[named.id])?;
-    call.finish_as(y, named.coded)
+/// Elements `strides` apart, so much before and after them that the windows give the wanted extent.
+fn spread(
+    call: &Call<'_, '_>,
+    extent: usize,
+    window: &Transposed,
+    axis: usize,
+) -> Result<Vec<Option<usize>>, NodeFault> {
+    let (stride, reach) = (window.strides[axis], (window.kernel[axis] - 1).saturating_mul(window.dilations[axis]));
+    let count = window.extents[axis].saturating_add(reach);
+    call.room(&[count, reach])?;
+    let first = num::signed(window.crops[axis]) - num::signed(reach);
+    let source = |place: i64| {
+        let place = num::index(place).filter(|place| place % stride == 0)?;
+        Some(place / stride).filter(|&source| source < extent)
+    };
+    Ok((0..num::signed(count)).map(|j| source(first + j)).collect())
 }
 
-/// Column-major indices concern only the second output, which is not read.
-fn refuse_order(call: &Call<'_, '_>) -> Result<(), NodeFault> {
-    if call.node.output.get(1).is_some_and(|name| !name.is_empty()) {
-        return Err(NodeFault::Value { name: "output 1", value: "Indices".into(), supported: "output 0 alone" });
-    }
-    Ok(())
-}
-
-pub(super) fn average_pool(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
-    let x = call.operand(0)?;
-    let window = window::read(call, &call.shape(x), None)?;
-    let count_pad = call.int("count_include_pad", 0) != 0;
-    let y = call.emit(Operator::AveragePool { window, count_pad }, &[x])?;
-    call.finish(y)
-}
-
-pub(super) fn global_average_pool(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
-    let x = call.operand(0)?;
-    let window = whole(&call.shape(x))?;
-    let y = call.emit(Operator::AveragePool { window, count_pad: true }, &[x])?;
-    call.finish(y)
-}
-
-pub(super) fn global_max_pool(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
-    let named = call.any(0)?;
-    let window = whole(&call.shape(named.id))?;
-    let y = call.emit(Operator::MaxPool(window), &[named.id])?;
-    call.finish_as(y, named.coded)
-}
-
-/// A window over all spatial axes.
-fn whole(x: &[usize]) -> Result<Window, NodeFault> {
-    let spatial = x.get(2..).filter(|spatial| !spatial.is_empty());
-    let kernel = spatial.ok_or_else(|| NodeFault::Shape(format!("operand {x:?} has no spatial axis")))?.to_vec();
-    let (ones, zeros) = (vec![1; kernel.len()], vec![0; kernel.len()]);
-    Ok(Window { kernel, strides: ones.clone(), before: zeros.clone(), after: zeros, dilations: ones, ceil: false })
+/// `[C, M/g, ..]` to `[M, C/g, ..]` with the spatial axes reversed.
+fn reversed(call: &mut Call<'_, '_>, w: ValueId, groups: usize) -> Result<ValueId, NodeFault> {
+    let shape = call.shape(w);
+    let (inputs, outputs, kernel) = (shape[0] / groups, shape[1], &shape[2..]);
+    let w = call.reshape(w, [&[groups, inputs, outputs], kernel].concat())?;
+    let perm = [0, 2, 1].into_iter().chain(3..kernel.len() + 3).collect();
+    let w = call.transpose(w, perm)?;
+    let w = call.reshape(w, [&[groups * outputs, inputs], kernel].concat())?;
+    let flips = kernel.iter().map(|&n| Some((0..n).rev().map(Some).collect()));
+    call.take(w, [None, None].into_iter().chain(flips).collect(), 0.0)
 }

@@ -1,46 +1,48 @@
-//! Operators that move elements or name shapes, and constants.
+//! Operators that give elements other extents or another order.
 
-use opml_vm::DType;
-
-use super::Call;
+use super::{Call, Table};
 use crate::{
     error::NodeFault,
-    graph::{Data, Encoding, Operator, elements},
+    graph::{Operator, elements},
     num,
-    onnx::{Coded, tensors},
 };
 
-pub(super) fn constant(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
-    let (shape, data) = if let Some(tensor) = call.tensor("value") {
-        let wrong = |error: crate::ImportError| NodeFault::Shape(error.to_string());
-        let (shape, constant) = tensors::constant(tensor).map_err(wrong)?;
-        if let Some(name) = call.node.output.first() {
-            call.reader.types.insert(name.clone(), tensor.data_type);
-        }
-        (shape, constant.data)
-    } else if call.has("value_float") {
-        (vec![], Data::Float(vec![call.float("value_float", 0.0)?]))
-    } else if call.has("value_int") {
-        (vec![], Data::Int(vec![call.int("value_int", 0)]))
-    } else if let Some(floats) = call.floats_attribute("value_floats") {
-        (vec![floats.len()], Data::Float(floats))
-    } else if let Some(ints) = call.ints("value_ints") {
-        (vec![ints.len()], Data::Int(ints))
-    } else {
-        return Err(NodeFault::Value {
-            name: "value",
-            value: "absent".into(),
-            supported: "value, value_float, value_floats, value_int, value_ints",
-        });
-    };
-    let id = match data {
-        Data::Float(floats) => call.constant(shape, floats),
-        Data::Int(ints) => call.integer_constant(shape, ints),
-    };
-    call.finish(id)
+pub(super) const TABLE: Table = &[
+    ("Concat", concat),
+    ("DepthToSpace", depth_to_space),
+    ("Dropout", dropout),
+    ("Flatten", flatten),
+    ("Identity", identity),
+    ("Reshape", reshape),
+    ("SpaceToDepth", space_to_depth),
+    ("Squeeze", squeeze),
+    ("Transpose", transpose),
+    ("Unsqueeze", unsqueeze),
+];
+
+fn identity(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
+    let named = call.any(0)?;
+    call.finish_as(named.id, named.coded)
 }
 
-pub(super) fn flatten(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
+/// Identity at inference; the mask is true everywhere.
+fn dropout(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
+    if call.has_operand(2) && call.integers(2, "training_mode")? != [0] {
+        return Err(NodeFault::Value { name: "training_mode", value: "true".into(), supported: "false" });
+    }
+    identity(call)?;
+    if call.wants(1) {
+        let shape = call.shape_of(0)?;
+        call.charge(elements(&shape))?;
+        let ones = vec![1; elements(&shape)];
+        let mask = call.integer_constant(shape, ones);
+        call.kind = crate::onnx::tensors::BOOL;
+        call.finish_at(1, mask)?;
+    }
+    Ok(())
+}
+
+fn flatten(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
     let named = call.any(0)?;
     let shape = call.shape(named.id);
     // One past the last axis is allowed here.
@@ -52,7 +54,7 @@ pub(super) fn flatten(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
 }
 
 /// 0 keeps an extent (unless `allowzero`), −1 takes what is left.
-pub(super) fn reshape(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
+fn reshape(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
     let named = call.any(0)?;
     let from = call.shape(named.id);
     let target = call.integers(1, "shape")?;
@@ -76,14 +78,14 @@ pub(super) fn reshape(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
     call.finish_as(y, named.coded)
 }
 
-pub(super) fn transpose(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
+fn transpose(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
     let named = call.any(0)?;
     let rank = call.shape(named.id).len();
-    let perm = match call.ints("perm") {
+    let perm: Vec<usize> = match call.ints("perm") {
         Some(perm) => perm.iter().map(|&axis| call.axis("perm", axis, rank)).collect::<Result<_, _>>()?,
         None => (0..rank).rev().collect(),
     };
-    let y = call.emit(Operator::Transpose { perm }, &[named.id])?;
+    let y = if perm.len() == rank { call.transpose(named.id, perm)? } else { return Err(wrong_order(&perm, rank)) };
     call.finish_as(y, named.coded)
 }
 
@@ -105,7 +107,7 @@ fn axes(call: &Call<'_, '_>, rank: usize) -> Result<Option<Vec<usize>>, NodeFaul
     Ok(Some(axes))
 }
 
-pub(super) fn squeeze(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
+fn squeeze(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
     let named = call.any(0)?;
     let shape = call.shape(named.id);
     let axes = axes(call, shape.len())?;
@@ -118,7 +120,7 @@ pub(super) fn squeeze(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
     call.finish_as(y, named.coded)
 }
 
-pub(super) fn unsqueeze(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
+fn unsqueeze(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
     let named = call.any(0)?;
     let shape = call.shape(named.id);
     let count = if call.opset() < 13 {
@@ -137,7 +139,7 @@ pub(super) fn unsqueeze(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
     call.finish_as(y, named.coded)
 }
 
-pub(super) fn concat(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
+fn concat(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
     let named = (0..call.operands()).map(|i| call.any(i)).collect::<Result<Vec<_>, _>>()?;
     let first = named.first().copied().ok_or(NodeFault::MissingInput(0))?;
     if let Some(i) = named.iter().position(|other| other.coded != first.coded) {
@@ -149,66 +151,42 @@ pub(super) fn concat(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
     call.finish_as(y, first.coded)
 }
 
-pub(super) fn arg_max(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
-    let x = call.any(0)?.id;
-    let mut shape = call.shape(x);
-    let axis = call.axis("axis", call.int("axis", 0), shape.len())?;
-    let last = call.int("select_last_index", 0) != 0;
-    let mut y = call.emit(Operator::ArgMax { axis, last }, &[x])?;
-    if call.int("keepdims", 1) != 0 {
-        shape[axis] = 1;
-        y = call.reshape(y, shape)?;
+fn wrong_order(perm: &[usize], rank: usize) -> NodeFault {
+    NodeFault::Value {
+        name: "perm",
+        value: format!("{perm:?}"),
+        supported: if rank == 0 { "none" } else { "all axes" },
     }
-    call.finish(y)
 }
 
-/// Shapes are known, so this is a constant.
-pub(super) fn shape(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
-    let shape = call.shape(call.any(0)?.id);
-    let rank = num::signed(shape.len());
-    let bound = |value: i64| num::index(if value < 0 { value.saturating_add(rank) } else { value }.clamp(0, rank));
-    let (start, end) = (bound(call.int("start", 0)).unwrap_or(0), bound(call.int("end", rank)).unwrap_or(0));
-    let extents: Vec<i64> = shape.get(start..end).unwrap_or(&[]).iter().map(|&n| num::signed(n)).collect();
-    let id = call.integer_constant(vec![extents.len()], extents);
-    call.finish(id)
+/// `[N, C, H, W]` and the square of blocks in it.
+fn blocks(call: &Call<'_, '_>) -> Result<([usize; 4], usize), NodeFault> {
+    let (shape, block) = (call.shape_of(0)?, call.size("blocksize", 0, 1)?);
+    let wrong = || NodeFault::Shape(format!("blocks of {block} in {shape:?}"));
+    Ok((shape.as_slice().try_into().map_err(|_| wrong())?, block))
 }
 
-/// Of constants along axis 0, as graphs of shapes do.
-pub(super) fn gather(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
-    let (x, indices) = (call.operand(0)?, call.operand(1)?);
-    let data = call.integers(0, "data (shape arithmetic alone)")?;
-    let (shape, result) = (call.shape(x), call.shape(indices));
-    let [extent] = shape.as_slice() else {
-        return Err(NodeFault::Shape(format!("gather from {shape:?}; supported is one axis")));
+fn depth_to_space(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
+    let ([n, c, h, w], b) = blocks(call)?;
+    let deep = c / (b * b);
+    let (split, perm) = match call.text("mode", "DCR").as_str() {
+        "DCR" => (vec![n, b, b, deep, h, w], vec![0, 3, 4, 1, 5, 2]),
+        "CRD" => (vec![n, deep, b, b, h, w], vec![0, 1, 4, 2, 5, 3]),
+        other => return Err(NodeFault::Value { name: "mode", value: other.into(), supported: "DCR, CRD" }),
     };
-    let picked = call.integers(1, "indices")?;
-    let picked: Result<Vec<i64>, NodeFault> =
-        picked.iter().map(|&i| call.axis("indices", i, *extent).map(|i| data[i])).collect();
-    let id = call.integer_constant(result, picked?);
-    call.finish(id)
+    rearrange(call, split, perm, vec![n, deep, h * b, w * b])
 }
 
-/// To floats: integers become real numbers of scale 1. Between integers, or to the same: nothing.
-pub(super) fn cast(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
-    let named = call.any(0)?;
-    let to = i32::try_from(call.int("to", 0)).unwrap_or(0);
-    let constant = call.value(named.id).constant.as_ref().map(|constant| constant.data.clone());
-    let shape = call.shape(named.id);
-    match (constant, named.coded) {
-        (Some(Data::Int(ints)), _) if tensors::is_float(to) => {
-            let id = call.constant(shape, ints.iter().map(|&v| num::single(num::real(v))).collect());
-            call.finish(id)
-        }
-        (Some(Data::Int(_)), _) if tensors::dtype(to) == Some(DType::I64) => call.finish(named.id),
-        (Some(Data::Float(_)) | None, None) if tensors::is_float(to) => call.finish(named.id),
-        (None, Some(Coded::Input(number, dtype))) if tensors::is_float(to) => {
-            call.reader.encodings[number] = Some(Encoding { dtype, scale: 1.0, zero_point: 0 });
-            call.finish(named.id)
-        }
-        _ => Err(NodeFault::Value {
-            name: "to",
-            value: to.to_string(),
-            supported: "floats, from floats, constants or integer inputs; int64 from integer constants",
-        }),
-    }
+fn space_to_depth(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
+    let ([n, c, h, w], b) = blocks(call)?;
+    let (high, wide) = (h / b, w / b);
+    rearrange(call, vec![n, c, high, b, wide, b], vec![0, 3, 5, 1, 2, 4], vec![n, c * b * b, high, wide])
+}
+
+fn rearrange(call: &mut Call<'_, '_>, split: Vec<usize>, perm: Vec<usize>, shape: Vec<usize>) -> Result<(), NodeFault> {
+    let x = call.any(0)?;
+    let y = call.reshape(x.id, split)?;
+    let y = call.transpose(y, perm)?;
+    let y = call.reshape(y, shape)?;
+    call.finish_as(y, x.coded)
 }

@@ -4,13 +4,15 @@
 
 use opml_vm::DType;
 
-use super::Call;
+use super::{Call, Table};
 use crate::{
     error::NodeFault,
     graph::{Data, Encoding, Operator, Quantised},
     num,
     onnx::{Coded, tensors},
 };
+
+pub(super) const TABLE: Table = &[("DequantizeLinear", dequantize), ("QuantizeLinear", quantize)];
 
 /// Scales and zero points of operands 1 and 2.
 fn parameters(call: &Call<'_, '_>) -> Result<(Vec<f32>, Vec<i64>), NodeFault> {
@@ -45,22 +47,24 @@ fn single(call: &Call<'_, '_>, dtype: DType) -> Result<Encoding, NodeFault> {
 
 /// Type of the zero point; u8 without one, as the operator says.
 fn zero_point_type(call: &Call<'_, '_>) -> Result<DType, NodeFault> {
-    let code = call.element_type(2).unwrap_or(2);
+    let code = if call.has_operand(2) { call.kind_of(2) } else { tensors::UINT8 };
     match tensors::dtype(code) {
         Some(dtype @ (DType::U8 | DType::I8 | DType::I16)) => Ok(dtype),
         _ => Err(NodeFault::Value { name: "zero point type", value: code.to_string(), supported: "u8, i8, i16" }),
     }
 }
 
-pub(super) fn quantize(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
+fn quantize(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
     let x = call.operand(0)?;
     let encoding = single(call, zero_point_type(call)?)?;
-    let y = call.emit(Operator::Quantise(encoding), &[x])?;
+    let y = call.emit_kind(tensors::FLOAT, Operator::Quantise(encoding), &[x])?;
+    call.kind = if call.has_operand(2) { call.kind_of(2) } else { tensors::UINT8 };
     call.finish_as(y, Some(Coded::With(encoding)))
 }
 
-pub(super) fn dequantize(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
+fn dequantize(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
     let named = call.any(0)?;
+    call.kind = call.kind_of(1);
     match named.coded {
         Some(Coded::Input(number, dtype)) => {
             let encoding = single(call, dtype)?;
