@@ -19,8 +19,11 @@ pub mod powers;
 mod reduce;
 mod reduction;
 mod requant;
+mod resample;
+mod scan;
 mod softmax;
 mod take;
+mod top;
 mod view;
 mod words;
 
@@ -41,8 +44,11 @@ pub use pool::{average_pool, max_pool};
 pub use reduce::arg_max;
 pub use reduction::{product_of_integers, product_of_reals, reduction};
 pub use requant::{Requant, Scale};
+pub use resample::{Taps, resample};
+pub use scan::{Scan, cum_sum};
 pub use softmax::{Exponent, log_softmax, softmax};
 pub use take::{Sources, take, take_axis};
+pub use top::{Top, top_k};
 pub use view::{Digit, View};
 
 /// Why a lowering does not fit the machine.
