@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// A function of a real number.
-pub(super) fn real(function: Function, x: f64) -> f64 {
+pub(crate) fn real(function: Function, x: f64) -> f64 {
     match function {
         Function::Abs => x.abs(),
         Function::Neg => -x,

@@ -5,7 +5,7 @@
 
 mod elementwise;
 pub(crate) mod fold;
-mod functions;
+pub(crate) mod functions;
 mod index;
 mod linear;
 mod lines;

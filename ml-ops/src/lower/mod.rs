@@ -12,13 +12,18 @@ mod gather;
 mod index;
 mod layout;
 mod matmul;
+mod normalise;
 mod pointwise;
 mod pool;
 pub mod powers;
 mod reduce;
 mod reduction;
 mod requant;
+mod resample;
+mod scan;
+mod softmax;
 mod take;
+mod top;
 mod view;
 mod words;
 
@@ -33,12 +38,17 @@ pub use gather::{Curve, FRACTION, interpolate, leaky, lookup};
 pub use index::{gather, gather_elements, gather_nd};
 pub use layout::Domain;
 pub use matmul::{dense, matmul};
+pub use normalise::{Normalise, normalise};
 pub use pointwise::{Operand, pointwise};
 pub use pool::{average_pool, max_pool};
-pub use reduce::{arg_max, softmax};
+pub use reduce::arg_max;
 pub use reduction::{product_of_integers, product_of_reals, reduction};
 pub use requant::{Requant, Scale};
+pub use resample::{Taps, resample};
+pub use scan::{Scan, cum_sum};
+pub use softmax::{Exponent, log_softmax, softmax};
 pub use take::{Sources, take, take_axis};
+pub use top::{Top, top_k};
 pub use view::{Digit, View};
 
 /// Why a lowering does not fit the machine.

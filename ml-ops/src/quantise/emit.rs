@@ -3,13 +3,17 @@
 mod curves;
 mod elementwise;
 mod linear;
+mod lines;
 mod map;
 mod moves;
+mod normalise;
 mod number;
 mod pool;
 mod reduce;
 mod tables;
 mod zip;
+
+use std::collections::BTreeMap;
 
 use opml_vm::Program;
 
@@ -36,6 +40,8 @@ pub(super) struct Emit<'g> {
     settings: &'g Settings,
     builder: Builder,
     places: Vec<Option<(View, Encoding)>>,
+    /// Sorted elements by operand, axis, count and direction: values and indices are two nodes.
+    tops: BTreeMap<(ValueId, usize, usize, bool), lower::Top>,
 }
 
 /// Emits all nodes. `encodings` has one entry for each value that is not a constant.
@@ -47,7 +53,7 @@ pub(super) fn emit(
     settings: &Settings,
 ) -> Result<Emitted, ImportError> {
     let places = vec![None; graph.values.len()];
-    let mut emit = Emit { graph, encodings, ranges, settings, builder: Builder::new(), places };
+    let mut emit = Emit { graph, encodings, ranges, settings, builder: Builder::new(), places, tops: BTreeMap::new() };
     for (&id, encoding) in graph.inputs.iter().zip(inputs) {
         let view = emit.builder.input(encoding.dtype, &signed(graph.shape(id)));
         emit.places[id.0] = Some((view, *encoding));
@@ -119,6 +125,11 @@ impl Emit<'_> {
             Operator::Gather { axis } => return self.gather(node, *axis),
             Operator::GatherElements { axis } => return self.gather_elements(node, *axis),
             Operator::GatherNd { batch } => return self.gather_nd(node, *batch),
+            Operator::TopK { axis, k, largest, indices } => {
+                return self.top_k(node, *axis, *k, *largest, *indices);
+            }
+            Operator::CumSum { axis, exclusive, reverse } => self.cum_sum(node, *axis, *exclusive, *reverse)?,
+            Operator::Resample { axis, taps } => self.resample(node, *axis, taps)?,
             Operator::Dense => self.dense(node)?,
             Operator::MatMul => self.matmul(node)?,
             Operator::Conv { window, groups } => self.conv(node, window, *groups)?,
@@ -132,9 +143,10 @@ impl Emit<'_> {
             Operator::Zip(function) => self.zip(node, *function)?,
             Operator::Select => self.select(node)?,
             Operator::Softmax { axis } => self.softmax(node, *axis)?,
+            Operator::LogSoftmax { axis } => self.log_softmax(node, *axis)?,
+            Operator::Normalise { axes, epsilon, centre } => self.normalise(node, axes, *epsilon, *centre)?,
             Operator::ArgMax { axis, last } => self.arg_max(node, *axis, *last)?,
             Operator::Concat { axis } => self.concat(node, *axis)?,
-            _ => return Err(LowerError::Layout("this operator is not lowered yet")),
         };
         Ok((view, self.encoding(node)?))
     }

@@ -10,7 +10,7 @@
 
 mod constants;
 mod emit;
-mod functions;
+mod floor;
 mod multiplier;
 mod plan;
 mod range;
@@ -105,11 +105,16 @@ fn with_ranges(
 fn calibrate(graph: &Graph, samples: &[Vec<&[f32]>], rule: RangeRule) -> Result<Vec<Range>, ImportError> {
     let mut ranges = vec![Range::default(); graph.values.len()];
     let computed = || graph.inputs.iter().copied().chain(graph.nodes.iter().map(|node| node.output));
+    let mut floors = floor::Floors::new(graph);
     for sample in samples {
         let values = float::run(graph, sample);
         for id in computed() {
             ranges[id.0].widen(values.get(id));
         }
+        floors.see(graph, &values);
+    }
+    for id in computed() {
+        ranges[id.0].raise(floors.of(id));
     }
     let unknown =
         graph.nodes.iter().find(|node| plan::is_calibrated(graph, node) && !ranges[node.output.0].is_finite());

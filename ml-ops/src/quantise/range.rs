@@ -45,6 +45,13 @@ impl Range {
         }
     }
 
+    /// Leaves out what lies below a floor.
+    pub(super) fn raise(&mut self, floor: Option<f64>) {
+        if let Some(floor) = floor {
+            self.low = self.low.max(floor.min(self.high));
+        }
+    }
+
     /// Whether every number seen was finite and there was one.
     pub fn is_finite(&self) -> bool {
         self.low.is_finite() && self.high.is_finite()

@@ -1,4 +1,4 @@
-//! Curves, softmax, argmax, concatenation.
+//! Curves, argmax, concatenation.
 
 use opml_vm::isa::MAX_LOADS;
 
@@ -6,11 +6,7 @@ use super::{super::multiplier, Emit};
 use crate::{
     graph::{Encoding, Node, Operator},
     lower::{self, LowerError, Part, Scale, View},
-    num,
 };
-
-/// Fraction bits of the powers of two in a softmax.
-const POWER_BITS: i64 = 29;
 
 impl Emit<'_> {
     /// Sigmoid, tanh or a leaky bound: exactly by table for 8 bits, else by interpolation or two slopes.
@@ -35,21 +31,6 @@ impl Emit<'_> {
             return lower::leaky(&mut self.builder, (&x, from.zero_point), slopes, &requant);
         }
         self.smooth(node, &x, from, real)
-    }
-
-    pub(super) fn softmax(&mut self, node: &Node, axis: usize) -> Result<View, LowerError> {
-        let (x, from) = self.place(node.inputs[0])?;
-        let to = self.encoding(node)?;
-        let requant = self.requant_scaled(node, Scale { multipliers: vec![], shift: 0 })?;
-        // 2^16 · log2(e) for each unit of x.
-        let per_unit = from.scale * std::f64::consts::LOG2_E * 65536.0;
-        let shift = multiplier::shift(&[per_unit], 31);
-        let exponent = (multiplier::fixed(per_unit, shift), shift);
-        let table: Vec<i64> = (0..=256)
-            .map(|entry| num::round(libm::exp2(num::real(entry) / 256.0) * num::real(1 << POWER_BITS)))
-            .collect();
-        let one = num::round(1.0 / to.scale);
-        lower::softmax(&mut self.builder, &x, axis, exponent, &table, one, &requant)
     }
 
     pub(super) fn arg_max(&mut self, node: &Node, axis: usize, last: bool) -> Result<View, LowerError> {

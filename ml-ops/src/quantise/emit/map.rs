@@ -3,12 +3,13 @@
 use opml_vm::DType;
 
 use super::{
-    super::{functions, multiplier},
+    super::multiplier,
     Emit,
     number::{Number, factor_bits},
     tables,
 };
 use crate::{
+    float::functions,
     graph::{Encoding, Function, Node},
     lower::{self, Draft, LowerError, Operand, Reg, Requant, Scale, View, powers},
     num,

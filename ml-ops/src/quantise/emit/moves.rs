@@ -40,7 +40,7 @@ impl Emit<'_> {
     }
 
     /// The view with each of some axes in one part: as it is, or copied.
-    fn in_parts(&mut self, x: View, axes: impl IntoIterator<Item = usize>) -> Result<View, LowerError> {
+    pub(super) fn in_parts(&mut self, x: View, axes: impl IntoIterator<Item = usize>) -> Result<View, LowerError> {
         let simple = axes.into_iter().all(|axis| x.digit(axis).is_ok());
         if simple { Ok(x) } else { lower::copy(&mut self.builder, &x) }
     }

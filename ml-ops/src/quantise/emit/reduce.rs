@@ -1,6 +1,6 @@
 //! Reductions over axes.
 
-use opml_vm::{DType, Reducer};
+use opml_vm::Reducer;
 
 use super::{super::multiplier, Emit};
 use crate::{
@@ -125,7 +125,3 @@ fn finish(requant: &lower::Requant, offset: i64) -> impl FnOnce(&mut Draft, Reg)
         requant.place(draft, value)
     }
 }
-
-/// The type of sums of integers.
-#[allow(dead_code, reason = "used by running sums")]
-pub(super) const SUM: DType = DType::I64;

@@ -1,7 +1,7 @@
 //! Functions of one operand.
 
 use super::*;
-use crate::{graph::Function, quantise::functions};
+use crate::{float::functions, graph::Function};
 
 const SMOOTH: [(Function, f64, f64); 30] = [
     (Function::Abs, -3.0, 3.0),

@@ -1,8 +1,11 @@
 //! Lowerings against plain formulas, by the interpreter and by the engine.
 #![allow(clippy::as_conversions, reason = "tests convert small numbers")]
 
+mod lines;
 mod maps;
 mod moves;
+mod normalisations;
+mod products;
 mod reductions;
 mod zips;
 

@@ -1,0 +1,98 @@
+//! Products of 16-bit numbers.
+
+use super::*;
+use crate::graph::Window;
+
+/// Weights in [−127, 127] that reach 127 in every row, so that quantisation keeps them.
+fn weights(seed: u64, shape: &[usize], reach: i64) -> Given {
+    let row: usize = shape[1..].iter().product();
+    let mut values = numbers(seed, elements(shape), -reach, reach);
+    values.chunks_mut(row).for_each(|row| row[0] = reach);
+    Given::Floats(shape.to_vec(), values.iter().map(|&v| v as f32 / 100.0).collect())
+}
+
+#[test]
+fn dense() {
+    for (bits, reach) in [(WeightBits::Bits8, 127), (WeightBits::Bits16, 32767)] {
+        for k in [1, 3, 64, 777] {
+            for encoding in [half(4.0), WIDE, byte(-1.0, 2.0)] {
+                let x = input(
+                    3,
+                    &[2, 3, k],
+                    encoding,
+                    encoding.dtype.min().max(-200_000),
+                    encoding.dtype.max().min(200_000),
+                );
+                let w = weights(4, &[5, k], reach);
+                let bias = Given::Floats(vec![5], vec![0.3, -0.1, 0.0, 5.0, -7.0]);
+                let (xs, ws, bs) = (x.real(), w.real(), bias.real());
+                let expected: Vec<f64> = xs
+                    .chunks(k)
+                    .flat_map(|row| {
+                        ws.chunks(k)
+                            .zip(&bs)
+                            .map(|(w, b)| row.iter().zip(w).map(|(x, w)| x * w).sum::<f64>() + b)
+                            .collect::<Vec<_>>()
+                    })
+                    .collect();
+                let largest = expected.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+                let mut case = case(Operator::Dense, &[x, w, bias], &[2, 3, 5]).stated(half(largest));
+                case.settings.weights = bits;
+                let found = case.run(&expected);
+                let error = found.error(&expected) / found.encoding.scale;
+                // The bias is rounded to a unit of the sum.
+                assert!(error <= 0.52, "{bits:?} {k} {encoding:?}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn matrices_of_16_bits() {
+    for k in [1, 5, 64, 300] {
+        let (a, b) = (input(1, &[2, 3, k], half(2.0), -32768, 32767), input(2, &[2, k, 4], half(3.0), -32768, 32767));
+        let (xs, ys) = (a.real(), b.real());
+        let expected: Vec<f64> = (0..2 * 3 * 4)
+            .map(|i| {
+                let c = coordinates(i, &[2, 3, 4]);
+                (0..k).map(|j| xs[(c[0] * 3 + c[1]) * k + j] * ys[(c[0] * k + j) * 4 + c[2]]).sum()
+            })
+            .collect();
+        let largest = expected.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+        let found = case(Operator::MatMul, &[a, b], &[2, 3, 4]).stated(half(largest)).run(&expected);
+        assert!(found.error(&expected) <= 0.501 * found.encoding.scale, "{k}");
+    }
+}
+
+#[test]
+fn convolution_of_16_bits() {
+    let window = Window {
+        kernel: vec![3, 3],
+        strides: vec![1, 2],
+        before: vec![1, 1],
+        after: vec![1, 1],
+        dilations: vec![1, 1],
+        ceil: false,
+    };
+    let x = input(3, &[1, 4, 6, 7], half(4.0), -32768, 32767);
+    let w = weights(4, &[5, 4, 3, 3], 127);
+    let (xs, ws) = (x.real(), w.real());
+    let expected: Vec<f64> = (0..5 * 6 * 4)
+        .map(|i| {
+            let c = coordinates(i, &[5, 6, 4]);
+            let mut sum = 0.0;
+            for j in 0..4 * 9 {
+                let t = coordinates(j, &[4, 3, 3]);
+                let (row, column) = ((c[1] + t[1]).wrapping_sub(1), (c[2] * 2 + t[2]).wrapping_sub(1));
+                if row < 6 && column < 7 {
+                    sum += xs[(t[0] * 6 + row) * 7 + column] * ws[c[0] * 36 + j];
+                }
+            }
+            sum
+        })
+        .collect();
+    let largest = expected.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+    let operator = Operator::Conv { window, groups: 1 };
+    let found = case(operator, &[x, w], &[1, 5, 6, 4]).stated(half(largest)).run(&expected);
+    assert!(found.error(&expected) <= 0.501 * found.encoding.scale);
+}
