@@ -11,7 +11,8 @@
 //! | [`import`] | all of it in one call | |
 //! | [`accuracy`] | decisions over labelled sets | |
 //! | [`npy`] | reads arrays | |
-#![forbid(unsafe_code)]
+//! | [`tier`] | the vector instructions that kernels use | |
+#![deny(unsafe_code)]
 
 pub mod accuracy;
 pub mod engine;
@@ -25,6 +26,7 @@ pub mod npy;
 mod num;
 pub mod onnx;
 pub mod quantise;
+pub mod tier;
 
 pub use import::{ImportOptions, Imported, import_onnx};
 

@@ -4,6 +4,7 @@
 mod engine;
 mod fixtures;
 mod hostile;
+mod lanes;
 mod model;
 mod npy;
 mod operators;
