@@ -33,6 +33,11 @@ fn speed() {
             best = best.min(start.elapsed());
         }
         let rate = sample.elements as f64 / best.as_secs_f64() / 1e6;
-        println!("{:24} {:>9} elements {:>10.1} us {rate:>9.1} Melem/s", sample.name, sample.elements, best.as_secs_f64() * 1e6);
+        println!(
+            "{:24} {:>9} elements {:>10.1} us {rate:>9.1} Melem/s",
+            sample.name,
+            sample.elements,
+            best.as_secs_f64() * 1e6
+        );
     }
 }

@@ -119,7 +119,8 @@ fn lookup(shape: &[i64]) -> Sample {
 /// A curve with 256 cells, like a GELU.
 fn interpolate(builder: &mut Builder, x: &View, dtype: DType) -> View {
     let table: Vec<i64> = (-128..=128).map(|c: i64| if c < 0 { c * (c + 128) * 16 } else { c * 65500 }).collect();
-    let curve = Curve { zero_point: 5, multiplier: 1_500_000_000, shift: 26, origin: 128 << 12, table: &table, guard: 8 };
+    let curve =
+        Curve { zero_point: 5, multiplier: 1_500_000_000, shift: 26, origin: 128 << 12, table: &table, guard: 8 };
     lower::interpolate(builder, x, &curve, &requant(dtype, 0, 0, dtype.min(), dtype.max())).unwrap()
 }
 
