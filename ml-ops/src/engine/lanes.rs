@@ -6,8 +6,9 @@
 //! | `analysis` | intervals of all slots, axes joined |
 //! | `space` | rows, lanes, terms; blocks |
 //! | `calc` | in which width an operation is exact |
-//! | `compile`, `code`, `buffers` | steps: once, once a block, once a term; rows and lanes; buffers shared |
-//! | `machine`, `fetch`, `reduce` | run steps, loads, reductions |
+//! | `shape`, `compile`, `code`, `buffers` | steps: once, once a block, once a term; rows and lanes; buffers shared |
+//! | `pure`, `linear` | several operations as one step: a table, a sum of products |
+//! | `machine`, `step`, `fetch`, `reduce` | run steps, loads, reductions |
 //! | `kernel`, `divide`, `bytes`, `number`, `simd` | the loops, and their compilation for each tier |
 //!
 //! Lanes are the innermost output axis, or, where that is short or badly placed in memory, the innermost reduction axis.
@@ -22,12 +23,16 @@ mod compile;
 mod divide;
 mod fetch;
 mod kernel;
+mod linear;
 mod machine;
 mod number;
 mod post;
+mod pure;
 mod reduce;
+mod shape;
 mod simd;
 mod space;
+mod step;
 
 use opml_vm::{DType, Instruction, Reducer, Tensor, eval};
 use rayon::prelude::*;
@@ -39,7 +44,7 @@ use super::{
 };
 use crate::tier::Tier;
 use analysis::Analysis;
-use code::{Code, LANES};
+use code::Code;
 use machine::{Machine, Numbers};
 pub(super) use post::{Post, Workspace};
 use reduce::{Reduction, Totals};
@@ -87,7 +92,7 @@ impl Lanes {
             terms,
             along,
             reduction,
-            map: compile::compile(instruction, &instruction.map, analysis, space, false),
+            map: compile::compile(instruction, &analysis, space, false, elements.saturating_mul(terms)),
             post: Post::with_acc(instruction, &extents, acc, header, tier)?,
             constants: instruction.constants.clone(),
             empty: (terms == 0).then(|| eval::empty(instruction.reducer)),
@@ -123,7 +128,7 @@ impl Lanes {
         if self.along {
             return part;
         }
-        let row = self.map.space.width.clamp(1, LANES);
+        let row = self.map.space.width.clamp(1, self.map.lanes());
         part.next_multiple_of(row)
     }
 }
@@ -170,7 +175,7 @@ impl<'a> Worker<'a> {
         let Lanes { map, post, dtype, kernels, reduction, .. } = self.lanes;
         let width = pack::width(*dtype);
         let mut at = first;
-        for block in map.space.blocks(first, count, LANES) {
+        for block in map.space.blocks(first, count, map.lanes()) {
             let size = block.size();
             let bytes = &mut bytes[(at - first) * width..][..size * width];
             self.map.block(map, self.frame, block, Numbers::Wide(&[]));
@@ -197,12 +202,13 @@ impl<'a> Worker<'a> {
         let width = pack::width(*dtype);
         let lanes = map.space.width;
         let outer = Space::count(&map.space.terms);
-        let most = (LANES / lanes.max(1)).max(1);
+        let limit = map.lanes();
+        let most = (limit / lanes.max(1)).max(1);
         for start in (0..count).step_by(most) {
             let rows = most.min(count - start);
             self.totals.start(*reduction, rows);
-            for lane in (0..lanes).step_by(LANES) {
-                let block = Block { row: first + start, rows, lane, lanes: LANES.min(lanes - lane) };
+            for lane in (0..lanes).step_by(limit) {
+                let block = Block { row: first + start, rows, lane, lanes: limit.min(lanes - lane) };
                 self.map.block(map, self.frame, block, Numbers::Wide(&[]));
                 let mut point = [0; 16];
                 for number in 0..outer {

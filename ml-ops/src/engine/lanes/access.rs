@@ -145,6 +145,17 @@ impl Access {
         Some(Table { axis, low, size })
     }
 
+    /// Reads other slots with the same numbers.
+    pub(super) fn rename(&mut self, new: &dyn Fn(usize) -> usize) {
+        let checks = self.checks.iter_mut().map(|(sum, _)| sum);
+        let axes = self.axes.iter_mut().map(|(sum, _)| sum);
+        for sum in checks.chain(axes).chain(std::iter::once(&mut self.position)) {
+            for (slot, _) in &mut sum.slots {
+                *slot = new(*slot);
+            }
+        }
+    }
+
     /// Every sum that is computed.
     pub(super) fn sums(&self) -> impl Iterator<Item = &Sum> {
         let plain = self.bounded && self.axes.iter().all(|(sum, _)| sum.slots.is_empty());

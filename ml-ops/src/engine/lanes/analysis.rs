@@ -1,7 +1,7 @@
 //! What a program's slots can hold, and how its loads find their elements.
 
 use opml_vm::{
-    Instruction, Op,
+    Instruction, Op, Opcode,
     isa::{MAX_ELEMENTS, SLOT_ACC, SLOT_CONST, SLOT_T},
 };
 
@@ -21,6 +21,10 @@ pub(super) struct Analysis {
     pub(super) intervals: Vec<Interval>,
     /// For each operation its load.
     pub(super) loads: Vec<Option<Access>>,
+    /// The operations, reading in place of a slot the first one that has the same numbers.
+    pub(super) ops: Vec<Op>,
+    /// Slot of the result, likewise.
+    pub(super) output: usize,
     /// Slot of the first operation.
     pub(super) base: usize,
     /// Extents with axes joined where the program allows it.
@@ -38,23 +42,40 @@ impl Analysis {
     ) -> Option<Self> {
         let mut intervals = initial(instruction, extents, acc);
         let base = intervals.len();
-        let mut loads = Vec::with_capacity(ops.len());
+        let (mut loads, mut own) = (Vec::with_capacity(ops.len()), Vec::with_capacity(ops.len()));
+        // For each slot the first one with the same numbers.
+        let mut first: Vec<u8> = (0..u8::MAX).take(base).collect();
         for op in ops {
-            let (value, load) = match op {
+            let mut same = u8::try_from(intervals.len()).ok()?;
+            let (value, load, op) = match op {
                 Op::Scalar { opcode, operands } => {
-                    (interval::apply(*opcode, operands.map(|slot| intervals[usize::from(slot)])), None)
+                    let operands = operands.map(|slot| first[usize::from(slot)]);
+                    let read = operands.map(|slot| intervals[usize::from(slot)]);
+                    if keeps(*opcode, read) {
+                        same = operands[0];
+                    }
+                    (interval::apply(*opcode, read), None, Op::Scalar { opcode: *opcode, operands })
                 }
                 Op::Load(load) => {
                     let slot = |slot: usize| intervals[slot];
-                    let access = Access::new(instruction, load, extents, header, &slot)?;
-                    (access.value, Some(access))
+                    let mut access = Access::new(instruction, load, extents, header, &slot)?;
+                    access.rename(&|slot| first.get(slot).map_or(slot, |&slot| usize::from(slot)));
+                    (access.value, Some(access), op.clone())
                 }
             };
             intervals.push(value);
             loads.push(load);
+            own.push(op);
+            first.push(same);
         }
-        let extents = merged(ops, &loads, extents);
-        Some(Self { intervals, loads, base, extents })
+        let output = first.last().map_or(0, |&slot| usize::from(slot));
+        let extents = merged(&own, &loads, extents);
+        Some(Self { intervals, loads, ops: own, output, base, extents })
+    }
+
+    /// Whether the slot always holds the same number: then it is the interval's only one.
+    pub(super) fn is_constant(&self, slot: usize) -> bool {
+        self.intervals[slot].constant().is_some()
     }
 
     /// Whether lanes along the innermost reduction axis are likely faster than along the innermost output axis.
@@ -80,7 +101,25 @@ impl Analysis {
 
     /// What the last operation gives.
     pub(super) fn result(&self) -> Interval {
-        self.intervals.last().copied().unwrap_or(Interval::ALL)
+        self.intervals.get(self.output).copied().unwrap_or(Interval::ALL)
+    }
+}
+
+/// Whether an operation gives its first operand for all numbers in the intervals.
+fn keeps(opcode: Opcode, [a, b, c]: [Interval; 3]) -> bool {
+    match opcode {
+        Opcode::Add | Opcode::Sub | Opcode::Or | Opcode::Xor => b == Interval::point(0),
+        Opcode::Mul | Opcode::Div => b == Interval::point(1),
+        Opcode::Shl | Opcode::Shr | Opcode::Rshr => b.high <= 0,
+        Opcode::Mulshr => b == Interval::point(1) && c.high <= 0,
+        Opcode::Min => a.high <= b.low,
+        Opcode::Max => a.low >= b.high,
+        Opcode::Clamp => a.low >= b.high && a.high <= c.low,
+        Opcode::Abs => a.low >= 0,
+        Opcode::And => {
+            a.low >= 0 && b.constant().is_some_and(|mask| mask & (mask.wrapping_add(1)) == 0 && a.high <= mask)
+        }
+        _ => false,
     }
 }
 

@@ -2,11 +2,13 @@
 
 use opml_vm::{DType, Opcode};
 
-use super::space::Space;
+use super::{linear::Constants, pure::Function, space::Space};
 use crate::engine::{interval::Interval, load::Place};
 
 /// Lanes of a block.
-pub(super) const LANES: usize = 512;
+pub(super) const LANES: usize = 1024;
+/// Bytes of registers that stay in the nearest cache.
+const CACHE: usize = 24 << 10;
 
 /// Width of lanes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,6 +61,7 @@ pub(super) enum Arg {
     None,
     /// A slot that is the same in all lanes of a row.
     Scalar(usize),
+    Number(i64),
     Lanes(Reg),
 }
 
@@ -103,11 +106,11 @@ pub(super) enum LaneStep {
     Run(usize),
     /// Load by number, anywhere; with every register that its sums read.
     Gather(usize, Vec<Reg>),
-    /// Entry of a table, by a register less the table's first index.
+    /// Entry of a table, at a register's number and `base`.
     Table {
         table: usize,
         index: Reg,
-        offset: i64,
+        base: i64,
     },
     /// Coordinate of the lane.
     Coordinate,
@@ -121,6 +124,11 @@ pub(super) enum LaneStep {
         opcode: Opcode,
         calc: Calc,
         args: [Arg; 3],
+    },
+    /// `a · b + c · d` of i32, and what follows; `c` may be none.
+    Linear {
+        args: [Arg; 4],
+        constants: Constants,
     },
 }
 
@@ -154,15 +162,23 @@ pub(super) struct LoadCode {
     pub(super) axes: Vec<(Path, i64)>,
 }
 
-/// All entries of a load whose index alone decides, `low` first.
-#[derive(Debug, Clone, Copy)]
+/// Numbers known before the lanes are.
+#[derive(Debug, Clone)]
 pub(super) struct TablePlan {
-    pub(super) load: usize,
-    /// Extent of the view's only axis.
-    pub(super) extent: i64,
+    pub(super) source: TableSource,
+    /// Index of the first one.
     pub(super) low: i64,
     pub(super) size: usize,
     pub(super) width: Width,
+}
+
+/// Where a table's numbers come from.
+#[derive(Debug, Clone)]
+pub(super) enum TableSource {
+    /// A load whose only index decides, over an axis of this extent.
+    Load { load: usize, extent: i64 },
+    /// Part of the program.
+    Function(Box<Function>),
 }
 
 /// A scalar program.
@@ -180,10 +196,16 @@ pub(super) struct Code {
     pub(super) term: Vec<Step>,
     /// The value of the last operation.
     pub(super) result: Reg,
-    pub(super) interval: Interval,
     /// Buffers of each width.
     pub(super) narrow: usize,
     pub(super) wide: usize,
+}
+
+impl Code {
+    /// Lanes of a block, such that all registers stay near.
+    pub(super) const fn lanes(&self) -> usize {
+        if LANES * (self.narrow * 4 + self.wide * 8) <= CACHE { LANES } else { LANES / 2 }
+    }
 }
 
 impl LaneStep {
@@ -197,6 +219,9 @@ impl LaneStep {
             Self::Op { args, .. } => {
                 args.iter().filter_map(|arg| if let Arg::Lanes(reg) = arg { Some(*reg) } else { None }).collect()
             }
+            Self::Linear { args, .. } => {
+                args.iter().filter_map(|arg| if let Arg::Lanes(reg) = arg { Some(*reg) } else { None }).collect()
+            }
         }
     }
 
@@ -206,13 +231,16 @@ impl LaneStep {
             Self::Run(_) | Self::Coordinate | Self::Acc | Self::Expand(_) => {}
             Self::Gather(_, regs) => regs.iter_mut().for_each(|reg| *reg = new(*reg)),
             Self::Table { index: reg, .. } | Self::Convert(reg) => *reg = new(*reg),
-            Self::Op { args, .. } => {
-                for arg in args {
-                    if let Arg::Lanes(reg) = arg {
-                        *reg = new(*reg);
-                    }
-                }
-            }
+            Self::Op { args, .. } => rename(args, new),
+            Self::Linear { args, .. } => rename(args, new),
+        }
+    }
+}
+
+fn rename(args: &mut [Arg], new: &dyn Fn(Reg) -> Reg) {
+    for arg in args {
+        if let Arg::Lanes(reg) = arg {
+            *reg = new(*reg);
         }
     }
 }

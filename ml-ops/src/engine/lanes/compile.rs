@@ -1,99 +1,70 @@
-//! Writes a program as steps: each slot where it changes least often, lanes in the narrowest width that is exact.
+//! Writes a program as steps: what is asked for, where it changes least often, in the narrowest width that is exact.
 
 use std::collections::BTreeMap;
 
-use opml_vm::{
-    Instruction, Op, Opcode,
-    isa::{SLOT_ACC, SLOT_CONST},
-};
+use opml_vm::{Instruction, Op, Opcode, isa::SLOT_ACC};
 
 use super::{
     access::{Access, Sum},
     analysis::Analysis,
     buffers, calc,
-    code::{Arg, Calc, Code, LaneStep, LoadCode, Path, Reg, Shape, SlotStep, Step, TablePlan, When, Width},
+    code::{
+        Arg, Calc, Code, LaneStep, LoadCode, Path, Reg, Shape, SlotStep, Step, TablePlan, TableSource, When, Width,
+    },
+    linear::{Factor, Finder, Linear},
+    pure::{self, Pure},
+    shape::Shapes,
     space::Space,
 };
 use crate::engine::{
     interval::Interval,
-    load::{self, FIRST_K},
+    load::{self, Place},
 };
 
 /// Rows shorter than this get a row's number copied into each lane.
 const SHORT: usize = 64;
-/// Most entries of a table made beforehand.
-const TABLE: usize = 2048;
 
-/// The steps of a program over the given loops; `acc` says whether slot 17 is a number a lane.
-pub(super) fn compile(instruction: &Instruction, ops: &[Op], analysis: Analysis, space: Space, acc: bool) -> Code {
-    let mut writer = Writer::new(instruction, analysis, space, acc);
-    for (number, op) in ops.iter().enumerate() {
-        writer.op(number, op);
-    }
-    writer.finish()
+/// The steps of a program over the given loops; `acc` says whether slot 17 is a number a lane, `work` how many lanes will
+/// run.
+pub(super) fn compile(instruction: &Instruction, analysis: &Analysis, space: Space, acc: bool, work: i64) -> Code {
+    let shapes = Shapes::new(&analysis.ops, analysis, &space, acc);
+    let pure = Pure::new(&analysis.ops, analysis, &shapes);
+    let code = Code {
+        space,
+        loads: Vec::new(),
+        tables: Vec::new(),
+        slots: analysis.intervals.len(),
+        constants: instruction.constants.clone(),
+        shapes: shapes.shapes.clone(),
+        start: Vec::new(),
+        block: Vec::new(),
+        term: Vec::new(),
+        result: Reg { number: 0, width: Width::Wide },
+        narrow: 0,
+        wide: 0,
+    };
+    let done = vec![false; code.slots];
+    let mut writer = Writer { analysis, shapes: &shapes, pure, work, regs: BTreeMap::new(), done, next: 0, code };
+    let width = writer.natural(analysis.output);
+    writer.code.result = writer.lanes(analysis.output, width);
+    buffers::share(&mut writer.code);
+    writer.code
 }
 
-struct Writer {
-    analysis: Analysis,
-    whens: Vec<When>,
+struct Writer<'a> {
+    analysis: &'a Analysis,
+    shapes: &'a Shapes,
+    pure: Pure,
+    work: i64,
     /// Registers by slot and width.
     regs: BTreeMap<(usize, Width), Reg>,
+    /// Slots that are not lanes and have their step.
+    done: Vec<bool>,
     next: usize,
     code: Code,
 }
 
-impl Writer {
-    fn new(instruction: &Instruction, analysis: Analysis, space: Space, acc: bool) -> Self {
-        let (mut shapes, mut whens) = (vec![Shape::Uniform; analysis.base], vec![When::Start; analysis.base]);
-        for (slot, (shape, when)) in (0u8..).zip(shapes.iter_mut().zip(&mut whens)) {
-            let Some(axis) = load::coordinate(slot) else { continue };
-            if axis == space.lane && analysis.extents[axis] != 1 {
-                (*shape, *when) = (Shape::Lane, When::Block);
-            } else if space.rows.iter().any(|&(row, _)| row == axis) {
-                (*shape, *when) = (Shape::Row, When::Block);
-            } else if space.terms.iter().any(|&(term, _)| term == axis) {
-                *when = When::Term;
-            }
-        }
-        if acc {
-            let slot = usize::from(SLOT_ACC);
-            (shapes[slot], whens[slot]) = (Shape::Lane, When::Block);
-        }
-        let code = Code {
-            space,
-            loads: Vec::new(),
-            tables: Vec::new(),
-            slots: analysis.intervals.len(),
-            constants: instruction.constants.clone(),
-            shapes,
-            start: Vec::new(),
-            block: Vec::new(),
-            term: Vec::new(),
-            result: Reg { number: 0, width: Width::Wide },
-            interval: analysis.result(),
-            narrow: 0,
-            wide: 0,
-        };
-        let mut writer = Self { analysis, whens, regs: BTreeMap::new(), next: 0, code };
-        for axis in writer.code.space.rows.clone() {
-            let slot = axis.0 + 1;
-            writer.push(When::Block, Step::Slot { slot, shape: Shape::Row, what: SlotStep::Coordinate(axis.0) });
-        }
-        for axis in writer.code.space.terms.clone() {
-            let slot = axis.0 + 1;
-            writer.push(When::Term, Step::Slot { slot, shape: Shape::Uniform, what: SlotStep::Coordinate(axis.0) });
-        }
-        writer
-    }
-
-    fn finish(mut self) -> Code {
-        let last = self.code.slots - 1;
-        let width = self.natural(last);
-        self.code.result = self.lanes(last, width);
-        buffers::share(&mut self.code);
-        self.code
-    }
-
+impl Writer<'_> {
     fn push(&mut self, when: When, step: Step) {
         match when {
             When::Start => self.code.start.push(step),
@@ -102,10 +73,11 @@ impl Writer {
         }
     }
 
-    fn push_lanes(&mut self, when: When, width: Width, what: LaneStep) -> Reg {
+    fn push_lanes(&mut self, slot: usize, width: Width, what: LaneStep) -> Reg {
         let out = Reg { number: self.next, width };
         self.next += 1;
-        self.push(when, Step::Lanes { out, what });
+        self.push(self.shapes.whens[slot], Step::Lanes { out, what });
+        self.regs.insert((slot, width), out);
         out
     }
 
@@ -117,88 +89,179 @@ impl Writer {
         Width::of(self.interval(slot))
     }
 
-    /// The next operation.
-    fn op(&mut self, number: usize, op: &Op) {
-        let slot = self.analysis.base + number;
-        match op {
-            Op::Scalar { opcode, operands } => {
-                let operands = operands.map(usize::from);
-                let read = &operands[..opcode.arity().min(3)];
-                let shape = read.iter().map(|&slot| self.code.shapes[slot]).max().unwrap_or(Shape::Uniform);
-                let when = read.iter().map(|&slot| self.whens[slot]).max().unwrap_or(When::Start);
-                self.place(shape, when);
-                if shape == Shape::Lane {
-                    self.lane_op(slot, *opcode, operands);
-                } else {
-                    self.push(when, Step::Slot { slot, shape, what: SlotStep::Op(*opcode, operands) });
-                }
-            }
-            Op::Load(_) => {
-                if let Some(access) = self.analysis.loads[number].take() {
-                    self.load(slot, access);
-                }
-            }
-        }
+    fn shape(&self, slot: usize) -> Shape {
+        self.shapes.shapes[slot]
     }
 
-    fn place(&mut self, shape: Shape, when: When) {
-        self.code.shapes.push(shape);
-        self.whens.push(when);
+    /// The operation whose result a slot is.
+    fn op(&self, slot: usize) -> Option<(&Op, Option<&Access>)> {
+        let number = slot.checked_sub(self.analysis.base)?;
+        Some((self.analysis.ops.get(number)?, self.analysis.loads.get(number)?.as_ref()))
     }
 
-    fn load(&mut self, slot: usize, access: Access) {
-        let (shape, when) = if access.never { (Shape::Uniform, When::Start) } else { self.reach(&access) };
-        self.place(shape, when);
-        let number = self.code.loads.len();
-        if shape != Shape::Lane {
-            let load = self.load_code(&access, &mut Vec::new());
-            self.code.loads.push(load);
-            self.push(when, Step::Slot { slot, shape, what: SlotStep::Load(number) });
+    /// Writes the step of a slot that is not lanes, once.
+    fn need(&mut self, slot: usize) {
+        if std::mem::replace(&mut self.done[slot], true) {
             return;
         }
-        let width = self.natural(slot);
-        let table = self.table(&access, number, width);
-        let mut slots = Vec::new();
-        let load = self.load_code(&access, &mut slots);
-        let bounded = load.bounded;
-        self.code.loads.push(load);
-        let what = match table {
-            Some(table) => table,
-            None if bounded && slots.is_empty() => LaneStep::Run(number),
-            None => LaneStep::Gather(number, slots.iter().map(|&slot| self.lanes(slot, Width::Wide)).collect()),
+        let what = match self.op(slot) {
+            Some((Op::Scalar { opcode, operands }, _)) => {
+                let (opcode, operands) = (*opcode, operands.map(usize::from));
+                for &operand in &operands[..opcode.arity().min(3)] {
+                    self.need(operand);
+                }
+                SlotStep::Op(opcode, operands)
+            }
+            Some((Op::Load(_), Some(access))) => {
+                let access = access.clone();
+                SlotStep::Load(self.load_code(&access, &mut Vec::new()))
+            }
+            Some((Op::Load(_), None)) => return,
+            // Constants and the iteration are there from the start.
+            None => match u8::try_from(slot).ok().and_then(load::coordinate) {
+                Some(axis) if self.analysis.extents[axis] != 1 => SlotStep::Coordinate(axis),
+                _ => return,
+            },
         };
-        let reg = self.push_lanes(when, width, what);
-        self.regs.insert((slot, width), reg);
+        self.push(self.shapes.whens[slot], Step::Slot { slot, shape: self.shape(slot), what });
+    }
+
+    /// A slot's numbers as lanes of the given width, which holds them.
+    fn lanes(&mut self, slot: usize, width: Width) -> Reg {
+        if let Some(&reg) = self.regs.get(&(slot, width)) {
+            return reg;
+        }
+        if self.shape(slot) != Shape::Lane {
+            self.need(slot);
+            return self.push_lanes(slot, width, LaneStep::Expand(slot));
+        }
+        let own = match self.regs.get(&(slot, self.natural(slot))) {
+            Some(&reg) => reg,
+            None => self.produce(slot),
+        };
+        if own.width == width { own } else { self.push_lanes(slot, width, LaneStep::Convert(own)) }
+    }
+
+    /// Writes the step of a slot of lanes in its own width.
+    fn produce(&mut self, slot: usize) -> Reg {
+        let width = self.natural(slot);
+        if let Some(step) = self.function(slot) {
+            return self.push_lanes(slot, width, step);
+        }
+        let found = Finder { ops: &self.analysis.ops, analysis: self.analysis, shapes: self.shapes }.find(slot);
+        if let Some(linear) = found {
+            let step = self.linear(&linear);
+            return self.push_lanes(slot, width, step);
+        }
+        match self.op(slot) {
+            Some((Op::Scalar { opcode, operands }, _)) => self.lane_op(slot, *opcode, operands.map(usize::from)),
+            Some((Op::Load(_), Some(access))) => {
+                let access = access.clone();
+                let step = self.load(&access, width);
+                self.push_lanes(slot, width, step)
+            }
+            _ if slot == usize::from(SLOT_ACC) => self.push_lanes(slot, width, LaneStep::Acc),
+            _ => self.push_lanes(slot, width, LaneStep::Coordinate),
+        }
+    }
+
+    /// A table of the slot as a function of another one.
+    fn function(&mut self, slot: usize) -> Option<LaneStep> {
+        let function = self.pure.function(slot, self.analysis, self.work)?;
+        let index = self.lanes(function.input, Width::Narrow);
+        let (low, size, width) = (function.low, function.size, self.natural(slot));
+        self.code.tables.push(TablePlan { source: TableSource::Function(Box::new(function)), low, size, width });
+        Some(LaneStep::Table { table: self.code.tables.len() - 1, index, base: 0 })
+    }
+
+    fn linear(&mut self, linear: &Linear) -> LaneStep {
+        let mut args = [Arg::None; 4];
+        for (pair, &(slot, factor)) in args.chunks_exact_mut(2).zip(&linear.products) {
+            pair[0] = Arg::Lanes(self.lanes(slot, Width::Narrow));
+            pair[1] = match factor {
+                Factor::Number(number) => Arg::Number(number),
+                Factor::Slot(slot) if self.is_scalar(slot) => {
+                    self.need(slot);
+                    Arg::Scalar(slot)
+                }
+                Factor::Slot(slot) => Arg::Lanes(self.lanes(slot, Width::Narrow)),
+            };
+        }
+        LaneStep::Linear { args, constants: linear.constants }
+    }
+
+    fn load(&mut self, access: &Access, width: Width) -> LaneStep {
+        if let Some(table) = self.table(access, width) {
+            return table;
+        }
+        let mut slots = Vec::new();
+        let number = self.load_code(access, &mut slots);
+        if access.bounded && slots.is_empty() {
+            return LaneStep::Run(number);
+        }
+        LaneStep::Gather(number, slots.iter().map(|&slot| self.lanes(slot, Width::Wide)).collect())
+    }
+
+    /// A load by one register alone reads a table made beforehand.
+    fn table(&mut self, access: &Access, width: Width) -> Option<LaneStep> {
+        let plan = access.table(&self.analysis.extents, &|slot| self.interval(slot))?;
+        let (sum, extent) = &access.axes[plan.axis];
+        let [(slot, 1)] = sum.slots.as_slice() else { return None };
+        let alone = sum.coordinates.iter().zip(&self.analysis.extents).all(|(&c, &extent)| c == 0 || extent == 1);
+        let few = i128::from(load::count(plan.size)) <= pure::VALUES && self.work / 8 >= load::count(plan.size);
+        if !alone || !few || self.shape(*slot) != Shape::Lane || self.natural(*slot) != Width::Narrow {
+            return None;
+        }
+        let index = self.lanes(*slot, Width::Narrow);
+        let table = self.share_table(access, *extent, (plan.low, plan.size), width);
+        Some(LaneStep::Table { table, index, base: sum.base })
+    }
+
+    /// A table with the given indices; one of the same numbers grows to hold them.
+    fn share_table(&mut self, access: &Access, extent: i64, (low, size): (i64, usize), width: Width) -> usize {
+        for (number, table) in self.code.tables.iter_mut().enumerate() {
+            let TableSource::Load { load, extent: own } = table.source else { continue };
+            let known = &self.code.loads[load];
+            if known.place != access.place || known.pad != access.pad || own != extent || table.width != width {
+                continue;
+            }
+            let end = (table.low + load::count(table.size)).max(low + load::count(size));
+            let first = table.low.min(low);
+            let whole = load::size(end - first);
+            if whole <= table.size + size {
+                (table.low, table.size) = (first, whole);
+                return number;
+            }
+        }
+        let load = self.code.loads.len();
+        self.code.loads.push(LoadCode::plain(access));
+        self.code.tables.push(TablePlan { source: TableSource::Load { load, extent }, low, size, width });
+        self.code.tables.len() - 1
     }
 
     /// The load over rows and lanes; slots of lanes are listed in `slots`.
-    fn load_code(&self, access: &Access, slots: &mut Vec<usize>) -> LoadCode {
-        let paths = |list: &[(Sum, i64)], slots: &mut Vec<usize>| -> Vec<(Path, i64)> {
-            list.iter().map(|(sum, extent)| (self.path(sum, slots), *extent)).collect()
-        };
-        LoadCode {
-            place: access.place,
-            dtype: access.dtype,
-            elements: access.elements,
-            pad: access.pad,
-            never: access.never,
-            bounded: access.bounded,
-            position: self.path(&access.position, slots),
-            checks: paths(&access.checks, slots),
-            axes: if access.bounded { Vec::new() } else { paths(&access.axes, slots) },
+    fn load_code(&mut self, access: &Access, slots: &mut Vec<usize>) -> usize {
+        let mut load = LoadCode::plain(access);
+        load.position = self.path(&access.position, slots);
+        load.checks = access.checks.iter().map(|(sum, extent)| (self.path(sum, slots), *extent)).collect();
+        if !access.bounded {
+            load.axes = access.axes.iter().map(|(sum, extent)| (self.path(sum, slots), *extent)).collect();
         }
+        self.code.loads.push(load);
+        self.code.loads.len() - 1
     }
 
-    fn path(&self, sum: &Sum, slots: &mut Vec<usize>) -> Path {
+    fn path(&mut self, sum: &Sum, slots: &mut Vec<usize>) -> Path {
         let mut path = Path { base: sum.base, ..Path::default() };
         let coordinates =
             (1..).zip(sum.coordinates).filter(|&(slot, c)| c != 0 && self.analysis.extents[slot - 1] != 1);
-        for (slot, coefficient) in coordinates.chain(sum.slots.iter().copied()) {
+        let coordinates: Vec<(usize, i64)> = coordinates.collect();
+        for (slot, coefficient) in coordinates.into_iter().chain(sum.slots.iter().copied()) {
             if slot == self.code.space.lane + 1 {
                 path.lane = path.lane.wrapping_add(coefficient);
                 continue;
             }
-            match self.code.shapes[slot] {
+            match self.shape(slot) {
                 Shape::Uniform => path.uniform.push((slot, coefficient)),
                 Shape::Row => path.rows.push((slot, coefficient)),
                 Shape::Lane => {
@@ -207,69 +270,15 @@ impl Writer {
                         slots.len() - 1
                     });
                     path.lanes.push((place, coefficient));
+                    continue;
                 }
             }
+            self.need(slot);
         }
         path
     }
 
-    /// What a load follows.
-    fn reach(&self, access: &Access) -> (Shape, When) {
-        let space = &self.code.space;
-        let any = |mask: u32, slot: &dyn Fn(usize) -> bool| access.sums().any(|sum| sum.follows(mask, slot));
-        let lane = if space.width == 1 { 0 } else { 1 << space.lane };
-        let shape = if any(lane, &|slot| self.code.shapes[slot] == Shape::Lane) {
-            Shape::Lane
-        } else if any(Space::mask(&space.rows), &|slot| self.code.shapes[slot] == Shape::Row) {
-            Shape::Row
-        } else {
-            Shape::Uniform
-        };
-        let term = any(Space::mask(&space.terms), &|slot| self.whens[slot] == When::Term);
-        let when = match (term, shape) {
-            (true, _) => When::Term,
-            (false, Shape::Uniform) => When::Start,
-            (false, _) => When::Block,
-        };
-        (shape, when)
-    }
-
-    /// A load by one register alone reads a table made beforehand.
-    fn table(&mut self, access: &Access, load: usize, width: Width) -> Option<LaneStep> {
-        let slots = |slot: usize| self.interval(slot);
-        let plan = access.table(&self.analysis.extents, &slots).filter(|table| table.size <= TABLE)?;
-        let (sum, extent) = &access.axes[plan.axis];
-        let [(slot, 1)] = sum.slots.as_slice() else { return None };
-        let alone = sum.coordinates.iter().zip(&self.analysis.extents).all(|(&c, &extent)| c == 0 || extent == 1);
-        if !alone || self.code.shapes[*slot] != Shape::Lane || self.natural(*slot) != Width::Narrow {
-            return None;
-        }
-        let offset = sum.base.checked_sub(plan.low)?;
-        let index = self.lanes(*slot, Width::Narrow);
-        let table = self.code.tables.len();
-        self.code.tables.push(TablePlan { load, extent: *extent, low: plan.low, size: plan.size, width });
-        Some(LaneStep::Table { table, index, offset })
-    }
-
-    /// A slot's numbers as lanes of the given width, which holds them.
-    fn lanes(&mut self, slot: usize, width: Width) -> Reg {
-        if let Some(&reg) = self.regs.get(&(slot, width)) {
-            return reg;
-        }
-        let natural = self.natural(slot);
-        let (what, made) = match (self.code.shapes[slot], self.regs.get(&(slot, natural))) {
-            (Shape::Lane, Some(&reg)) => (LaneStep::Convert(reg), width),
-            (Shape::Lane, None) if slot == usize::from(SLOT_ACC) => (LaneStep::Acc, natural),
-            (Shape::Lane, None) => (LaneStep::Coordinate, natural),
-            (Shape::Uniform | Shape::Row, _) => (LaneStep::Expand(slot), width),
-        };
-        let reg = self.push_lanes(self.whens[slot], made, what);
-        self.regs.insert((slot, made), reg);
-        // A coordinate or the reduced value, wanted in another width than its own.
-        self.lanes(slot, width)
-    }
-
-    fn lane_op(&mut self, slot: usize, opcode: Opcode, operands: [usize; 3]) {
+    fn lane_op(&mut self, slot: usize, opcode: Opcode, operands: [usize; 3]) -> Reg {
         let arity = opcode.arity().min(3);
         let lanes = operands.map(|slot| !self.is_scalar(slot));
         let form = calc::form(opcode, operands.map(|slot| self.interval(slot)), self.interval(slot), lanes);
@@ -281,25 +290,26 @@ impl Writer {
         let mut args = [Arg::None; 3];
         for number in 0..arity {
             let source = sources[number];
+            if !form.lanes[number] {
+                self.need(source);
+                args[number] = Arg::Scalar(source);
+                continue;
+            }
             let width = match (form.calc, opcode) {
                 (Calc::Exact, _) => Width::Wide,
                 (_, Opcode::Select) if number == 0 => self.natural(source),
                 (_, Opcode::Select) => out,
                 _ => from,
             };
-            args[number] = if form.lanes[number] { Arg::Lanes(self.lanes(source, width)) } else { Arg::Scalar(source) };
+            args[number] = Arg::Lanes(self.lanes(source, width));
         }
-        let reg = self.push_lanes(self.whens[slot], out, LaneStep::Op { opcode, calc: form.calc, args });
-        self.regs.insert((slot, out), reg);
-        if out != natural {
-            let own = self.push_lanes(self.whens[slot], natural, LaneStep::Convert(reg));
-            self.regs.insert((slot, natural), own);
-        }
+        let reg = self.push_lanes(slot, out, LaneStep::Op { opcode, calc: form.calc, args });
+        if out == natural { reg } else { self.push_lanes(slot, natural, LaneStep::Convert(reg)) }
     }
 
     /// Whether a step over lanes can take the slot as one number.
     fn is_scalar(&self, slot: usize) -> bool {
-        match self.code.shapes[slot] {
+        match self.shape(slot) {
             Shape::Uniform => true,
             Shape::Row => self.code.space.width >= SHORT,
             Shape::Lane => false,
@@ -307,4 +317,19 @@ impl Writer {
     }
 }
 
-const _: () = assert!(FIRST_K == 8 && SLOT_CONST == 18, "coordinates are in slots 1 to 16");
+impl LoadCode {
+    /// The load without its sums.
+    fn plain(access: &Access) -> Self {
+        Self {
+            place: if access.never { Place::Nowhere } else { access.place },
+            dtype: access.dtype,
+            elements: access.elements,
+            pad: access.pad,
+            never: access.never,
+            bounded: access.bounded,
+            position: Path::default(),
+            checks: Vec::new(),
+            axes: Vec::new(),
+        }
+    }
+}

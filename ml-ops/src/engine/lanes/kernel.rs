@@ -5,7 +5,7 @@
 
 use opml_vm::Opcode;
 
-use super::{divide, number::Number};
+use super::{divide, linear::Constants, number::Number};
 
 /// An operand: a number a lane, or one for all.
 #[derive(Debug, Clone, Copy)]
@@ -14,15 +14,29 @@ pub(super) enum In<'a, T> {
     One(i64),
 }
 
-/// `out = opcode(a, b, c)` in numbers of type `C`. Operations on lanes of two widths are in [`select`].
+impl<'a, T> In<'a, T> {
+    /// Lanes, or one number if there are none.
+    #[inline(always)]
+    fn new(lanes: &'a [T], one: i64) -> Self {
+        if lanes.is_empty() { Self::One(one) } else { Self::Lanes(lanes) }
+    }
+}
+
+/// `out = opcode(a, b, c)` in numbers of type `C`; an operand without lanes is `x`, `y` or `z`. Operations on lanes of two
+/// widths are in [`select`].
+#[allow(clippy::too_many_arguments, reason = "operands in registers: what is stored in parts and read whole stalls")]
 #[inline(always)]
 pub(super) fn op<C: Number, A: Number, O: Number>(
     opcode: Opcode,
     out: &mut [O],
-    a: In<'_, A>,
-    b: In<'_, A>,
-    c: In<'_, A>,
+    a: &[A],
+    b: &[A],
+    c: &[A],
+    x: i64,
+    y: i64,
+    z: i64,
 ) {
+    let (a, b, c) = (In::new(a, x), In::new(b, y), In::new(c, z));
     match opcode {
         Opcode::Add => two::<C, A, O>(out, a, b, C::add),
         Opcode::Sub => two::<C, A, O>(out, a, b, C::sub),
@@ -127,10 +141,10 @@ fn clamp<C: Number, A: Number, O: Number>(out: &mut [O], a: In<'_, A>, b: In<'_,
     }
 }
 
-/// `b` where `a ≠ 0`, else `c`.
+/// `b` where `a ≠ 0`, else `c`; without lanes these are `x` and `y`.
 #[inline(always)]
-pub(super) fn select<A: Number, O: Number>(out: &mut [O], a: &[A], b: In<'_, O>, c: In<'_, O>) {
-    match (b, c) {
+pub(super) fn select<A: Number, O: Number>(out: &mut [O], a: &[A], b: &[O], c: &[O], x: i64, y: i64) {
+    match (In::new(b, x), In::new(c, y)) {
         (In::One(b), In::One(c)) => {
             let (b, c) = (O::cut(b), O::cut(c));
             for (out, &a) in out.iter_mut().zip(a) {
@@ -144,6 +158,68 @@ pub(super) fn select<A: Number, O: Number>(out: &mut [O], a: &[A], b: In<'_, O>,
         }
         // Both are lanes or both are numbers.
         _ => {}
+    }
+}
+
+/// `clamp((a·b + c·d + before) / 2^shift + after)`; without lanes `b` is `y`, `d` is `w`, and `c·d` is 0.
+#[allow(clippy::too_many_arguments, reason = "as for op")]
+#[inline(always)]
+pub(super) fn linear<O: Number>(
+    out: &mut [O],
+    a: &[i32],
+    b: &[i32],
+    c: &[i32],
+    d: &[i32],
+    y: i64,
+    w: i64,
+    constants: &Constants,
+) {
+    let product = |a: &i32, b: &i32| i64::from(*a).wrapping_mul(i64::from(*b));
+    let by = |factor: i64| {
+        // The factor fits i32; that this is seen makes products of 32 bits.
+        let factor = i32::cut(factor);
+        move |a: &i32| i64::from(*a).wrapping_mul(i64::from(factor))
+    };
+    match (b.is_empty(), c.is_empty(), d.is_empty()) {
+        (true, true, _) => put(out, a.iter().map(by(y)), constants),
+        (false, true, _) => put(out, a.iter().zip(b).map(|(a, b)| product(a, b)), constants),
+        (true, false, true) => {
+            let (first, second) = (by(y), by(w));
+            put(out, a.iter().zip(c).map(|(a, c)| first(a).wrapping_add(second(c))), constants);
+        }
+        (true, false, false) => {
+            let first = by(y);
+            let second = c.iter().zip(d).map(|(c, d)| product(c, d));
+            put(out, a.iter().zip(second).map(|(a, second)| first(a).wrapping_add(second)), constants);
+        }
+        (false, false, true) => {
+            let second = by(w);
+            let first = a.iter().zip(b).map(|(a, b)| product(a, b));
+            put(out, first.zip(c).map(|(first, c)| first.wrapping_add(second(c))), constants);
+        }
+        (false, false, false) => {
+            let first = a.iter().zip(b).map(|(a, b)| product(a, b));
+            let second = c.iter().zip(d).map(|(c, d)| product(c, d));
+            put(out, first.zip(second).map(|(first, second)| first.wrapping_add(second)), constants);
+        }
+    }
+}
+
+#[inline(always)]
+fn put<O: Number>(out: &mut [O], sums: impl Iterator<Item = i64>, constants: &Constants) {
+    let Constants { before, shift, after, low, high, narrow } = *constants;
+    if narrow {
+        let bound = |bound: i64| i32::cut(bound.clamp(i64::from(i32::MIN), i64::from(i32::MAX)));
+        let (after, low, high) = (i32::cut(after), bound(low), bound(high));
+        for (out, sum) in out.iter_mut().zip(sums) {
+            let shifted = i32::cut(sum.wrapping_add(before) >> shift);
+            *out = O::cut(i64::from(shifted.wrapping_add(after).max(low).min(high)));
+        }
+    } else {
+        for (out, sum) in out.iter_mut().zip(sums) {
+            let shifted = sum.wrapping_add(before) >> shift;
+            *out = O::cut(shifted.wrapping_add(after).max(low).min(high));
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use opml_vm::{DType, Instruction};
 
 use super::{
     analysis::Analysis,
-    code::{Code, LANES},
+    code::Code,
     compile,
     machine::{Machine, Numbers},
     reduce::Reduction,
@@ -66,7 +66,8 @@ impl Post {
         extents[FIRST_K..].fill(1);
         let analysis = Analysis::new(instruction, &instruction.post, &extents, Some(acc), header)?;
         let space = Space::new(&analysis.extents, false);
-        let code = compile::compile(instruction, &instruction.post, analysis, space, true);
+        let work = extents.iter().fold(1, |n: i64, &extent| n.saturating_mul(extent));
+        let code = compile::compile(instruction, &analysis, space, true, work);
         Some(Self { code: Some(code), kernels })
     }
 
@@ -97,7 +98,7 @@ impl Post {
         let frame = workspace.frame;
         let machine = workspace.machine.get_or_insert_with(|| Machine::new(code, self.kernels, frame));
         let (mut at, width) = (0, pack::width(dtype));
-        for block in code.space.blocks(first, acc.len(), LANES) {
+        for block in code.space.blocks(first, acc.len(), code.lanes()) {
             let count = block.size();
             machine.block(code, frame, block, acc.part(at, count));
             let bytes = &mut bytes[at * width..(at + count) * width];
