@@ -5,6 +5,7 @@ use opml_vm::{
     isa::{SLOT_ACC, SLOT_CONST, SLOT_K, SLOT_O, SLOT_T},
 };
 
+use super::interval::Interval;
 use crate::num;
 
 /// Indices and positions stay below this in magnitude, so that i64 holds every sum.
@@ -31,10 +32,13 @@ pub(super) struct Header {
     pub(super) elements: u64,
     /// Iteration at which the view's extents are taken.
     pub(super) tau: u64,
+    /// What the elements can be.
+    pub(super) range: Interval,
 }
 
 impl Header {
-    pub(super) const NOWHERE: Self = Self { place: Place::Nowhere, dtype: DType::I64, elements: 0, tau: 0 };
+    pub(super) const NOWHERE: Self =
+        Self { place: Place::Nowhere, dtype: DType::I64, elements: 0, tau: 0, range: Interval::ALL };
 }
 
 /// Finds the header of a source; `None` if it follows coordinates.
@@ -104,12 +108,14 @@ pub(super) struct LoadPlan {
     pub(super) axes: Vec<AxisPlan>,
     /// Whether every load is valid.
     pub(super) inside: bool,
+    /// What the source's elements can be.
+    pub(super) range: Interval,
 }
 
 impl LoadPlan {
     /// `None` if the source follows coordinates or an index may not fit 62 bits.
     pub(super) fn new(instruction: &Instruction, load: &Load, extents: &Extents, header: Headers<'_>) -> Option<Self> {
-        let Header { place, dtype, elements, tau } = header(&load.source)?;
+        let Header { place, dtype, elements, tau, range } = header(&load.source)?;
         let mut axes = Vec::with_capacity(load.axes.len());
         for axis in &load.axes {
             let extent = i64::try_from(instruction.extent_at(axis.extent, tau)).ok()?;
@@ -123,7 +129,7 @@ impl LoadPlan {
         let largest = axes.iter().fold(0i128, |p, axis| p * i128::from(axis.extent) + i128::from(axis.range.1));
         let within = |axis: &AxisPlan| axis.slots.is_empty() && axis.range.0 >= 0 && axis.range.1 < axis.extent;
         let inside = place != Place::Nowhere && axes.iter().all(within) && largest < i128::from(elements);
-        Some(Self { place, dtype, elements, pad: load.pad, axes, inside })
+        Some(Self { place, dtype, elements, pad: load.pad, axes, inside, range })
     }
 
     /// The position as one sum over coordinates: base and coefficients. Right for loads that are `inside`.
@@ -199,6 +205,11 @@ pub(super) fn advance(extents: &Extents, first: usize, point: &mut [i64; 16]) {
         }
         point[axis] = 0;
     }
+}
+
+/// A size as a count.
+pub(super) fn count(n: usize) -> i64 {
+    num::signed(n)
 }
 
 /// A count as a size.

@@ -15,12 +15,14 @@
 mod dot;
 mod epilogue;
 mod gemm;
+mod interval;
 mod kernels;
 mod lanes;
 mod load;
 mod ops;
 mod pack;
 mod pool;
+mod ranges;
 mod rows;
 mod run;
 mod slow;
@@ -33,6 +35,7 @@ use opml_vm::{DType, Instruction, Program, Source, Tensor, interpreter};
 use crate::tier::Tier;
 pub(crate) use kernels::has_matrix_unit;
 use load::{Header, Place};
+use ranges::Ranges;
 pub use run::Output;
 
 /// A program, prepared for running.
@@ -41,6 +44,7 @@ pub struct Engine {
     program: Arc<Program>,
     forms: Vec<Option<Form>>,
     tier: Tier,
+    ranges: Ranges,
     lifetimes: run::Lifetimes,
     pool: pool::Pool,
 }
@@ -97,17 +101,41 @@ impl Engine {
         Self::with_tier(program, Tier::current())
     }
 
-    fn with_tier(program: Arc<Program>, tier: Tier) -> Self {
-        let forms =
-            (0..).zip(program.instructions()).map(|(n, instruction)| fixed_form(&program, n, instruction, tier));
+    /// Prepares a shared program for the instructions of a tier, or the best that this CPU has below it.
+    pub fn with_tier(program: Arc<Program>, tier: Tier) -> Self {
+        let ranges = Ranges::new(&program);
+        let instructions = (0..).zip(program.instructions());
+        let forms = instructions.map(|(n, instruction)| fixed_form(&program, n, instruction, &ranges, tier));
         let forms = forms.collect();
         let lifetimes = run::Lifetimes::new(&program);
-        Self { program, forms, tier, lifetimes, pool: pool::Pool::default() }
+        Self { program, forms, tier, ranges, lifetimes, pool: pool::Pool::default() }
     }
 
     /// The program.
     pub fn program(&self) -> &Program {
         &self.program
+    }
+
+    /// The form of an instruction at one iteration.
+    fn moving_form(&self, instruction: &Instruction, frame: Frame<'_>) -> Form {
+        let header = |source: &Source| {
+            let (place, tau) = match source {
+                Source::Constant(n) => (Place::Constant(*n), frame.t),
+                Source::Input(n) => (Place::Input(*n), frame.t),
+                Source::Value(n) if *n < frame.number => (Place::Now(*n), frame.t),
+                Source::Value(_) => return Some(Header::NOWHERE),
+                Source::History { instruction: n, base, terms } => {
+                    let tau = load::iteration(instruction, *base, terms, frame.t)?;
+                    match u64::try_from(tau) {
+                        Ok(tau) if (tau, *n) < (frame.t, frame.number) => (Place::At(tau, *n), tau),
+                        _ => return Some(Header::NOWHERE),
+                    }
+                }
+            };
+            let (dtype, elements) = frame.tensor(place).map_or((DType::I64, 0), |t| (t.dtype(), t.elements()));
+            Some(Header { place, dtype, elements, tau, range: self.ranges.of(source) })
+        };
+        form(frame.program, instruction, (frame.t, self.tier), &header)
     }
 
     /// How the instructions are executed, for reports and tests; `moving` is decided at each iteration.
@@ -133,57 +161,49 @@ fn execute(form: &Form, instruction: &Instruction, frame: Frame<'_>, pool: &pool
 }
 
 /// The form of an instruction that is the same at every iteration.
-fn fixed_form(program: &Program, number: u32, instruction: &Instruction, tier: Tier) -> Option<Form> {
+fn fixed_form(program: &Program, number: u32, instruction: &Instruction, ranges: &Ranges, tier: Tier) -> Option<Form> {
     let header = |source: &Source| match source {
         Source::Constant(n) => {
             let tensor = program.constants().get(usize::try_from(*n).ok()?)?;
-            Some(Header { place: Place::Constant(*n), dtype: tensor.dtype(), elements: tensor.elements(), tau: 0 })
+            Some(Header {
+                place: Place::Constant(*n),
+                dtype: tensor.dtype(),
+                elements: tensor.elements(),
+                tau: 0,
+                range: ranges.of(source),
+            })
         }
         Source::Input(n) => {
             let input = program.inputs().get(usize::try_from(*n).ok()?)?;
-            Some(Header { place: Place::Input(*n), dtype: input.dtype, elements: input.elements, tau: 0 })
+            Some(Header {
+                place: Place::Input(*n),
+                dtype: input.dtype,
+                elements: input.elements,
+                tau: 0,
+                range: ranges.of(source),
+            })
         }
         Source::Value(n) if *n >= number => Some(Header::NOWHERE),
         Source::Value(n) => {
+            let range = ranges.of(source);
             let source = program.instructions().get(usize::try_from(*n).ok()?)?;
             let fixed = source.dynamics.is_empty();
-            let header = Header { place: Place::Now(*n), dtype: source.dtype, elements: source.elements(0), tau: 0 };
+            let header =
+                Header { place: Place::Now(*n), dtype: source.dtype, elements: source.elements(0), tau: 0, range };
             fixed.then_some(header)
         }
         Source::History { .. } => None,
     };
     let fixed = instruction.dynamics.is_empty() && instruction.loads().all(|load| header(&load.source).is_some());
-    fixed.then(|| form(program, instruction, 0, &|source| header(source), tier))
+    fixed.then(|| form(program, instruction, (0, tier), &|source| header(source)))
 }
 
-/// The form of an instruction at one iteration.
-fn moving_form(instruction: &Instruction, frame: Frame<'_>, tier: Tier) -> Form {
-    let header = |source: &Source| {
-        let (place, tau) = match source {
-            Source::Constant(n) => (Place::Constant(*n), frame.t),
-            Source::Input(n) => (Place::Input(*n), frame.t),
-            Source::Value(n) if *n < frame.number => (Place::Now(*n), frame.t),
-            Source::Value(_) => return Some(Header::NOWHERE),
-            Source::History { instruction: n, base, terms } => {
-                let tau = load::iteration(instruction, *base, terms, frame.t)?;
-                match u64::try_from(tau) {
-                    Ok(tau) if (tau, *n) < (frame.t, frame.number) => (Place::At(tau, *n), tau),
-                    _ => return Some(Header::NOWHERE),
-                }
-            }
-        };
-        let (dtype, elements) = frame.tensor(place).map_or((DType::I64, 0), |t| (t.dtype(), t.elements()));
-        Some(Header { place, dtype, elements, tau })
-    };
-    form(frame.program, instruction, frame.t, &header, tier)
-}
-
-fn form(program: &Program, instruction: &Instruction, t: u64, header: load::Headers<'_>, tier: Tier) -> Form {
+fn form(program: &Program, instruction: &Instruction, (t, tier): (u64, Tier), header: load::Headers<'_>) -> Form {
     if let Some(gemm) = gemm::Gemm::new(program, instruction, t, header, tier) {
         return Form::Gemm(Box::new(gemm));
     }
     if let Some(dot) = dot::Dot::new(program, instruction, t, header) {
         return Form::Dot(Box::new(dot));
     }
-    lanes::Lanes::new(instruction, t, header).map_or(Form::Slow, |lanes| Form::Lanes(Box::new(lanes)))
+    lanes::Lanes::new(instruction, t, header, tier).map_or(Form::Slow, |lanes| Form::Lanes(Box::new(lanes)))
 }

@@ -8,7 +8,7 @@ use opml_vm::{
 };
 use proptest::prelude::*;
 
-fn compare(program: &Program, inputs: &[Tensor], stop: Stop, name: &str) {
+pub(crate) fn compare(program: &Program, inputs: &[Tensor], stop: Stop, name: &str) {
     let budget = 1 << 32;
     let expected = interpreter::run(program, inputs, stop, budget).unwrap();
     for tier in Tier::supported() {

@@ -1,0 +1,125 @@
+//! The loops of [`kernel`] and [`bytes`], compiled for each tier.
+//!
+//! A loop is written once, in plain Rust; a function with `#[target_feature]` around it lets the compiler use wider
+//! vectors. This is the only module of the scalar programs with unsafe code.
+#![allow(unsafe_code, reason = "a function for a CPU with more instructions may only be called on such a CPU")]
+
+use opml_vm::{DType, Opcode};
+
+use super::{bytes, kernel, linear::Constants, number::Number};
+use crate::tier::Tier;
+
+/// A tier that this CPU has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) struct Kernels(Tier);
+
+impl Kernels {
+    /// The tier, or the best one below it that this CPU has.
+    pub(in crate::engine) fn new(tier: Tier) -> Self {
+        Self(tier.usable())
+    }
+}
+
+macro_rules! tiered {
+    ($($(#[$doc:meta])* fn $name:ident<$($g:ident),*>($($arg:ident: $type:ty),*) = $body:expr;)*) => {
+        impl Kernels {
+            $($(#[$doc])*
+            #[allow(clippy::too_many_arguments, reason = "operands are apart so that loops over them are plain")]
+            pub(super) fn $name<$($g: Number),*>(self, $($arg: $type),*) {
+                #[cfg(target_arch = "x86_64")]
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2")]
+                fn avx512<$($g: Number),*>($($arg: $type),*) {
+                    $body($($arg),*);
+                }
+                #[cfg(target_arch = "x86_64")]
+                #[target_feature(enable = "avx2")]
+                fn avx2<$($g: Number),*>($($arg: $type),*) {
+                    $body($($arg),*);
+                }
+                match self.0 {
+                    // SAFETY: `Kernels` holds a tier that this CPU has, so it has every feature named above.
+                    #[cfg(target_arch = "x86_64")]
+                    Tier::Avx512 => unsafe { avx512::<$($g),*>($($arg),*) },
+                    // SAFETY: as above.
+                    #[cfg(target_arch = "x86_64")]
+                    Tier::Avx2 => unsafe { avx2::<$($g),*>($($arg),*) },
+                    _ => $body($($arg),*),
+                }
+            })*
+        }
+    };
+}
+
+tiered! {
+    /// An operation in i32.
+    fn narrow<>(opcode: Opcode, out: &mut [i32], a: &[i32], b: &[i32], c: &[i32], x: i64, y: i64, z: i64) =
+        kernel::op::<i32, i32, i32>;
+    /// An operation in i64.
+    fn wide<A, O>(opcode: Opcode, out: &mut [O], a: &[A], b: &[A], c: &[A], x: i64, y: i64, z: i64) =
+        kernel::op::<i64, A, O>;
+    /// See [`kernel::linear`].
+    fn linear<O>(
+        out: &mut [O], a: &[i32], b: &[i32], c: &[i32], d: &[i32], y: i64, w: i64, constants: &Constants
+    ) = kernel::linear::<O>;
+    /// See [`kernel::select`].
+    fn select<A, O>(out: &mut [O], a: &[A], b: &[O], c: &[O], x: i64, y: i64) = kernel::select::<A, O>;
+    /// See [`kernel::convert`].
+    fn convert<A, O>(out: &mut [O], a: &[A]) = kernel::convert::<A, O>;
+    /// See [`kernel::table`].
+    fn table<O>(out: &mut [O], index: &[i32], table: &[O], offset: i64) = kernel::table::<O>;
+    /// See [`kernel::add_to`].
+    fn add_to<A, O>(out: &mut [O], a: &[A]) = kernel::add_to::<A, O>;
+    /// See [`kernel::max_to`].
+    fn max_to<A, O>(out: &mut [O], a: &[A]) = kernel::max_to::<A, O>;
+    /// See [`kernel::min_to`].
+    fn min_to<A, O>(out: &mut [O], a: &[A]) = kernel::min_to::<A, O>;
+    /// See [`kernel::sum`].
+    fn sum<C, A>(out: &mut i64, a: &[A]) = kernel::sum::<C, A>;
+    /// See [`kernel::greatest`].
+    fn greatest<A>(out: &mut i64, a: &[A]) = kernel::greatest::<A>;
+    /// See [`kernel::least`].
+    fn least<A>(out: &mut i64, a: &[A]) = kernel::least::<A>;
+    /// See [`bytes::read`].
+    fn read<O>(out: &mut [O], dtype: DType, data: &[u8], first: i64, stride: i64) = bytes::read::<O>;
+    /// See [`bytes::read_rows`].
+    fn read_rows<O>(out: &mut [O], source: (DType, &[u8]), place: (&[i64], i64), lanes: usize) = bytes::read_rows::<O>;
+    /// See [`bytes::write`].
+    fn write<A>(data: &mut [u8], dtype: DType, values: &[A]) = bytes::write::<A>;
+}
+
+impl Kernels {
+    /// See [`kernel::table`].
+    pub(super) fn look_up(self, out: &mut [i32], index: &[i32], table: &[i32], offset: i64) {
+        #[cfg(target_arch = "x86_64")]
+        if self.0 == Tier::Avx512
+            && let Ok(offset) = i32::try_from(offset)
+            && let Ok(last) = i32::try_from(table.len().wrapping_sub(1))
+        {
+            // SAFETY: `Kernels` holds a tier that this CPU has.
+            return unsafe { gather(out, index, table, offset, last) };
+        }
+        self.table(out, index, table, offset);
+    }
+}
+
+/// [`kernel::table`] by gathers of 16 numbers; `last` is the last place of the table, which is not empty.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+fn gather(out: &mut [i32], index: &[i32], table: &[i32], offset: i32, last: i32) {
+    use std::arch::x86_64::{
+        _mm512_add_epi32, _mm512_i32gather_epi32, _mm512_loadu_si512, _mm512_max_epi32, _mm512_min_epi32,
+        _mm512_set1_epi32, _mm512_setzero_si512, _mm512_storeu_si512,
+    };
+    let (outs, rest) = out.as_chunks_mut::<16>();
+    let (indices, tail) = index.as_chunks::<16>();
+    let (add, most) = (_mm512_set1_epi32(offset), _mm512_set1_epi32(last));
+    for (out, index) in outs.iter_mut().zip(indices) {
+        // SAFETY: `index` and `out` are 64 bytes each; every place lies in `0..=last`, inside the table.
+        unsafe {
+            let place = _mm512_add_epi32(_mm512_loadu_si512(index.as_ptr().cast()), add);
+            let place = _mm512_min_epi32(_mm512_max_epi32(place, _mm512_setzero_si512()), most);
+            _mm512_storeu_si512(out.as_mut_ptr().cast(), _mm512_i32gather_epi32::<4>(place, table.as_ptr().cast()));
+        }
+    }
+    kernel::table(rest, tail, table, i64::from(offset));
+}
