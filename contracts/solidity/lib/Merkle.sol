@@ -97,16 +97,16 @@ library Merkle {
     }
 
     /// @notice Folds several known leaves to the root: a multiproof.
-    /// @param list place in memory of `count` pairs (index, hash), indices strictly ascending and below `width`; it is overwritten.
+    /// @param list place in memory of `count` ≥ 2 pairs (index, hash), indices strictly ascending and below `width`; it is overwritten.
     function fold(uint256 list, uint256 count, uint256 width, uint256 cursor)
         internal
         pure
         returns (bytes32 root, uint256)
     {
-        // Level by level, in place: each known node is paired with its sibling, known as the next of the list, sent, or 0.
-        // The node count at least halves with the sibling pairs and never grows, so writes stay behind reads.
+        // Level by level, in place, until two are left: each known node is paired with its sibling, known as the next of the list, sent, or
+        // 0. The node count never grows, so writes stay behind reads, and at most halves, so it does not leap over two.
         assembly ("memory-safe") {
-            for {} and(gt(width, 1), gt(count, 1)) {} {
+            for {} gt(count, 2) {} {
                 let read := list
                 let write := list
                 let end := add(list, shl(6, count))
@@ -136,13 +136,7 @@ library Merkle {
                 width := shr(1, add(width, 1))
             }
         }
-        uint256 index_;
-        bytes32 hash;
-        assembly ("memory-safe") {
-            index_ := mload(list)
-            hash := mload(add(list, 0x20))
-        }
-        return rise(hash, index_, width, cursor);
+        return _meet(list, width, cursor);
     }
 
     /// @notice Folds the leftmost `count` nodes of a level upwards by `levels` levels; all others of the level are 0.
@@ -207,5 +201,43 @@ library Merkle {
             }
             return foldRow(row, count, depth(count));
         }
+    }
+
+    /// @dev `fold` of two nodes: they rise side by side until they are siblings, then as one.
+    function _meet(uint256 list, uint256 width, uint256 cursor) private pure returns (bytes32, uint256) {
+        uint256 index;
+        bytes32 hash;
+        // The left node's sibling stands to the left of the right node: it covers a real leaf and is sent.
+        assembly ("memory-safe") {
+            index := mload(list)
+            let left := mload(add(list, 0x20))
+            let other := mload(add(list, 0x40))
+            let right := mload(add(list, 0x60))
+            for {} gt(xor(index, other), 1) {} {
+                let side := shl(5, and(index, 1))
+                mstore(side, left)
+                mstore(xor(side, 0x20), calldataload(cursor))
+                left := keccak256(0x00, 0x40)
+                cursor := add(cursor, 0x20)
+                side := shl(5, and(other, 1))
+                mstore(side, right)
+                let sibling := 0
+                if lt(xor(other, 1), width) {
+                    sibling := calldataload(cursor)
+                    cursor := add(cursor, 0x20)
+                }
+                mstore(xor(side, 0x20), sibling)
+                right := keccak256(0x00, 0x40)
+                index := shr(1, index)
+                other := shr(1, other)
+                width := shr(1, add(width, 1))
+            }
+            mstore(0x00, left)
+            mstore(0x20, right)
+            hash := keccak256(0x00, 0x40)
+            index := shr(1, index)
+            width := shr(1, add(width, 1))
+        }
+        return rise(hash, index, width, cursor);
     }
 }

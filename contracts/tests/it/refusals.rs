@@ -150,6 +150,49 @@ fn tables_list_only_what_is_in_them() {
     }
 }
 
+/// Every set of tensors of small tables. With another sibling, or one more, none opens.
+#[test]
+fn any_tensors_of_a_table_open() {
+    let mut chain = Chain::new();
+    for constants in 1..=9_u8 {
+        let counts = Counts { instructions: 1, constants: constants.into(), inputs: 0 };
+        let build = Build::each(DType::I64, &[1]).op(Opcode::Abs, [0, 0, 0]);
+        let encoding = opml_vm::codec::encode(&build.done(), &counts).unwrap();
+        let headers = (0..constants).map(|index| header_hash(0, 9, &[index; 32])).collect();
+        let tree = opml_vm::merkle::Tree::new(headers);
+        let job = Job {
+            program_root: opml_vm::merkle::instruction_hash(&encoding),
+            constants_root: tree.root(),
+            input_root: [0; 32],
+            trace_root: [0; 32],
+            counts,
+            length: 1,
+            t: 0,
+            instruction: 0,
+        };
+        for set in 1..1_u16 << constants {
+            let known: Vec<u8> = (0..constants).filter(|index| set >> index & 1 == 1).collect();
+            let tensor = |&index: &u8| {
+                [&u64::from(index).to_be_bytes()[..], &[0], &9_u64.to_be_bytes(), &[0], &[index; 32]].concat()
+            };
+            let tensors = [vec![u8::try_from(known.len()).unwrap()], known.iter().flat_map(tensor).collect()].concat();
+            let indices: Vec<u64> = known.iter().map(|&index| index.into()).collect();
+            let siblings = tree.prove(&indices).concat();
+            let mut answer = |siblings: &[u8]| {
+                let witness = [&tensors[..], siblings, &[0, 0]].concat();
+                both(&mut chain, &job, Question::Element { e: 0 }, &encoding, &witness)
+            };
+            assert_eq!(answer(&siblings), Some(0), "{known:?} of {constants}");
+            assert_eq!(answer(&[&siblings[..], &[0; 32]].concat()), None, "{known:?} of {constants}");
+            for place in (0..siblings.len()).step_by(32) {
+                let mut other = siblings.clone();
+                other[place] ^= 1;
+                assert_eq!(answer(&other), None, "{known:?} of {constants}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_post_without_terms_is_refused() {
     let mut chain = Chain::new();
