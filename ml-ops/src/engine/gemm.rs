@@ -16,7 +16,7 @@ use rayon::prelude::*;
 use super::{
     Frame, dot,
     epilogue::{self, Bounds, Epilogue, Share},
-    kernels::{Axis, Columns, GROUP, Isa, Job, LINE, Layout, Packed, Piece, Run, Taps, Terms, Width},
+    kernels::{Axis, Columns, GROUP, Grid, Isa, Job, LINE, Layout, Packed, Piece, Run, Taps, Terms, Width},
     load::{self, Extents, FIRST_K, Headers, Place, size},
     pack,
     pool::Pool,
@@ -45,6 +45,8 @@ pub(super) struct Gemm {
     layout: Layout,
     /// Taken from the column factor before it is packed.
     column_offset: i32,
+    /// Where a column factor lies that is packed as it is.
+    grid: Option<Grid>,
     kept: Kept,
     epilogue: Epilogue,
 }
@@ -150,8 +152,11 @@ impl Gemm {
     fn pack(&self, frame: Frame<'_>) -> Packed {
         let empty = Tensor::empty();
         let tensor = frame.tensor(self.column.load.place).unwrap_or(&empty);
-        let rows = dot::all_rows::<i32>(&self.column, tensor, &self.extents, num::signed(self.k));
         let format = (self.terms.width, self.terms.runs.as_slice(), self.terms.lines);
+        if let Some(grid) = &self.grid {
+            return Packed::in_place(tensor.bytes(), grid, format);
+        }
+        let rows = dot::all_rows::<i32>(&self.column, tensor, &self.extents, num::signed(self.k));
         Packed::new(&rows, self.k, self.layout.columns(), self.column_offset, format)
     }
 }
@@ -220,11 +225,12 @@ impl Plan<'_> {
             return Some(self.gemm(sides, source, (terms, layout), 0, Kept::Taps(taps), epilogue));
         }
         terms.row_factor = i64::from(column_offset);
-        terms.chunks = self.chunks(&terms, row, rows, column_offset, low.abs().max(high.abs()))?;
-        let packed = |chunk: &Vec<Run>| chunk.iter().map(|run| run.packed()).collect();
-        terms.packed_chunks = terms.chunks.iter().map(packed).collect();
         let format = (self.width, terms.runs.as_slice(), terms.lines);
         let packed = rows.map(|rows| Packed::new(rows, k, size(self.columns), column_offset, format));
+        terms.bounded = self.is_bounded(row, packed.as_ref(), low.abs().max(high.abs()));
+        if !terms.bounded && self.width == Width::Byte {
+            return None;
+        }
         let share = Share { shift, offset: shift.checked_mul(i64::from(column_offset))?.checked_mul(self.terms)? };
         let totals = packed.as_ref().map(|packed| packed.totals.as_slice());
         let epilogue = Epilogue::new(&self.context(column), bounds, share, totals)?;
@@ -253,9 +259,52 @@ impl Plan<'_> {
             k: size(self.terms),
             layout,
             column_offset,
+            grid: self.grid(sides, column_offset),
             kept,
             epilogue,
         }
+    }
+
+    /// Where the column factor lies, if it is a value whose numbers differ from the packed ones by their type's sign alone.
+    fn grid(&self, sides: &Sides, column_offset: i32) -> Option<Grid> {
+        let column = &sides.column;
+        let (flip, natural) = match (self.width, column.load.dtype) {
+            (Width::Byte, DType::I8) => (0, 0),
+            (Width::Byte, DType::U8) => (0x80, 128),
+            (Width::Word, DType::I16) => (0, 0),
+            _ => return None,
+        };
+        if !column.load.inside || column.offset.checked_add(natural)? != i64::from(column_offset) {
+            return None;
+        }
+        let (base, coefficients) = column.load.linear();
+        let mut own = self.extents;
+        for axis in (0..FIRST_K).filter(|&axis| !column.load.follows(axis..axis + 1)) {
+            own[axis] = 1;
+        }
+        let walk = |first: usize, end: usize, base: i64| -> Vec<usize> {
+            let count: i64 = own[first..end].iter().product();
+            let mut point = [0; 16];
+            let position = |point: &[i64; 16]| base + (first..end).map(|c| coefficients[c] * point[c]).sum::<i64>();
+            let mut positions = Vec::with_capacity(size(count));
+            let mut inner = own;
+            (0..16).filter(|axis| !(first..end).contains(axis)).for_each(|axis| inner[axis] = 1);
+            for _ in 0..count {
+                positions.push(size(position(&point)));
+                load::advance(&inner, if first < FIRST_K { 0 } else { FIRST_K }, &mut point);
+            }
+            positions
+        };
+        // All parts of a position are counted from the least one.
+        let least =
+            |range: std::ops::Range<usize>| -> i64 { range.map(|c| (coefficients[c] * (own[c] - 1)).min(0)).sum() };
+        let (columns, terms) = (least(sides.split..FIRST_K), least(FIRST_K..16));
+        Some(Grid {
+            blocks: walk(0, sides.split, base + columns + terms),
+            columns: walk(sides.split, FIRST_K, -columns),
+            terms: walk(FIRST_K, 16, -terms),
+            flip,
+        })
     }
 
     fn context(&self, column: &Factor) -> epilogue::Context<'_> {
@@ -347,43 +396,19 @@ impl Plan<'_> {
         let pieces = scattered.then(|| pieces.iter().map(&mut piece).collect());
         let base = isize::try_from((base + first) * num::signed(bytes)).ok()?;
         let width = self.width;
-        Some(Terms { width, base, runs, lines: line, pieces, chunks: vec![], packed_chunks: vec![], row_factor: 0 })
+        let packed_runs = runs.iter().map(|run| run.packed()).collect();
+        Some(Terms { width, base, runs, packed_runs, lines: line, pieces, bounded: true, row_factor: 0 })
     }
 
-    /// Parts of the runs whose sums fit i32 for all columns; `None` if not even a group does.
-    fn chunks(
-        &self,
-        terms: &Terms,
-        row: &Factor,
-        rows: Option<&[i32]>,
-        offset: i32,
-        largest: i128,
-    ) -> Option<Vec<Vec<Run>>> {
-        let k = size(self.terms);
-        let limit = i128::from(i32::MAX);
+    /// Whether i32 holds all sums, whatever the row factor's numbers are.
+    fn is_bounded(&self, row: &Factor, packed: Option<&Packed>, largest: i128) -> bool {
         let (low, high) = row.range();
         let (row_most, column_most) = match self.width {
             Width::Byte => (255, 128),
-            Width::Word => (low.abs().max(high.abs()).max(1), largest.max(1)),
+            Width::Word => (low.abs().max(high.abs()), largest),
         };
-        let heaviest: i128 = match rows {
-            Some(rows) => {
-                let weight = |row: &[i32]| -> i128 {
-                    row.iter().map(|&n| i128::from((i64::from(n) - i64::from(offset)).abs())).sum()
-                };
-                rows.chunks_exact(k).map(weight).max().unwrap_or(0)
-            }
-            None => column_most * i128::from(self.terms),
-        };
-        if heaviest * row_most <= limit {
-            return Some(vec![terms.runs.clone()]);
-        }
-        let per_group = i128::from(num::signed(GROUP / self.width.bytes()));
-        let groups = usize::try_from(limit / (row_most * column_most * per_group)).ok().filter(|&groups| groups > 0)?;
-        if self.width == Width::Byte {
-            return None;
-        }
-        Some(split_runs(&terms.runs, groups))
+        let heaviest = packed.map_or(column_most * i128::from(self.terms), |packed| i128::from(packed.heaviest));
+        heaviest * row_most <= i128::from(i32::MAX)
     }
 
     /// Where rows and blocks lie.
@@ -420,32 +445,4 @@ fn bounds(row: (i128, i128), rows: Option<&[i32]>, k: usize, column: (i128, i128
             Bounds { low: a.0.min(b.0).min(0) * k, high: a.1.max(b.1).max(0) * k }
         }
     }
-}
-
-/// Runs cut into parts of at most so many groups.
-fn split_runs(runs: &[Run], groups: usize) -> Vec<Vec<Run>> {
-    let mut chunks: Vec<Vec<Run>> = Vec::new();
-    let mut room = 0;
-    for &run in runs {
-        let mut done = 0;
-        while done < run.groups {
-            if room == 0 {
-                chunks.push(Vec::new());
-                room = groups;
-            }
-            let take = room.min(run.groups - done);
-            let part = Run {
-                offset: run.offset + done * GROUP,
-                groups: take,
-                line: run.line + done,
-                length: run.length.saturating_sub(done * GROUP).min(take * GROUP),
-            };
-            if let Some(chunk) = chunks.last_mut() {
-                chunk.push(part);
-            }
-            done += take;
-            room -= take;
-        }
-    }
-    chunks
 }

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::{
     Aligned, Fixed, GROUP, Isa, LINE, Layout, PANEL, Packed, ROWS, Run, STRIP, Taps,
     finish::Rows,
+    portable,
     shared::Outputs,
     tile::{Tile, Width},
 };
@@ -16,6 +17,8 @@ use crate::tier::Tier;
 const BATCH: usize = 4 * ROWS;
 /// Nanoseconds of work below which a second thread does not pay.
 const PARALLEL: usize = 30_000;
+/// Groups below which sums are made in i64 at once.
+const FEWEST: usize = 8;
 /// Bytes that are copied at once when rows are put together from short pieces.
 const PIECE: usize = 16;
 
@@ -39,14 +42,14 @@ pub(in crate::engine) struct Terms {
     pub(in crate::engine) base: isize,
     /// Runs of consecutive terms, at their place in the source, or, with `pieces`, in the packed row.
     pub(in crate::engine) runs: Vec<Run>,
+    /// The runs in packed rows.
+    pub(in crate::engine) packed_runs: Vec<Run>,
     /// Lines of a panel.
     pub(in crate::engine) lines: usize,
     /// If the runs are too short: how a row is put together.
     pub(in crate::engine) pieces: Option<Vec<Piece>>,
-    /// Parts of `runs` whose sums fit i32, one after another.
-    pub(in crate::engine) chunks: Vec<Vec<Run>>,
-    /// Same for packed rows.
-    pub(in crate::engine) packed_chunks: Vec<Vec<Run>>,
+    /// Whether i32 holds all sums. If not, the numbers of rows and columns tell how many terms it holds.
+    pub(in crate::engine) bounded: bool,
     /// Factor of a row's total in all of its sums: what was taken from the column factor.
     pub(in crate::engine) row_factor: i64,
 }
@@ -296,24 +299,54 @@ impl<F: Finish> Job<'_, F> {
         }
     }
 
+    /// The bytes of a row's terms, run by run.
+    fn stretches(&self, place: &Place) -> impl Iterator<Item = &[u8]> {
+        let source = self.sources.get(place.sample).and_then(|source| source.get(place.a..)).unwrap_or(&[]);
+        let piece = |piece: &Piece| (piece.from, piece.length);
+        let run = |run: &Run| (run.offset, run.length);
+        let (pieces, runs) = match &self.terms.pieces {
+            Some(pieces) => (pieces.as_slice(), &[][..]),
+            None => (&[][..], self.terms.runs.as_slice()),
+        };
+        let stretches = pieces.iter().map(piece).chain(runs.iter().map(run));
+        stretches.map(move |(from, length)| source.get(from..from + length).unwrap_or(&[]))
+    }
+
     /// The sum of a row's terms times their factor.
     fn total(&self, place: &Place) -> i64 {
         if self.terms.row_factor == 0 {
             return 0;
         }
-        let source = self.sources.get(place.sample).and_then(|source| source.get(place.a..)).unwrap_or(&[]);
-        let sum = |from: usize, length: usize| -> i64 {
-            let bytes = source.get(from..from + length).unwrap_or(&[]);
+        let sum = |bytes: &[u8]| -> i64 {
             match self.terms.width {
                 Width::Byte => i64::from(bytes.iter().map(|&byte| u32::from(byte)).fold(0, u32::wrapping_add)),
-                Width::Word => bytes.as_chunks().0.iter().map(|&pair| i64::from(i16::from_le_bytes(pair))).sum(),
+                Width::Word => words(bytes).map(i64::from).sum(),
             }
         };
-        let total: i64 = match &self.terms.pieces {
-            Some(pieces) => pieces.iter().map(|piece| sum(piece.from, piece.length)).sum(),
-            None => self.terms.runs.iter().map(|run| sum(run.offset, run.length)).sum(),
-        };
-        total * self.terms.row_factor
+        self.stretches(place).map(sum).sum::<i64>() * self.terms.row_factor
+    }
+
+    /// How many groups of terms are summed in i32: all, or as the magnitudes of these rows and columns allow.
+    fn groups(&self, places: &[Place], columns: &Packed) -> usize {
+        if self.terms.bounded {
+            return usize::MAX;
+        }
+        let (mut largest, mut heaviest) = (0, 0);
+        for place in places {
+            let mut weight = 0;
+            for magnitude in self.stretches(place).flat_map(words).map(|word| u64::from(word.unsigned_abs())) {
+                largest = largest.max(magnitude);
+                weight += magnitude;
+            }
+            heaviest = heaviest.max(weight);
+        }
+        let limit = u64::from(i32::MAX.unsigned_abs());
+        let fits = |a: u64, b: u64| a.checked_mul(b).is_some_and(|product| product <= limit);
+        if fits(heaviest, columns.largest) || fits(largest, columns.heaviest) {
+            return usize::MAX;
+        }
+        let pair = largest.saturating_mul(columns.largest).saturating_mul(2);
+        usize::try_from(limit / pair.max(1)).unwrap_or(usize::MAX)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the state of a thread in its parts")]
@@ -398,21 +431,55 @@ impl<F: Finish> Job<'_, F> {
             panel: columns.panel(),
             panels: strip.count.div_ceil(PANEL),
         };
-        let chunks = if lying.packed { &self.terms.packed_chunks } else { &self.terms.chunks };
-        if let [runs] = chunks.as_slice() {
+        let runs = if lying.packed { &self.terms.packed_runs } else { &self.terms.runs };
+        let groups = self.groups(places, columns);
+        if groups == usize::MAX {
             tile(runs).sums(self.isa, self.terms.width, &mut scratch.sums);
             return true;
         }
         scratch.wide.clear();
         scratch.wide.resize(ROWS, [0; STRIP]);
-        for runs in chunks {
-            tile(runs).sums(self.isa, self.terms.width, &mut scratch.sums);
+        if groups < FEWEST {
+            portable::wide(&tile(runs), &mut scratch.wide);
+            return false;
+        }
+        let parts = chunks(runs, groups);
+        for part in &parts {
+            tile(part).sums(self.isa, self.terms.width, &mut scratch.sums);
             for (wide, sums) in scratch.wide.iter_mut().zip(scratch.sums.iter()).take(places.len()) {
                 wide.iter_mut().zip(sums).for_each(|(wide, &sum)| *wide += i64::from(sum));
             }
         }
         false
     }
+}
+
+fn words(bytes: &[u8]) -> impl Iterator<Item = i16> {
+    bytes.as_chunks().0.iter().map(|&pair| i16::from_le_bytes(pair))
+}
+
+/// Runs cut into parts of so many groups.
+fn chunks(runs: &[Run], groups: usize) -> Vec<Vec<Run>> {
+    let mut chunks: Vec<Vec<Run>> = Vec::new();
+    let mut room = 0;
+    for &run in runs {
+        let mut done = 0;
+        while done < run.groups {
+            if room == 0 {
+                chunks.push(Vec::new());
+                room = groups;
+            }
+            let take = room.min(run.groups - done);
+            let (offset, line) = (run.offset + done * GROUP, run.line + done);
+            let length = run.length.saturating_sub(done * GROUP).min(take * GROUP);
+            if let Some(chunk) = chunks.last_mut() {
+                chunk.push(Run { offset, groups: take, line, length });
+            }
+            done += take;
+            room -= take;
+        }
+    }
+    chunks
 }
 
 /// Columns of a tile.

@@ -37,7 +37,7 @@ pub(super) use buffer::Aligned;
 pub(super) use finish::{Channels, Fixed};
 pub(super) use job::{Columns, Finish, Job, Piece, Terms};
 pub(super) use layout::{Axis, Layout};
-pub(super) use pack::Packed;
+pub(super) use pack::{Grid, Packed};
 pub(super) use taps::Taps;
 pub(super) use tile::{Run, Width};
 

@@ -1,6 +1,11 @@
 //! The column factor as the kernels read it.
 
+use rayon::prelude::*;
+
 use super::{Aligned, GROUP, LINE, PANEL, Run, tile::Width};
+
+/// Numbers below which blocks are not packed in parallel.
+const PARALLEL: usize = 1 << 18;
 
 /// Panels of 16 columns: for each group of terms, the groups of the columns side by side.
 #[derive(Debug, Clone)]
@@ -12,6 +17,23 @@ pub(in crate::engine) struct Packed {
     panel: usize,
     /// For each block and column, the sum of its terms.
     pub(in crate::engine) totals: Vec<i64>,
+    /// Greatest magnitude of a term.
+    pub(in crate::engine) largest: u64,
+    /// Greatest sum of the magnitudes of a column.
+    pub(in crate::engine) heaviest: u64,
+}
+
+/// Where the numbers of a column factor lie in its tensor, each position a sum of three parts.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Grid {
+    /// Part of each block.
+    pub(in crate::engine) blocks: Vec<usize>,
+    /// Part of each column.
+    pub(in crate::engine) columns: Vec<usize>,
+    /// Part of each term.
+    pub(in crate::engine) terms: Vec<usize>,
+    /// Bits that change in a byte: 0x80 makes u8 less 128 from u8.
+    pub(in crate::engine) flip: u8,
 }
 
 impl Packed {
@@ -27,14 +49,48 @@ impl Packed {
         let panels = columns.div_ceil(PANEL);
         let blocks = rows.len() / (terms * columns).max(1);
         let mut bytes = Aligned::zeros(blocks * panels * panel);
-        let mut totals = Vec::with_capacity(blocks * columns);
+        let mut sums = Sums::default();
         for (number, row) in rows.chunks_exact(terms).enumerate() {
             let (block, column) = (number / columns, number % columns);
             let start = (block * panels + column / PANEL) * panel + column % PANEL * GROUP;
             pack_column(row, offset, width, runs, &mut bytes[start..]);
-            totals.push(row.iter().map(|&term| i64::from(term) - i64::from(offset)).sum());
+            sums.add(row.iter().map(|&term| i64::from(term) - i64::from(offset)));
         }
-        Self { bytes, columns, panel, totals }
+        Self { bytes, columns, panel, totals: sums.totals, largest: sums.largest, heaviest: sums.heaviest }
+    }
+
+    /// Packs the bytes of a tensor, whose numbers have the width.
+    pub(in crate::engine) fn in_place(
+        source: &[u8],
+        grid: &Grid,
+        (width, runs, lines): (Width, &[Run], usize),
+    ) -> Self {
+        let panel = lines * LINE;
+        let columns = grid.columns.len();
+        let block_size = columns.div_ceil(PANEL) * panel;
+        let mut bytes = Aligned::zeros(grid.blocks.len() * block_size);
+        let fill = |(block, out): (&usize, &mut [u8])| {
+            for (columns, out) in grid.columns.chunks(PANEL).zip(out.chunks_mut(panel)) {
+                match width {
+                    Width::Byte => fill_panel::<1>(source, grid, (*block, columns), runs, out),
+                    Width::Word => fill_panel::<2>(source, grid, (*block, columns), runs, out),
+                }
+            }
+            sums_of_block(out, (width, columns, panel))
+        };
+        let blocks = grid.blocks.iter().zip(bytes.chunks_mut(block_size.max(1)));
+        let parts: Vec<Sums> = if grid.blocks.len() * columns * grid.terms.len() < PARALLEL {
+            blocks.map(fill).collect()
+        } else {
+            blocks.collect::<Vec<_>>().into_par_iter().map(fill).collect()
+        };
+        let mut sums = Sums::default();
+        for part in parts {
+            sums.totals.extend(part.totals);
+            sums.largest = sums.largest.max(part.largest);
+            sums.heaviest = sums.heaviest.max(part.heaviest);
+        }
+        Self { bytes, columns, panel, totals: sums.totals, largest: sums.largest, heaviest: sums.heaviest }
     }
 
     /// Panels of a block from one of its panels on.
@@ -46,6 +102,28 @@ impl Packed {
     /// Bytes of a panel.
     pub(super) const fn panel(&self) -> usize {
         self.panel
+    }
+}
+
+/// What is known of columns.
+#[derive(Default)]
+struct Sums {
+    totals: Vec<i64>,
+    largest: u64,
+    heaviest: u64,
+}
+
+impl Sums {
+    /// Adds a column.
+    fn add(&mut self, terms: impl Iterator<Item = i64>) {
+        let (mut total, mut weight) = (0, 0);
+        for term in terms {
+            total += term;
+            weight += term.unsigned_abs();
+            self.largest = self.largest.max(term.unsigned_abs());
+        }
+        self.totals.push(total);
+        self.heaviest = self.heaviest.max(weight);
     }
 }
 
@@ -62,4 +140,92 @@ fn pack_column(row: &[i32], offset: i32, width: Width, runs: &[Run], out: &mut [
             }
         }
     }
+}
+
+/// Fills a panel with columns of numbers of `W` bytes, group by group.
+fn fill_panel<const W: usize>(
+    source: &[u8],
+    grid: &Grid,
+    (block, columns): (usize, &[usize]),
+    runs: &[Run],
+    out: &mut [u8],
+) {
+    let numbers = source.as_chunks::<W>().0;
+    let apart = |parts: &[usize]| parts.windows(2).all(|pair| pair[0] + 1 == pair[1]);
+    let side_by_side = columns.len() == PANEL && apart(columns);
+    let mut term = 0;
+    for run in runs {
+        let terms = grid.terms.get(term..term + run.length / W).unwrap_or(&[]);
+        term += run.length / W;
+        let lines = out[run.line * LINE..].as_chunks_mut::<LINE>().0;
+        let consecutive = apart(terms);
+        for (terms, line) in terms.chunks(GROUP / W).zip(lines) {
+            let whole = terms.len() == GROUP / W;
+            if side_by_side {
+                let start = block + columns[0];
+                for (number, &term) in terms.iter().enumerate() {
+                    let row = numbers.get(start + term..).and_then(<[_]>::first_chunk::<PANEL>);
+                    let Some(row) = row else { continue };
+                    for (group, bytes) in line.as_chunks_mut::<GROUP>().0.iter_mut().zip(row) {
+                        group[number * W..(number + 1) * W].copy_from_slice(bytes);
+                    }
+                }
+            } else if consecutive && whole {
+                for (group, &column) in line.as_chunks_mut::<GROUP>().0.iter_mut().zip(columns) {
+                    let start = (block + column + terms[0]) * W;
+                    if let Some(bytes) = source.get(start..).and_then(<[_]>::first_chunk) {
+                        *group = *bytes;
+                    }
+                }
+            } else {
+                for (group, &column) in line.as_chunks_mut::<GROUP>().0.iter_mut().zip(columns) {
+                    for (place, &term) in group.as_chunks_mut::<W>().0.iter_mut().zip(terms) {
+                        *place = numbers.get(block + column + term).copied().unwrap_or([0; W]);
+                    }
+                }
+            }
+            if grid.flip != 0 {
+                // Zeros past the last term stay.
+                for group in line.as_chunks_mut::<GROUP>().0.iter_mut().take(columns.len()) {
+                    group.iter_mut().take(terms.len() * W).for_each(|byte| *byte ^= grid.flip);
+                }
+            }
+        }
+    }
+}
+
+/// Totals and magnitudes of packed panels.
+fn sums_of_block(block: &[u8], (width, columns, panel): (Width, usize, usize)) -> Sums {
+    let mut sums = Sums::default();
+    for panel in block.chunks(panel.max(1)) {
+        let (mut totals, mut weights, mut largest) = ([0i64; PANEL], [0u64; PANEL], 0);
+        // Short sums in i32, which cannot overflow.
+        for lines in panel.as_chunks::<LINE>().0.chunks(1 << 12) {
+            let (mut total, mut weight) = ([0i32; PANEL], [0u32; PANEL]);
+            for line in lines {
+                for ((total, weight), &group) in total.iter_mut().zip(&mut weight).zip(line.as_chunks::<GROUP>().0) {
+                    match width {
+                        Width::Byte => {
+                            *total += group.map(|byte| i32::from(i8::from_le_bytes([byte]))).iter().sum::<i32>()
+                        }
+                        Width::Word => {
+                            let [a, b, c, d] = group;
+                            for word in [i16::from_le_bytes([a, b]), i16::from_le_bytes([c, d])] {
+                                *total += i32::from(word);
+                                *weight += u32::from(word.unsigned_abs());
+                                largest = largest.max(u32::from(word.unsigned_abs()));
+                            }
+                        }
+                    }
+                }
+            }
+            totals.iter_mut().zip(total).for_each(|(sum, part)| *sum += i64::from(part));
+            weights.iter_mut().zip(weight).for_each(|(sum, part)| *sum += u64::from(part));
+        }
+        let count = PANEL.min(columns - sums.totals.len());
+        sums.totals.extend(&totals[..count]);
+        sums.largest = sums.largest.max(u64::from(largest));
+        sums.heaviest = sums.heaviest.max(weights.into_iter().max().unwrap_or(0));
+    }
+    sums
 }

@@ -1,7 +1,7 @@
 //! The kernels in plain Rust, which also say what the others compute.
 
 use super::{
-    GROUP, LINE, PANEL,
+    GROUP, LINE, PANEL, STRIP,
     tile::{Sums, Tile, Width},
 };
 
@@ -24,6 +24,31 @@ pub(super) fn sums(tile: &Tile<'_>, width: Width, sums: &mut Sums) {
     }
 }
 
+/// Sums of a tile of 16-bit numbers of any size, in i64.
+pub(super) fn wide(tile: &Tile<'_>, sums: &mut [[i64; STRIP]]) {
+    for (&row, sums) in tile.rows.iter().zip(sums.iter_mut()) {
+        for (panel, sums) in tile.b.chunks_exact(tile.panel.max(LINE)).take(tile.panels).zip(sums.as_chunks_mut().0) {
+            let sums: &mut [i64; PANEL] = sums;
+            *sums = [0; PANEL];
+            for run in tile.runs {
+                let terms = &tile.a[row + run.offset..];
+                let lines = panel[run.line * LINE..].as_chunks::<LINE>().0;
+                for (&group, line) in terms.as_chunks::<GROUP>().0.iter().zip(lines).take(run.groups) {
+                    let [a0, a1] = pair(group).map(i64::from);
+                    for (sum, &column) in sums.iter_mut().zip(line.as_chunks::<GROUP>().0) {
+                        let [b0, b1] = pair(column).map(i64::from);
+                        *sum += a0 * b0 + a1 * b1;
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn pair([a, b, c, d]: [u8; GROUP]) -> [i32; 2] {
+    [i16::from_le_bytes([a, b]), i16::from_le_bytes([c, d])].map(i32::from)
+}
+
 /// Four terms of 16 columns.
 fn add_bytes(group: [u8; GROUP], line: &[u8; LINE], sums: &mut [i32; PANEL]) {
     let group = group.map(i32::from);
@@ -36,7 +61,6 @@ fn add_bytes(group: [u8; GROUP], line: &[u8; LINE], sums: &mut [i32; PANEL]) {
 
 /// Two terms of 16 columns.
 fn add_words(group: [u8; GROUP], line: &[u8; LINE], sums: &mut [i32; PANEL]) {
-    let pair = |[a, b, c, d]: [u8; GROUP]| [i16::from_le_bytes([a, b]), i16::from_le_bytes([c, d])].map(i32::from);
     let [a0, a1] = pair(group);
     for (sum, &column) in sums.iter_mut().zip(line.as_chunks::<GROUP>().0) {
         let [b0, b1] = pair(column);
