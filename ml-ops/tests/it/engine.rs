@@ -1,6 +1,6 @@
 //! The engine against the reference interpreter: every value of every run, bit for bit.
 
-use opml_ops::engine::Engine;
+use opml_ops::{engine::Engine, tier::Tier};
 use opml_vm::{
     Axis, DType, Extent, InputHeader, Instruction, Load, Op, Opcode, Program, Reducer, Source, Tensor, Term,
     interpreter::{self, Stop},
@@ -9,13 +9,21 @@ use opml_vm::{
 use proptest::prelude::*;
 
 pub(crate) fn compare(program: &Program, inputs: &[Tensor], stop: Stop, name: &str) {
+    compare_on(&[Tier::current()], program, inputs, stop, name);
+}
+
+/// The same on some tiers.
+pub(crate) fn compare_on(tiers: &[Tier], program: &Program, inputs: &[Tensor], stop: Stop, name: &str) {
     let budget = 1 << 32;
     let expected = interpreter::run(program, inputs, stop, budget).unwrap();
-    let actual = Engine::compile(program).run(inputs, stop, budget).unwrap();
-    assert_eq!(actual.length, expected.length, "{name}");
-    for (leaf, (a, b)) in actual.values.iter().zip(&expected.values).enumerate() {
-        let instruction = leaf % program.instructions().len();
-        assert_eq!(a, b, "{name}: leaf {leaf} of {:?}", program.instructions()[instruction]);
+    for &tier in tiers {
+        let actual = Engine::compile_for(program, tier).run(inputs, stop, budget).unwrap();
+        assert_eq!(actual.length, expected.length, "{name}");
+        for (leaf, (a, b)) in actual.values.iter().zip(&expected.values).enumerate() {
+            let instruction = leaf % program.instructions().len();
+            let name = format!("{name} on {}", tier.name());
+            assert_eq!(a, b, "{name}: leaf {leaf} of {:?}", program.instructions()[instruction]);
+        }
     }
 }
 

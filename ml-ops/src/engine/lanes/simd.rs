@@ -79,10 +79,12 @@ tiered! {
     fn greatest<A>(out: &mut i64, a: &[A]) = kernel::greatest::<A>;
     /// See [`kernel::least`].
     fn least<A>(out: &mut i64, a: &[A]) = kernel::least::<A>;
-    /// See [`bytes::read`].
-    fn read<O>(out: &mut [O], dtype: DType, data: &[u8], first: i64, stride: i64) = bytes::read::<O>;
     /// See [`bytes::read_rows`].
     fn read_rows<O>(out: &mut [O], source: (DType, &[u8]), place: (&[i64], i64), lanes: usize) = bytes::read_rows::<O>;
+    /// See [`bytes::read_inside`].
+    fn read_inside<O>(
+        out: &mut [O], source: (DType, &[u8]), place: (&[i64], i64), valid: &[(usize, usize)], pad: i64
+    ) = bytes::read_inside::<O>;
     /// See [`bytes::write`].
     fn write<A>(data: &mut [u8], dtype: DType, values: &[A]) = bytes::write::<A>;
 }
