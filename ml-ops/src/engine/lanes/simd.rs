@@ -6,7 +6,7 @@
 
 use opml_vm::{DType, Opcode};
 
-use super::{bytes, kernel, linear::Constants, number::Number};
+use super::{bytes, kernel, linear::Constants, number::Number, products};
 use crate::tier::Tier;
 
 /// A tier that this CPU has.
@@ -58,7 +58,7 @@ tiered! {
     fn wide<A, O>(opcode: Opcode, out: &mut [O], a: &[A], b: &[A], c: &[A], x: i64, y: i64, z: i64) =
         kernel::op::<i64, A, O>;
     /// See [`kernel::linear`].
-    fn linear<O>(
+    fn linear_wide<O>(
         out: &mut [O], a: &[i32], b: &[i32], c: &[i32], d: &[i32], y: i64, w: i64, constants: &Constants
     ) = kernel::linear::<O>;
     /// See [`kernel::select`].
@@ -90,6 +90,33 @@ tiered! {
 }
 
 impl Kernels {
+    /// See [`kernel::linear`].
+    #[allow(clippy::too_many_arguments, reason = "as above")]
+    pub(super) fn linear(
+        self,
+        out: &mut [i32],
+        a: &[i32],
+        b: &[i32],
+        c: &[i32],
+        d: &[i32],
+        y: i64,
+        w: i64,
+        constants: &Constants,
+    ) {
+        #[cfg(target_arch = "x86_64")]
+        if constants.narrow && out.len() >= 16 {
+            let factors = products::Factors { a, b, c, d, y, w };
+            match self.0 {
+                // SAFETY: `Kernels` holds a tier that this CPU has.
+                Tier::Avx512 => return unsafe { products::avx512(out, factors, constants) },
+                // SAFETY: as above.
+                Tier::Avx2 => return unsafe { products::avx2(out, factors, constants) },
+                Tier::Portable => {}
+            }
+        }
+        self.linear_wide(out, a, b, c, d, y, w, constants);
+    }
+
     /// See [`kernel::table`].
     pub(super) fn look_up(self, out: &mut [i32], index: &[i32], table: &[i32], offset: i64) {
         #[cfg(target_arch = "x86_64")]

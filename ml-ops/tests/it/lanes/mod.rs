@@ -55,8 +55,8 @@ fn random_programs_on_every_tier() {
 #[test]
 #[ignore = "minutes"]
 fn many_random_programs() {
-    random(30_000..35_000, &Limits::default());
-    random(30_000..30_600, &LARGER);
+    random(30_000..50_000, &Limits::default());
+    random(30_000..32_000, &LARGER);
 }
 
 /// Programs of one operation over all pairs of edge values, from types of every width, with third operands from

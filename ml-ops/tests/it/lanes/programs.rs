@@ -38,6 +38,7 @@ pub(super) fn all(small: i64) -> Vec<Sample> {
     let mut list = vec![
         add("add i8", DType::I8, &[rows, 384]),
         add("add i16", DType::I16, &[rows, 384]),
+        add("add one row", DType::I8, &[1, 128]),
         plain_add(&[rows, 384]),
         product(&[rows, 384]),
         affine(&[rows, 384]),
