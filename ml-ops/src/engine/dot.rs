@@ -75,7 +75,7 @@ impl Dot {
             let (low, high) = factor.range();
             low >= i128::from(i32::MIN) && high <= i128::from(i32::MAX)
         };
-        let product = magnitude(&row).max(1) * magnitude(&column).max(1);
+        let product = magnitude(&row).max(1).checked_mul(magnitude(&column).max(1))?;
         let fits = product.checked_mul(i128::from(terms)).is_some_and(|sum| sum < 1 << 62);
         let chunk = usize::try_from(i128::from(i32::MAX) / product).unwrap_or(0);
         let constant = match column.load.place {

@@ -23,11 +23,6 @@ impl Interval {
         Self { low: value, high: value }
     }
 
-    /// The numbers between two, which may come in any order.
-    pub(super) fn between(a: i64, b: i64) -> Self {
-        Self { low: a.min(b), high: a.max(b) }
-    }
-
     /// What a type can hold.
     pub(super) const fn of(dtype: DType) -> Self {
         Self { low: dtype.min(), high: dtype.max() }
@@ -165,6 +160,13 @@ mod tests {
     use opml_vm::testing::{EDGES, Rng};
 
     use super::*;
+
+    impl Interval {
+        /// The numbers between two, which may come in any order.
+        fn between(a: i64, b: i64) -> Self {
+            Self { low: a.min(b), high: a.max(b) }
+        }
+    }
 
     fn inside(rng: &mut Rng, interval: Interval) -> i64 {
         match rng.below(4) {

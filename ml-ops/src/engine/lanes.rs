@@ -9,7 +9,8 @@
 //! | `shape`, `compile`, `code`, `buffers` | steps: once, once a block, once a term; rows and lanes; buffers shared |
 //! | `pure`, `linear` | several operations as one step: a table, a sum of products |
 //! | `machine`, `step`, `fetch`, `reduce` | run steps, loads, reductions |
-//! | `kernel`, `divide`, `bytes`, `number`, `simd` | the loops, and their compilation for each tier |
+//! | `kernel`, `divide`, `bytes`, `number` | the loops |
+//! | `simd`, `products` | their compilation for each tier; products by hand |
 //!
 //! Lanes are the innermost output axis, or, where that is short or badly placed in memory, the innermost reduction axis.
 
@@ -27,6 +28,7 @@ mod linear;
 mod machine;
 mod number;
 mod post;
+mod products;
 mod pure;
 mod reduce;
 mod shape;

@@ -187,15 +187,6 @@ fn axis_plan(instruction: &Instruction, base: i64, terms: &[Term], extent: i64, 
     Some(plan)
 }
 
-/// Digits of `number` in row-major extents, written to coordinates from `first`.
-pub(super) fn digits(number: i64, extents: &Extents, first: usize, into: &mut [i64; 16]) {
-    let mut rest = number;
-    for axis in (first..first + 8).rev() {
-        into[axis] = rest % extents[axis].max(1);
-        rest /= extents[axis].max(1);
-    }
-}
-
 /// The next point in row-major order.
 pub(super) fn advance(extents: &Extents, first: usize, point: &mut [i64; 16]) {
     for axis in (first..first + 8).rev() {

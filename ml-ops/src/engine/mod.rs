@@ -116,28 +116,6 @@ impl Engine {
         &self.program
     }
 
-    /// The form of an instruction at one iteration.
-    fn moving_form(&self, instruction: &Instruction, frame: Frame<'_>) -> Form {
-        let header = |source: &Source| {
-            let (place, tau) = match source {
-                Source::Constant(n) => (Place::Constant(*n), frame.t),
-                Source::Input(n) => (Place::Input(*n), frame.t),
-                Source::Value(n) if *n < frame.number => (Place::Now(*n), frame.t),
-                Source::Value(_) => return Some(Header::NOWHERE),
-                Source::History { instruction: n, base, terms } => {
-                    let tau = load::iteration(instruction, *base, terms, frame.t)?;
-                    match u64::try_from(tau) {
-                        Ok(tau) if (tau, *n) < (frame.t, frame.number) => (Place::At(tau, *n), tau),
-                        _ => return Some(Header::NOWHERE),
-                    }
-                }
-            };
-            let (dtype, elements) = frame.tensor(place).map_or((DType::I64, 0), |t| (t.dtype(), t.elements()));
-            Some(Header { place, dtype, elements, tau, range: self.ranges.of(source) })
-        };
-        form(frame.program, instruction, (frame.t, self.tier), &header)
-    }
-
     /// How the instructions are executed, for reports and tests; `moving` is decided at each iteration.
     pub fn forms(&self) -> Vec<&'static str> {
         let name = |form: &Option<Form>| match form {
@@ -196,6 +174,31 @@ fn fixed_form(program: &Program, number: u32, instruction: &Instruction, ranges:
     };
     let fixed = instruction.dynamics.is_empty() && instruction.loads().all(|load| header(&load.source).is_some());
     fixed.then(|| form(program, instruction, (0, tier), &|source| header(source)))
+}
+
+/// The form of an instruction at one iteration.
+fn moving_form(instruction: &Instruction, frame: Frame<'_>, ranges: &Ranges, tier: Tier) -> Form {
+    let header = |source: &Source| moving_header(instruction, frame, ranges, source);
+    form(frame.program, instruction, (frame.t, tier), &header)
+}
+
+/// What is known of a source at one iteration.
+fn moving_header(instruction: &Instruction, frame: Frame<'_>, ranges: &Ranges, source: &Source) -> Option<Header> {
+    let (place, tau) = match source {
+        Source::Constant(n) => (Place::Constant(*n), frame.t),
+        Source::Input(n) => (Place::Input(*n), frame.t),
+        Source::Value(n) if *n < frame.number => (Place::Now(*n), frame.t),
+        Source::Value(_) => return Some(Header::NOWHERE),
+        Source::History { instruction: n, base, terms } => {
+            let tau = load::iteration(instruction, *base, terms, frame.t)?;
+            match u64::try_from(tau) {
+                Ok(tau) if (tau, *n) < (frame.t, frame.number) => (Place::At(tau, *n), tau),
+                _ => return Some(Header::NOWHERE),
+            }
+        }
+    };
+    let (dtype, elements) = frame.tensor(place).map_or((DType::I64, 0), |t| (t.dtype(), t.elements()));
+    Some(Header { place, dtype, elements, tau, range: ranges.of(source) })
 }
 
 fn form(program: &Program, instruction: &Instruction, (t, tier): (u64, Tier), header: load::Headers<'_>) -> Form {

@@ -6,7 +6,7 @@ use opml_vm::{
 };
 use rayon::prelude::*;
 
-use super::{Engine, Form, Frame, execute, pool::Pool};
+use super::{Engine, Form, Frame, execute, moving_form, pool::Pool};
 use crate::num;
 
 /// Terms below which the runs of a batch are not computed in parallel.
@@ -183,7 +183,7 @@ impl Engine {
             (Some(form), _) => form,
             (None, Some(&first)) => {
                 // Shapes are the same in all runs: one form is right for all.
-                moving = self.moving_form(instruction, first);
+                moving = moving_form(instruction, first, &self.ranges, self.tier);
                 &moving
             }
             (None, None) => return Vec::new(),

@@ -9,15 +9,20 @@ use opml_vm::{
 use proptest::prelude::*;
 
 pub(crate) fn compare(program: &Program, inputs: &[Tensor], stop: Stop, name: &str) {
+    compare_on(&Tier::supported().collect::<Vec<_>>(), program, inputs, stop, name);
+}
+
+/// The same on some tiers.
+pub(crate) fn compare_on(tiers: &[Tier], program: &Program, inputs: &[Tensor], stop: Stop, name: &str) {
     let budget = 1 << 32;
     let expected = interpreter::run(program, inputs, stop, budget).unwrap();
-    for tier in Tier::supported() {
+    for &tier in tiers {
         let actual = Engine::compile_for(program, tier).run(inputs, stop, budget).unwrap();
         assert_eq!(actual.length, expected.length, "{name}");
         for (leaf, (a, b)) in actual.values.iter().zip(&expected.values).enumerate() {
             let instruction = leaf % program.instructions().len();
-            let name_of_tier = tier.name();
-            assert_eq!(a, b, "{name}, {name_of_tier}: leaf {leaf} of {:?}", program.instructions()[instruction]);
+            let name = format!("{name} on {}", tier.name());
+            assert_eq!(a, b, "{name}: leaf {leaf} of {:?}", program.instructions()[instruction]);
         }
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn keccak_many<const N: usize, const B: usize, M: Borrow<[u8; N]>>(
 ) {
     match tier.usable() {
         #[cfg(target_arch = "x86_64")]
-        Tier::Avx512 => {
+        Tier::Avx512 | Tier::Amx => {
             let left = messages.len() % 8;
             let eights = messages.len() - if left > 4 { 0 } else { left };
             let (head, tail) = messages.split_at(eights);

@@ -125,11 +125,6 @@ impl Access {
         }
     }
 
-    /// Whether every load is valid.
-    pub(super) const fn is_inside(&self) -> bool {
-        !self.never && self.checks.is_empty()
-    }
-
     /// The only axis that does not stand still at 0, if there is just one, and the bounds of its index.
     pub(super) fn table(&self, extents: &Extents, slot: &dyn Fn(usize) -> Interval) -> Option<Table> {
         let mut moving = self.axes.iter().enumerate().filter(|(_, (index, extent))| {

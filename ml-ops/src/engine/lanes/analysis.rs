@@ -152,3 +152,76 @@ fn merged(ops: &[Op], loads: &[Option<Access>], extents: &Extents) -> Extents {
     let sums: Vec<_> = loads.iter().flatten().flat_map(Access::sums).collect();
     space::merge(extents, kept, &sums)
 }
+
+#[cfg(test)]
+mod tests {
+    use opml_vm::{
+        Reducer, Tensor,
+        eval::{At, Evaluator},
+        interpreter::{self, RunMemory, Stop},
+        testing::{Limits, random_program},
+    };
+
+    use super::*;
+    use crate::engine::{Frame, moving_header, ranges::Ranges};
+
+    /// Every register of some elements and terms against the interval of its slot.
+    fn check(instruction: &Instruction, frame: Frame<'_>, ranges: &Ranges) -> usize {
+        let header = |source: &opml_vm::Source| moving_header(instruction, frame, ranges, source);
+        let extents = load::extents(instruction, frame.t);
+        let Some(map) = Analysis::new(instruction, &instruction.map, &extents, None, &header) else { return 0 };
+        let (elements, terms) = (instruction.elements(frame.t), instruction.terms(frame.t));
+        let mut memory = RunMemory::new(frame.program, frame.inputs, frame.values);
+        let at = At { instructions: frame.program.counts().instructions, t: frame.t, instruction: frame.number };
+        let mut seen = 0;
+        for (number, e) in (0..instruction.map.len()).flat_map(|n| (0..elements.min(20)).map(move |e| (n, e))) {
+            // The sum of one term is what the last operation of a shorter map gives.
+            let map_ops = instruction.map[..=number].to_vec();
+            let short = Instruction { map: map_ops, post: Vec::new(), reducer: Reducer::Sum, ..instruction.clone() };
+            for k in 0..terms.min(6) {
+                let value = Evaluator::new(&short, at).slice(e, k, k + 1, &mut memory).unwrap().unwrap();
+                let interval = map.intervals[map.base + number];
+                assert!(interval.contains(i64::try_from(value).unwrap()), "{value} {interval:?} {short:?}");
+                seen += 1;
+            }
+        }
+        let acc = interval::reduced(
+            instruction.reducer,
+            map.result(),
+            (i64::try_from(terms).unwrap(), i64::try_from(terms).unwrap()),
+        );
+        let mut outputs = extents;
+        outputs[FIRST_K..].fill(1);
+        let Some(post) = Analysis::new(instruction, &instruction.post, &outputs, Some(acc), &header) else {
+            return seen;
+        };
+        for (number, e) in (0..instruction.post.len()).flat_map(|n| (0..elements.min(20)).map(move |e| (n, e))) {
+            let post_ops = instruction.post[..=number].to_vec();
+            let short = Instruction { post: post_ops, dtype: opml_vm::DType::I64, ..instruction.clone() };
+            let value = Evaluator::new(&short, at).element(e, &mut memory).unwrap();
+            let interval = post.intervals[post.base + number];
+            assert!(interval.contains(value), "{value} {interval:?} {short:?}");
+            seen += 1;
+        }
+        seen
+    }
+
+    #[test]
+    fn registers_lie_in_their_interval() {
+        let mut seen = 0;
+        for seed in 0..150 {
+            let (program, inputs, max_t) = random_program(seed, &Limits::default());
+            let ranges = Ranges::new(&program);
+            let run = interpreter::run(&program, &inputs, Stop::Exactly(max_t), 1 << 32).unwrap();
+            for t in 0..max_t {
+                for (number, instruction) in (0..).zip(program.instructions()) {
+                    let leaf = interpreter::leaf_index(program.counts().instructions, t, number).unwrap();
+                    let values: &[Tensor] = &run.values[..usize::try_from(leaf).unwrap()];
+                    let frame = Frame { program: &program, inputs: &inputs, values, t, number };
+                    seen += check(instruction, frame, &ranges);
+                }
+            }
+        }
+        assert!(seen > 10_000, "registers were looked at: {seen}");
+    }
+}

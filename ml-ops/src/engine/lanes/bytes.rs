@@ -49,6 +49,29 @@ pub(super) fn read_rows<O: Number>(
     }
 }
 
+/// Reads a range of lanes from each of some positions, which are those of the first lane; the others get the pad.
+#[inline(always)]
+pub(super) fn read_inside<O: Number>(
+    out: &mut [O],
+    (dtype, data): (DType, &[u8]),
+    (firsts, stride): (&[i64], i64),
+    valid: &[(usize, usize)],
+    pad: i64,
+) {
+    let lanes = out.len() / firsts.len().max(1);
+    let pad = O::cut(pad);
+    for ((row, &(low, high)), &first) in out.chunks_exact_mut(lanes.max(1)).zip(valid).zip(firsts) {
+        if low >= high {
+            row.fill(pad);
+            continue;
+        }
+        row[..low].fill(pad);
+        let first = first.wrapping_add(stride.wrapping_mul(i64::try_from(low).unwrap_or(0)));
+        read(&mut row[low..high], dtype, data, first, stride);
+        row[high..].fill(pad);
+    }
+}
+
 #[inline(always)]
 fn each<O: Number, const W: usize>(
     out: &mut [O],

@@ -30,13 +30,10 @@ pub(super) fn run<O: Number>(
     out: &mut [O],
 ) {
     along_rows(&load.position, slots, block, &mut scratch.offsets);
+    let source = (load.dtype, tensor.bytes());
     if load.checks.is_empty() {
-        return kernels.read_rows(
-            out,
-            (load.dtype, tensor.bytes()),
-            (&scratch.offsets, load.position.lane),
-            block.lanes,
-        );
+        let place = (scratch.offsets.as_slice(), load.position.lane);
+        return kernels.read_rows(out, source, place, block.lanes);
     }
     scratch.valid.clear();
     scratch.valid.resize(block.rows, (0, block.lanes));
@@ -47,17 +44,11 @@ pub(super) fn run<O: Number>(
             *valid = (valid.0.max(low), valid.1.min(high));
         }
     }
-    let pad = O::cut(load.pad);
-    for ((row, &(low, high)), &offset) in out.chunks_exact_mut(block.lanes).zip(&scratch.valid).zip(&scratch.offsets) {
-        if low >= high {
-            row.fill(pad);
-            continue;
-        }
-        row[..low].fill(pad);
-        let first = offset.wrapping_add(load.position.lane.wrapping_mul(i64::try_from(low).unwrap_or(0)));
-        kernels.read(&mut row[low..high], load.dtype, tensor.bytes(), first, load.position.lane);
-        row[high..].fill(pad);
+    let place = (scratch.offsets.as_slice(), load.position.lane);
+    if scratch.valid.iter().all(|&valid| valid == (0, block.lanes)) {
+        return kernels.read_rows(out, source, place, block.lanes);
     }
+    kernels.read_inside(out, source, place, &scratch.valid, load.pad);
 }
 
 /// The sum at the first lane of each row.

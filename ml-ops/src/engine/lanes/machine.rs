@@ -222,10 +222,10 @@ impl Machine {
             SlotStep::Op(opcode, operands) => {
                 values.resize(block.rows, 0);
                 let arity = opcode.arity().min(3);
-                for number in 0..arity {
+                for (number, &source) in operands.iter().enumerate().take(arity) {
                     let mut operand = std::mem::take(&mut self.operands[number]);
                     operand.clear();
-                    operand.extend((0..block.rows).map(|row| self.scalar(code, operands[number], row)));
+                    operand.extend((0..block.rows).map(|row| self.scalar(code, source, row)));
                     self.operands[number] = operand;
                 }
                 // Operands past the arity are not looked at.

@@ -6,7 +6,7 @@
 
 use opml_vm::{DType, Opcode};
 
-use super::{bytes, kernel, linear::Constants, number::Number};
+use super::{bytes, kernel, linear::Constants, number::Number, products};
 use crate::tier::Tier;
 
 /// A tier that this CPU has.
@@ -39,7 +39,7 @@ macro_rules! tiered {
                 match self.0 {
                     // SAFETY: `Kernels` holds a tier that this CPU has, so it has every feature named above.
                     #[cfg(target_arch = "x86_64")]
-                    Tier::Avx512 => unsafe { avx512::<$($g),*>($($arg),*) },
+                    Tier::Avx512 | Tier::Amx => unsafe { avx512::<$($g),*>($($arg),*) },
                     // SAFETY: as above.
                     #[cfg(target_arch = "x86_64")]
                     Tier::Avx2 => unsafe { avx2::<$($g),*>($($arg),*) },
@@ -58,7 +58,7 @@ tiered! {
     fn wide<A, O>(opcode: Opcode, out: &mut [O], a: &[A], b: &[A], c: &[A], x: i64, y: i64, z: i64) =
         kernel::op::<i64, A, O>;
     /// See [`kernel::linear`].
-    fn linear<O>(
+    fn linear_wide<O>(
         out: &mut [O], a: &[i32], b: &[i32], c: &[i32], d: &[i32], y: i64, w: i64, constants: &Constants
     ) = kernel::linear::<O>;
     /// See [`kernel::select`].
@@ -79,19 +79,48 @@ tiered! {
     fn greatest<A>(out: &mut i64, a: &[A]) = kernel::greatest::<A>;
     /// See [`kernel::least`].
     fn least<A>(out: &mut i64, a: &[A]) = kernel::least::<A>;
-    /// See [`bytes::read`].
-    fn read<O>(out: &mut [O], dtype: DType, data: &[u8], first: i64, stride: i64) = bytes::read::<O>;
     /// See [`bytes::read_rows`].
     fn read_rows<O>(out: &mut [O], source: (DType, &[u8]), place: (&[i64], i64), lanes: usize) = bytes::read_rows::<O>;
+    /// See [`bytes::read_inside`].
+    fn read_inside<O>(
+        out: &mut [O], source: (DType, &[u8]), place: (&[i64], i64), valid: &[(usize, usize)], pad: i64
+    ) = bytes::read_inside::<O>;
     /// See [`bytes::write`].
     fn write<A>(data: &mut [u8], dtype: DType, values: &[A]) = bytes::write::<A>;
 }
 
 impl Kernels {
+    /// See [`kernel::linear`].
+    #[allow(clippy::too_many_arguments, reason = "as above")]
+    pub(super) fn linear(
+        self,
+        out: &mut [i32],
+        a: &[i32],
+        b: &[i32],
+        c: &[i32],
+        d: &[i32],
+        y: i64,
+        w: i64,
+        constants: &Constants,
+    ) {
+        #[cfg(target_arch = "x86_64")]
+        if constants.narrow && out.len() >= 16 {
+            let factors = products::Factors { a, b, c, d, y, w };
+            match self.0 {
+                // SAFETY: `Kernels` holds a tier that this CPU has.
+                Tier::Avx512 | Tier::Amx => return unsafe { products::avx512(out, factors, constants) },
+                // SAFETY: as above.
+                Tier::Avx2 => return unsafe { products::avx2(out, factors, constants) },
+                Tier::Portable => {}
+            }
+        }
+        self.linear_wide(out, a, b, c, d, y, w, constants);
+    }
+
     /// See [`kernel::table`].
     pub(super) fn look_up(self, out: &mut [i32], index: &[i32], table: &[i32], offset: i64) {
         #[cfg(target_arch = "x86_64")]
-        if self.0 == Tier::Avx512
+        if self.0 >= Tier::Avx512
             && let Ok(offset) = i32::try_from(offset)
             && let Ok(last) = i32::try_from(table.len().wrapping_sub(1))
         {

@@ -7,8 +7,10 @@ use opml_vm::Opcode;
 use super::{
     code::{Arg, Calc, Code, LANES, LaneStep, Reg, Shape, Width},
     fetch,
+    linear::Constants,
     machine::{Machine, Numbers, Table},
     number::Number,
+    simd::Kernels,
     space::Block,
 };
 use crate::engine::{Frame, load::Place, ops};
@@ -144,7 +146,8 @@ impl Machine {
             LaneStep::Linear { args, constants } => {
                 let [a, b, c, d] = *args;
                 let mut run = |range: Range<usize>, row: usize| {
-                    kernels.linear(
+                    O::linear(
+                        kernels,
                         &mut out[range.clone()],
                         self.of(a, &range),
                         self.of(b, &range),
@@ -251,7 +254,19 @@ fn parts(code: &Code, block: Block, args: &[Arg], exactly: bool, run: &mut dyn F
 pub(super) trait Register: Number {
     fn read(machine: &Machine, reg: Reg) -> &[Self];
     fn table(table: &Table) -> Option<&[Self]>;
-    fn look_up(kernels: super::simd::Kernels, out: &mut [Self], index: &[i32], table: &[Self], offset: i64);
+    fn look_up(kernels: Kernels, out: &mut [Self], index: &[i32], table: &[Self], offset: i64);
+    #[allow(clippy::too_many_arguments, reason = "as for the kernel")]
+    fn linear(
+        kernels: Kernels,
+        out: &mut [Self],
+        a: &[i32],
+        b: &[i32],
+        c: &[i32],
+        d: &[i32],
+        y: i64,
+        w: i64,
+        constants: &Constants,
+    );
 }
 
 impl Register for i32 {
@@ -261,8 +276,21 @@ impl Register for i32 {
     fn table(table: &Table) -> Option<&[Self]> {
         if let Table::Narrow(table) = table { Some(table) } else { None }
     }
-    fn look_up(kernels: super::simd::Kernels, out: &mut [Self], index: &[i32], table: &[Self], offset: i64) {
+    fn look_up(kernels: Kernels, out: &mut [Self], index: &[i32], table: &[Self], offset: i64) {
         kernels.look_up(out, index, table, offset);
+    }
+    fn linear(
+        kernels: Kernels,
+        out: &mut [Self],
+        a: &[i32],
+        b: &[i32],
+        c: &[i32],
+        d: &[i32],
+        y: i64,
+        w: i64,
+        constants: &Constants,
+    ) {
+        kernels.linear(out, a, b, c, d, y, w, constants);
     }
 }
 
@@ -273,7 +301,20 @@ impl Register for i64 {
     fn table(table: &Table) -> Option<&[Self]> {
         if let Table::Wide(table) = table { Some(table) } else { None }
     }
-    fn look_up(kernels: super::simd::Kernels, out: &mut [Self], index: &[i32], table: &[Self], offset: i64) {
+    fn look_up(kernels: Kernels, out: &mut [Self], index: &[i32], table: &[Self], offset: i64) {
         kernels.table(out, index, table, offset);
+    }
+    fn linear(
+        kernels: Kernels,
+        out: &mut [Self],
+        a: &[i32],
+        b: &[i32],
+        c: &[i32],
+        d: &[i32],
+        y: i64,
+        w: i64,
+        constants: &Constants,
+    ) {
+        kernels.linear_wide(out, a, b, c, d, y, w, constants);
     }
 }

@@ -2,20 +2,110 @@
 
 mod programs;
 
-use std::time::{Duration, Instant};
+use std::{
+    ops::Range,
+    time::{Duration, Instant},
+};
 
-use opml_ops::engine::Engine;
-use opml_vm::interpreter::Stop;
+use opml_ops::{engine::Engine, tier::Tier};
+use opml_vm::{
+    DType, Extent, InputHeader, Opcode, Program, Source, Tensor,
+    interpreter::Stop,
+    isa::SLOT_O,
+    testing::{Build, EDGES, Limits, axis, conformance_cases, random_program},
+};
 
-use super::engine::compare;
+use super::engine::compare_on;
+
+fn tiers() -> Vec<Tier> {
+    Tier::supported().collect()
+}
 
 #[test]
 fn lowered_programs() {
     for small in [8, 43] {
         for sample in programs::all(small) {
-            compare(&sample.program, &sample.inputs, Stop::Exactly(1), sample.name);
+            compare_on(&tiers(), &sample.program, &sample.inputs, Stop::Exactly(1), sample.name);
         }
     }
+}
+
+#[test]
+fn conformance_on_every_tier() {
+    for case in conformance_cases() {
+        compare_on(&tiers(), &case.program, &case.inputs, Stop::Halt { max: case.max_t }, &case.name);
+    }
+}
+
+fn random(seeds: Range<u64>, limits: &Limits) {
+    for seed in seeds {
+        let (program, inputs, max_t) = random_program(seed, limits);
+        compare_on(&tiers(), &program, &inputs, Stop::Exactly(max_t), &format!("seed {seed}"));
+    }
+}
+
+const LARGER: Limits = Limits { instructions: 6, max_t: 3, elements: 3000, work: 300_000 };
+
+#[test]
+fn random_programs_on_every_tier() {
+    random(20_000..20_300, &Limits::default());
+    random(20_000..20_020, &LARGER);
+}
+
+#[test]
+#[ignore = "minutes"]
+fn many_random_programs() {
+    random(30_000..50_000, &Limits::default());
+    random(30_000..32_000, &LARGER);
+}
+
+/// Programs of one operation over all pairs of edge values, from types of every width, with third operands from
+/// everywhere.
+#[test]
+fn operations_at_edges() {
+    for &opcode in Opcode::ALL.iter().filter(|&&opcode| opcode != Opcode::Load) {
+        for (x, y) in [DType::I8, DType::I16, DType::I32, DType::I64]
+            .iter()
+            .flat_map(|x| [DType::U8, DType::I16, DType::I32, DType::I64].iter().map(move |y| (*x, *y)))
+        {
+            let program = one_operation(opcode, x, y);
+            let count = EDGES.len() * EDGES.len();
+            let first: Vec<i64> = (0..count).map(|n| EDGES[n / EDGES.len()]).collect();
+            let second: Vec<i64> = (0..count).map(|n| EDGES[n % EDGES.len()]).collect();
+            let third: Vec<i64> = (0..count).map(|n| EDGES[n * 5 % EDGES.len()]).collect();
+            let inputs =
+                [Tensor::saturating(x, &first), Tensor::saturating(y, &second), Tensor::saturating(DType::I64, &third)];
+            compare_on(&tiers(), &program, &inputs, Stop::Exactly(1), &format!("{opcode:?} {x:?} {y:?}"));
+        }
+    }
+}
+
+/// The operation over lanes, and with each operand a constant in turn.
+fn one_operation(opcode: Opcode, x: DType, y: DType) -> Program {
+    let count = u32::try_from(EDGES.len() * EDGES.len()).unwrap();
+    let element = [axis(Extent::Fixed(count), 0, &[(SLOT_O, 1)])];
+    let input = |number: u32| Source::Input(number);
+    let mut instructions = Vec::new();
+    let mut push = |constants: &[i64], operands: [u8; 3]| {
+        let mut read = operands;
+        read[opcode.arity()..].fill(0);
+        let mut build = Build::each(DType::I64, &[count]).constants(constants);
+        for number in 0..3 {
+            build = build.load(input(number), 0, &element);
+        }
+        instructions.push(build.op(opcode, read).done());
+    };
+    push(&[], [18, 19, 20]);
+    for constant in [-3, 0, 1, 7, 31, 33, 62, 1 << 20, (1 << 40) + 1, i64::MAX, i64::MIN] {
+        // Slots from 19: the three loads.
+        push(&[constant], [18, 20, 21]);
+        push(&[constant], [19, 18, 21]);
+        push(&[constant], [19, 20, 18]);
+        push(&[constant], [19, 18, 18]);
+    }
+    let headers = [(x, 0), (y, 1), (DType::I64, 2)];
+    let headers = headers.map(|(dtype, _)| InputHeader { dtype, elements: u64::from(count) });
+    Program::new(instructions, vec![], headers.to_vec(), 0, None).unwrap()
 }
 
 /// Prints elements a second on one thread: `cargo test --release -p opml-ops --test it lanes::speed -- --ignored

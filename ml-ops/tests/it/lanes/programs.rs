@@ -38,6 +38,7 @@ pub(super) fn all(small: i64) -> Vec<Sample> {
     let mut list = vec![
         add("add i8", DType::I8, &[rows, 384]),
         add("add i16", DType::I16, &[rows, 384]),
+        add("add one row", DType::I8, &[1, 128]),
         plain_add(&[rows, 384]),
         product(&[rows, 384]),
         affine(&[rows, 384]),
@@ -131,16 +132,11 @@ fn curve(dtype: DType, shape: &[i64]) -> Sample {
     })
 }
 
-fn powers() -> Vec<i64> {
-    // 2^(i/256) · 2^29 by repeated square roots is float work; any monotone table serves.
-    (0..=256).map(|i: i64| (1 << 29) + i * (1 << 21) - i * (256 - i) * 400).collect()
-}
-
 fn softmax(shape: &[i64]) -> Sample {
     sample("softmax i16", shape.iter().product(), |builder| {
         let x = builder.input(DType::I16, shape);
         let requant = requant(DType::U8, 0, 0, 0, 255);
-        lower::softmax(builder, &x, 2, (94_548_123, 22), &powers(), 255, &requant).unwrap();
+        lower::softmax(builder, &x, 2, lower::Exponent { multiplier: 94_548_123, shift: 18 }, 255, &requant).unwrap();
     })
 }
 
@@ -148,7 +144,7 @@ fn softmax_narrow(shape: &[i64]) -> Sample {
     sample("softmax i8", shape.iter().product(), |builder| {
         let x = builder.input(DType::I8, shape);
         let requant = requant(DType::U8, 0, 0, 0, 255);
-        lower::softmax(builder, &x, 2, (1_994_548_123, 18), &powers(), 255, &requant).unwrap();
+        lower::softmax(builder, &x, 2, lower::Exponent { multiplier: 1_994_548_123, shift: 14 }, 255, &requant).unwrap();
     })
 }
 
@@ -350,6 +346,6 @@ fn lstm(rows: i64, width: i64) -> Sample {
 fn arg_max(rows: i64, width: i64) -> Sample {
     sample("argmax", rows * width, |builder| {
         let x = builder.input(DType::I16, &[rows, width]);
-        lower::arg_max(builder, &x, 1, false).unwrap();
+        lower::arg_max(builder, &x, 1, false, DType::I32).unwrap();
     })
 }
