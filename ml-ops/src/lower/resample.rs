@@ -59,4 +59,3 @@ pub fn resample(
     let stored = builder.push(draft)?;
     Ok(domain.result(stored, 1))
 }
-

@@ -2,7 +2,9 @@
 
 use opml_vm::{DType, Reducer};
 
-use super::{Builder, Draft, Index, LowerError, Operand, Part, Reg, Requant, Scale, View, concat, pointwise, scan::Line};
+use super::{
+    Builder, Draft, Index, LowerError, Operand, Part, Reg, Requant, Scale, View, concat, pointwise, scan::Line,
+};
 
 /// Up to this many are found one after another.
 const CHAIN: i64 = 32;

@@ -54,7 +54,9 @@ fn largest_elements_with_ties() {
             if k > n {
                 continue;
             }
-            for (encoding, reach) in [(I64, i64::MAX), (I64, 2), (half(1.0), 32767), (half(1.0), 3), (byte(-1.0, 1.0), 127)] {
+            for (encoding, reach) in
+                [(I64, i64::MAX), (I64, 2), (half(1.0), 32767), (half(1.0), 3), (byte(-1.0, 1.0), 127)]
+            {
                 for largest in [true, false] {
                     let low = encoding.dtype.min().max(-reach);
                     let x = input(1, shape, encoding, low, reach);
@@ -96,7 +98,12 @@ fn interpolation() {
                     let f = at - at.floor();
                     let high = (low + 1).min(n - 1);
                     if cubic {
-                        vec![(low.saturating_sub(1), -0.1), (low, 1.1 - f), (high, f + 0.07), ((high + 1).min(n - 1), -0.07)]
+                        vec![
+                            (low.saturating_sub(1), -0.1),
+                            (low, 1.1 - f),
+                            (high, f + 0.07),
+                            ((high + 1).min(n - 1), -0.07),
+                        ]
                     } else {
                         vec![(low, 1.0 - f), (high, f)]
                     }
