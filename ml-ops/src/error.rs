@@ -101,6 +101,9 @@ pub enum NodeFault {
     /// The node has no result.
     #[error("node has no output")]
     NoOutput,
+    /// A node of a branch that takes this node's place.
+    #[error("in its branch, {0}")]
+    Branch(String),
     /// An operand must be a constant.
     #[error("input {index} ({what}) must be a constant{}", inputs(depends))]
     NotConstant {

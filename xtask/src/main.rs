@@ -1,14 +1,16 @@
-//! Repository tasks: `cargo xtask generate [--check]` and `cargo xtask check`.
+//! Repository tasks: `cargo xtask generate [--check]`, `cargo xtask check` and `cargo xtask onnx-nodes DIR`.
 #![allow(clippy::print_stdout, reason = "a command line program")]
 
 mod check;
 mod generate;
+mod onnx_nodes;
 mod signatures;
 
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 
-const USAGE: &str = "usage: cargo xtask generate [--check] | cargo xtask check";
+const USAGE: &str =
+    "usage: cargo xtask generate [--check] | cargo xtask check | cargo xtask onnx-nodes DIR [--program] [--json]";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -17,6 +19,7 @@ fn main() -> Result<()> {
         ["generate"] => generate::run(&root()?, false),
         ["generate", "--check"] => generate::run(&root()?, true),
         ["check"] => check::run(&root()?),
+        ["onnx-nodes", folder, flags @ ..] => onnx_nodes::run(folder.as_ref(), flags),
         _ => bail!("{USAGE}"),
     }
 }

@@ -4,6 +4,8 @@
 //! file plus [`Limits::total`].
 
 mod call;
+mod check;
+mod files;
 mod operators;
 mod proto;
 mod tensors;
@@ -18,6 +20,9 @@ use crate::{
     graph::{Constant, Data, Encoding, Graph, ValueId},
     num,
 };
+
+pub use check::{Unsupported, check};
+pub use files::{Declared, Ports, ports, tensor};
 
 /// Multiplications that folding constants may take.
 const FOLDING: u64 = 1 << 30;

@@ -4,13 +4,18 @@ mod activation;
 mod arithmetic;
 mod cast;
 mod constants;
+mod control;
+mod einsum;
+mod integer;
 mod linear;
 mod logic;
 mod moves;
 mod norm;
 mod pool;
 mod quantised;
+mod recurrent;
 mod reduce;
+mod resize;
 mod take;
 
 use std::collections::BTreeSet;
@@ -29,6 +34,9 @@ const TABLES: &[Table] = &[
     arithmetic::TABLE,
     cast::TABLE,
     constants::TABLE,
+    control::TABLE,
+    einsum::TABLE,
+    integer::TABLE,
     linear::TABLE,
     logic::TABLE,
     moves::TABLE,
@@ -36,6 +44,8 @@ const TABLES: &[Table] = &[
     pool::TABLE,
     quantised::TABLE,
     reduce::TABLE,
+    recurrent::TABLE,
+    resize::TABLE,
     take::TABLE,
 ];
 
@@ -50,6 +60,11 @@ pub(crate) fn supported() -> Vec<&'static str> {
 fn handler(node: &proto::NodeProto) -> Option<Handler> {
     let known = TABLES.iter().filter(|_| is_default_domain(&node.domain)).flat_map(|table| table.iter());
     known.filter(|(name, _)| *name == node.op_type).map(|(_, handler)| *handler).next()
+}
+
+/// That a node's operator is read, whatever its form.
+pub(super) fn is_known(node: &proto::NodeProto) -> Result<(), NodeFault> {
+    handler(node).map(|_| ()).ok_or_else(|| NodeFault::Operator(supported().join(", ")))
 }
 
 /// Reads one node.

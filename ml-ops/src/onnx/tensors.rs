@@ -56,8 +56,20 @@ pub(super) const fn is_float(code: i32) -> bool {
     matches!(code, FLOAT | FLOAT16 | DOUBLE | BFLOAT16)
 }
 
-/// Shape and elements of a constant; the element count must be that of the data, so memory follows the file.
+/// Shape and elements of a constant, which must be numbers.
 pub(super) fn constant(tensor: &TensorProto) -> Result<(Vec<usize>, Constant), ImportError> {
+    let (shape, data) = read(tensor)?;
+    if let Data::Float(values) = &data
+        && values.iter().any(|value| value.is_nan())
+    {
+        let why = "holds a value that is not a number".into();
+        return Err(ImportError::Constant { name: tensor.name.clone(), why });
+    }
+    Ok((shape, Constant { data, quantised: None }))
+}
+
+/// Shape and elements; the element count must be that of the data, so memory follows the file.
+pub(super) fn read(tensor: &TensorProto) -> Result<(Vec<usize>, Data), ImportError> {
     let fail = |why: String| ImportError::Constant { name: tensor.name.clone(), why };
     if tensor.data_location != 0 {
         return Err(fail("is stored in another file; only constants inside the model are read".into()));
@@ -74,12 +86,7 @@ pub(super) fn constant(tensor: &TensorProto) -> Result<(Vec<usize>, Constant), I
     if data.len() != elements(&shape) {
         return Err(fail(format!("has {} elements where its shape {shape:?} needs {}", data.len(), elements(&shape))));
     }
-    if let Data::Float(values) = &data
-        && values.iter().any(|value| value.is_nan())
-    {
-        return Err(fail("holds a value that is not a number".into()));
-    }
-    Ok((shape, Constant { data, quantised: None }))
+    Ok((shape, data))
 }
 
 /// Data in the type's own field.
