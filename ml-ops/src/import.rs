@@ -8,7 +8,7 @@ pub use crate::{
     error::ImportError,
     graph::Encoding,
     onnx::Limits,
-    quantise::{Precision, RangeRule, Report, Settings, WeightBits},
+    quantise::{Level, Point, Precision, RangeRule, Report, Settings, WeightBits},
 };
 use crate::{graph, onnx, quantise};
 

@@ -14,7 +14,7 @@ mod pool;
 mod real;
 mod taps;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use crate::{
     graph::{Constant, Data, Encoding, Graph, Node, Operator, ValueId},
@@ -36,6 +36,16 @@ pub(crate) struct Operand<'a, T = f32> {
 struct Computed {
     floats: Vec<f32>,
     integers: Option<Vec<i64>>,
+}
+
+impl Computed {
+    fn elements<'a>(&'a self, shape: &'a [usize]) -> Elements<'a> {
+        let data = match &self.integers {
+            Some(integers) => Slice::Int(integers),
+            None => Slice::Float(&self.floats),
+        };
+        Elements { shape, data }
+    }
 }
 
 impl From<Data> for Computed {
@@ -73,6 +83,40 @@ impl Values<'_> {
         match self.integers(id) {
             Some(integers) => Elements { shape, data: Slice::Int(integers) },
             None => Elements { shape, data: Slice::Float(self.get(id)) },
+        }
+    }
+}
+
+impl Values<'_> {
+    /// What `target` becomes when some nodes read other real numbers in place of a value. Only what follows from it is
+    /// computed.
+    pub(crate) fn replaced(
+        &self,
+        (id, data): (ValueId, &[f32]),
+        reads: impl Fn(&Node) -> bool,
+        target: ValueId,
+    ) -> Vec<f32> {
+        let mut changed: BTreeMap<ValueId, Computed> = BTreeMap::new();
+        for node in &self.graph.nodes {
+            let direct = node.inputs.contains(&id) && reads(node);
+            if !(direct || node.inputs.iter().any(|input| changed.contains_key(input))) {
+                continue;
+            }
+            let operands: Vec<Elements<'_>> = node
+                .inputs
+                .iter()
+                .map(|&input| match changed.get(&input) {
+                    _ if direct && input == id => Elements { shape: self.graph.shape(input), data: Slice::Float(data) },
+                    Some(computed) => computed.elements(self.graph.shape(input)),
+                    None => self.operand(input),
+                })
+                .collect();
+            let result = result_of(self.graph, node, &operands);
+            changed.insert(node.output, result.into());
+        }
+        match changed.remove(&target) {
+            Some(computed) => computed.floats,
+            None => self.get(target).to_vec(),
         }
     }
 }
@@ -115,8 +159,13 @@ pub fn evaluate_graph(graph: &Graph, inputs: Vec<Data>) -> Values<'_> {
 
 fn node_result(graph: &Graph, node: &Node, values: &Values<'_>) -> Data {
     let operands: Vec<Elements<'_>> = node.inputs.iter().map(|&id| values.operand(id)).collect();
+    result_of(graph, node, &operands)
+}
+
+/// A node on given operands, inside its bounds, as its result is stored.
+fn result_of(graph: &Graph, node: &Node, operands: &[Elements<'_>]) -> Data {
     let encoding = graph.value(node.output).encoding;
-    let mut result = compute(&node.operator, &operands, encoding, graph.shape(node.output));
+    let mut result = compute(&node.operator, operands, encoding, graph.shape(node.output));
     if let Some((low, high)) = node.clamp {
         result = match result {
             Data::Float(floats) => Data::Float(floats.into_iter().map(|v| v.clip(low, high)).collect()),

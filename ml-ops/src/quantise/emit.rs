@@ -17,7 +17,10 @@ use std::collections::BTreeMap;
 
 use opml_vm::Program;
 
-use super::{Range, Settings, multiplier, plan};
+use super::{
+    Range, Settings, multiplier,
+    plan::{self, Plan},
+};
 use crate::{
     error::ImportError,
     graph::{Encoding, Graph, Node, Operator, ValueId},
@@ -36,24 +39,38 @@ pub(super) struct Emitted {
 pub(super) struct Emit<'g> {
     graph: &'g Graph,
     encodings: &'g [Option<Encoding>],
+    copies: &'g [Option<Encoding>],
     ranges: &'g [Range],
     settings: &'g Settings,
     builder: Builder,
     places: Vec<Option<(View, Encoding)>>,
     /// Sorted elements by operand, axis, count and direction: values and indices are two nodes.
     tops: BTreeMap<(ValueId, usize, usize, bool), lower::Top>,
+    /// What products read in place of a value.
+    copied: BTreeMap<ValueId, (View, Encoding)>,
 }
 
-/// Emits all nodes. `encodings` has one entry for each value that is not a constant.
+/// Emits all nodes.
 pub(super) fn emit(
     graph: &Graph,
     inputs: &[Encoding],
-    encodings: &[Option<Encoding>],
+    plan: &Plan,
     ranges: &[Range],
     settings: &Settings,
 ) -> Result<Emitted, ImportError> {
     let places = vec![None; graph.values.len()];
-    let mut emit = Emit { graph, encodings, ranges, settings, builder: Builder::new(), places, tops: BTreeMap::new() };
+    let Plan { encodings, copies } = plan;
+    let mut emit = Emit {
+        graph,
+        encodings,
+        copies,
+        ranges,
+        settings,
+        builder: Builder::new(),
+        places,
+        tops: BTreeMap::new(),
+        copied: BTreeMap::new(),
+    };
     for (&id, encoding) in graph.inputs.iter().zip(inputs) {
         let view = emit.builder.input(encoding.dtype, &signed(graph.shape(id)));
         emit.places[id.0] = Some((view, *encoding));

@@ -15,8 +15,11 @@ mod multiplier;
 mod plan;
 mod range;
 mod report;
+mod sensitivity;
 
 use opml_vm::Program;
+
+use emit::Emitted;
 
 use crate::{
     error::ImportError,
@@ -28,6 +31,7 @@ use crate::{
 pub use range::{Range, RangeRule};
 pub(crate) use report::compare;
 pub use report::{Report, TensorReport};
+pub use sensitivity::{Level, Point};
 
 /// A quantised program and where the values of the graph are in it.
 #[derive(Debug, Clone)]
@@ -40,6 +44,8 @@ pub struct Quantised {
     pub places: Vec<Option<(View, Encoding)>>,
     /// What calibration saw of each value.
     pub ranges: Vec<Range>,
+    /// What precision was chosen by, if it was chosen by sensitivity.
+    pub points: Vec<Point>,
 }
 
 /// How finely activations are stored where nothing else demands it.
@@ -50,6 +56,9 @@ pub enum Precision {
     Bits8,
     /// 16 bits.
     Bits16,
+    /// 8 bits where the output shows it least, as long as the noise that they bring to the output stays below this share
+    /// of its power; else 16.
+    Auto(f64),
 }
 
 /// How finely weights are stored.
@@ -86,19 +95,26 @@ pub fn quantise(
     settings: &Settings,
 ) -> Result<Quantised, ImportError> {
     let ranges = calibrate(graph, samples, settings.range)?;
-    with_ranges(graph, inputs, ranges, settings)
+    let (levels, points) = match settings.precision {
+        Precision::Auto(share) => sensitivity::levels(graph, inputs, samples, &ranges, settings, share),
+        precision => (plan::uniform(graph, precision), Vec::new()),
+    };
+    let quantised = with_ranges(graph, inputs, ranges, settings, &levels)?;
+    Ok(Quantised { points, ..quantised })
 }
 
-/// Quantises with known ranges.
+/// Quantises with known ranges and precisions.
 fn with_ranges(
     graph: &Graph,
     inputs: &[Encoding],
     ranges: Vec<Range>,
     settings: &Settings,
+    levels: &[Level],
 ) -> Result<Quantised, ImportError> {
-    let encodings = plan::encodings(graph, inputs, &ranges, settings);
-    let emitted = emit::emit(graph, inputs, &encodings, &ranges, settings)?;
-    Ok(Quantised { program: emitted.program, output: emitted.output, places: emitted.places, ranges })
+    let plan = plan::Plan::new(graph, inputs, &ranges, settings, levels);
+    let emitted = emit::emit(graph, inputs, &plan, &ranges, settings)?;
+    let Emitted { program, output, places } = emitted;
+    Ok(Quantised { program, output, places, ranges, points: Vec::new() })
 }
 
 /// Ranges of all values; two evaluations of every sample.

@@ -1,6 +1,6 @@
 //! The encoding of every value: from the file, from what its users need, from calibration.
 
-use super::{Precision, Settings, range::Range};
+use super::{Level, Precision, Settings, range::Range};
 use crate::graph::{Encoding, Function, Graph, Node, Operator, Pairwise, Reduction, ValueId};
 use opml_vm::DType;
 
@@ -92,12 +92,65 @@ const fn counts(operator: &Operator) -> Option<DType> {
     }
 }
 
-/// Encodings of all values that are not constants.
-pub(super) fn encodings(
+/// The same precision for all values.
+pub(super) fn uniform(graph: &Graph, precision: Precision) -> Vec<Level> {
+    vec![if precision == Precision::Bits8 { Level::Low } else { Level::High }; graph.values.len()]
+}
+
+/// Whether an operator multiplies its operands with each other or with weights.
+pub(super) const fn is_product(operator: &Operator) -> bool {
+    matches!(operator, Operator::MatMul | Operator::Dense | Operator::Conv { .. })
+}
+
+/// For each value the 8 bits that products want of it, if any reads it.
+pub(super) fn factors(graph: &Graph) -> Vec<Option<Need>> {
+    let mut factors: Vec<Option<Need>> = vec![None; graph.values.len()];
+    for node in graph.nodes.iter().filter(|node| is_product(&node.operator)) {
+        let computed = |id: &&ValueId| graph.value(**id).constant.is_none();
+        for &id in node.inputs.iter().filter(computed) {
+            let need = need(&node.operator, 0, Need::Wide);
+            factors[id.0] = Some(factors[id.0].map_or(need, |known| known.min(need)));
+        }
+    }
+    factors
+}
+
+/// How values are stored.
+pub(super) struct Plan {
+    /// Encodings of all values that are not constants.
+    pub(super) encodings: Vec<Option<Encoding>>,
+    /// The encodings that products read, where they are not the stored ones.
+    pub(super) copies: Vec<Option<Encoding>>,
+}
+
+impl Plan {
+    pub(super) fn new(
+        graph: &Graph,
+        inputs: &[Encoding],
+        ranges: &[Range],
+        settings: &Settings,
+        levels: &[Level],
+    ) -> Self {
+        let encodings = encodings(graph, inputs, ranges, settings, levels);
+        let copy = |(number, need): (usize, Option<Need>)| {
+            let stored = encodings[number].filter(|stored| stored.dtype.bits() > 8 && !stored.is_integer())?;
+            let byte = match need.filter(|_| levels[number] == Level::Mixed)? {
+                Need::SignedByte => ranges[number].signed_byte(settings.range),
+                _ => ranges[number].byte(settings.range),
+            };
+            (ranges[number].is_finite() && byte.scale > stored.scale).then_some(byte)
+        };
+        let copies = factors(graph).into_iter().enumerate().map(copy).collect();
+        Self { encodings, copies }
+    }
+}
+
+fn encodings(
     graph: &Graph,
     inputs: &[Encoding],
     ranges: &[Range],
     settings: &Settings,
+    levels: &[Level],
 ) -> Vec<Option<Encoding>> {
     let needs = needs(graph);
     let mut encodings: Vec<Option<Encoding>> = vec![None; graph.values.len()];
@@ -109,7 +162,7 @@ pub(super) fn encodings(
         let inherited = encodings[node.inputs[0].0];
         let stated = graph.value(id).encoding;
         let need = needs[id.0].unwrap_or(Need::Byte);
-        let choose = || chosen(&node.operator, need, &ranges[id.0], settings);
+        let choose = || chosen(&node.operator, need, &ranges[id.0], settings, levels[id.0]);
         encodings[id.0] = Some(match &node.operator {
             operator if inherits(operator) && inherited.is_some() => stated.or(inherited).unwrap_or_else(choose),
             Operator::Concat { .. }
@@ -132,12 +185,10 @@ pub(super) fn is_calibrated(graph: &Graph, node: &Node) -> bool {
     !(known || curve || counts(&node.operator).is_some() || graph.value(node.output).encoding.is_some())
 }
 
-fn chosen(operator: &Operator, need: Need, range: &Range, settings: &Settings) -> Encoding {
+fn chosen(operator: &Operator, need: Need, range: &Range, settings: &Settings, level: Level) -> Encoding {
     let rule = settings.range;
-    let need = match (settings.precision, need) {
-        (Precision::Bits16, Need::Byte | Need::SignedByte) => Need::Half,
-        (_, need) => need,
-    };
+    let need = if level == Level::Low { need } else { need.max(Need::Half) };
+    let room = if settings.precision == Precision::Bits8 { 2.0 } else { 1.25 };
     // Curves have known ranges.
     let known = match operator {
         Operator::Softmax { .. } | Operator::Sigmoid => Some((0.0, DType::U8, 255.0)),
@@ -151,7 +202,7 @@ fn chosen(operator: &Operator, need: Need, range: &Range, settings: &Settings) -
         (Some(_), Need::Wide) => Encoding { dtype: DType::I32, scale: 1.0 / 16_777_216.0, zero_point: 0 },
         (None, Need::Byte) => range.byte(rule),
         (None, Need::SignedByte) => range.signed_byte(rule),
-        (None, Need::Half) => range.half(if settings.precision == Precision::Bits16 { 1.25 } else { 2.0 }),
+        (None, Need::Half) => range.half(room),
         (None, Need::Wide) => range.wide(),
     }
 }

@@ -2,7 +2,7 @@
 
 use opml_vm::{DType, ModelError, Source, Tensor, interpreter::Stop};
 
-use super::Quantised;
+use super::{Point, Quantised};
 use crate::{
     accuracy::decision,
     engine::Engine,
@@ -35,6 +35,15 @@ pub struct TensorReport {
     pub rms_error: f64,
     /// Largest difference.
     pub max_error: f64,
+    /// Root of the mean square of the float network's numbers.
+    pub rms: f64,
+}
+
+impl TensorReport {
+    /// Power of the differences as a share of the power of the numbers; 0 where all numbers are 0.
+    pub fn noise(&self) -> f64 {
+        if self.rms > 0.0 { (self.rms_error / self.rms) * (self.rms_error / self.rms) } else { 0.0 }
+    }
 }
 
 /// All values, and the output as a whole.
@@ -48,6 +57,10 @@ pub struct Report {
     pub agreeing: usize,
     /// Multiplications of one inference.
     pub work: u64,
+    /// The output.
+    pub output: Option<TensorReport>,
+    /// What precision was chosen by, if by sensitivity.
+    pub points: Vec<Point>,
 }
 
 /// Runs the program on samples and compares every value with the float network.
@@ -60,7 +73,8 @@ pub(crate) fn compare(
     quantised: &Quantised,
     samples: &[Vec<&[f32]>],
 ) -> Result<Report, ModelError> {
-    let mut report = Report { samples: samples.len(), work: graph.work(), ..Report::default() };
+    let mut report =
+        Report { samples: samples.len(), work: graph.work(), points: quantised.points.clone(), ..Report::default() };
     let mut errors = vec![Errors::default(); graph.nodes.len()];
     let engine = Engine::compile(&quantised.program);
     for sample in samples {
@@ -84,7 +98,7 @@ pub(crate) fn compare(
         };
         let value = graph.value(node.output);
         let range = &quantised.ranges[node.output.0];
-        report.tensors.push(TensorReport {
+        let tensor = TensorReport {
             name: value.name.clone(),
             operator: node.operator.name(),
             shape: value.shape.clone(),
@@ -93,9 +107,14 @@ pub(crate) fn compare(
             zero_point: encoding.zero_point,
             low: range.low,
             high: range.high,
-            rms_error: errors.rms(),
+            rms_error: errors.rms(errors.squares),
             max_error: errors.largest,
-        });
+            rms: errors.rms(errors.power),
+        };
+        if graph.outputs.first() == Some(&node.output) {
+            report.output = Some(tensor.clone());
+        }
+        report.tensors.push(tensor);
     }
     Ok(report)
 }
@@ -104,6 +123,7 @@ pub(crate) fn compare(
 #[derive(Debug, Clone, Default)]
 struct Errors {
     squares: f64,
+    power: f64,
     largest: f64,
     count: usize,
 }
@@ -120,13 +140,14 @@ impl Errors {
             let integer = stored.get(num::wide(offset)).unwrap_or(0);
             let difference = (encoding.real(integer) - f64::from(*real)).abs();
             self.squares += difference * difference;
+            self.power += f64::from(*real) * f64::from(*real);
             self.largest = self.largest.max(difference);
             self.count += 1;
         }
     }
 
-    fn rms(&self) -> f64 {
-        libm::sqrt(self.squares / num::real(num::signed(self.count.max(1))))
+    fn rms(&self, sum: f64) -> f64 {
+        libm::sqrt(sum / num::real(num::signed(self.count.max(1))))
     }
 }
 

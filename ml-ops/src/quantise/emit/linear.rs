@@ -2,7 +2,7 @@
 
 use super::{super::constants, Emit};
 use crate::{
-    graph::{Node, Window},
+    graph::{Encoding, Node, Window},
     lower::{self, LowerError, View},
     num,
 };
@@ -16,8 +16,7 @@ struct Linear {
 
 impl Emit<'_> {
     /// Weights, bias in accumulator units with the zero point of `x` folded in, and the factors to the result's unit.
-    fn linear(&self, node: &Node) -> Result<Linear, LowerError> {
-        let (_, x) = self.place(node.inputs[0])?;
+    fn linear(&self, node: &Node, x: Encoding) -> Result<Linear, LowerError> {
         let weights = constants::weights(self.graph.value(node.inputs[1]), self.settings.weights);
         let bias = node.inputs.get(2).and_then(|&id| self.graph.value(id).floats()).unwrap_or(&[]);
         let unit = self.encoding(node)?.scale;
@@ -33,16 +32,16 @@ impl Emit<'_> {
     }
 
     pub(super) fn dense(&mut self, node: &Node) -> Result<View, LowerError> {
-        let (x, _) = self.place(node.inputs[0])?;
-        let linear = self.linear(node)?;
+        let (x, encoding) = self.factor(node.inputs[0])?;
+        let linear = self.linear(node, encoding)?;
         let requant = self.requant(node, &linear.factors)?;
         let weights = (linear.weights.dtype, linear.weights.integers.as_slice());
         lower::dense(&mut self.builder, &x, weights, &linear.bias, &requant)
     }
 
     pub(super) fn conv(&mut self, node: &Node, window: &Window, groups: usize) -> Result<View, LowerError> {
-        let (x, encoding) = self.simple(node.inputs[0])?;
-        let linear = self.linear(node)?;
+        let (x, encoding) = self.factor(node.inputs[0])?;
+        let linear = self.linear(node, encoding)?;
         let requant = self.requant(node, &linear.factors)?;
         let convolution = lower::Convolution {
             spatial: self.spatial(node, window),
@@ -51,13 +50,13 @@ impl Emit<'_> {
             bias: &linear.bias,
             pad: encoding.zero_point,
         };
-        lower::convolution(&mut self.builder, &x, &convolution, &requant)
+        self.windowed(&x, |builder, x| lower::convolution(builder, x, &convolution, &requant))
     }
 
     /// A product of two computed values, or of a constant and one.
     pub(super) fn matmul(&mut self, node: &Node) -> Result<View, LowerError> {
-        let (a, a_encoding) = self.operand(node.inputs[0])?;
-        let (b, b_encoding) = self.operand(node.inputs[1])?;
+        let (a, a_encoding) = self.factor(node.inputs[0])?;
+        let (b, b_encoding) = self.factor(node.inputs[1])?;
         let requant = self.requant(node, &[a_encoding.scale * b_encoding.scale / self.encoding(node)?.scale])?;
         lower::matmul(&mut self.builder, (&a, a_encoding.zero_point), (&b, b_encoding.zero_point), &requant)
     }

@@ -110,6 +110,30 @@ impl Emit<'_> {
         Ok((factors, self.requant_scaled(node, Scale { multipliers: vec![], shift })?))
     }
 
+    /// A value as products read it: as it is stored, or a copy of 8 bits.
+    pub(super) fn factor(&mut self, id: ValueId) -> Result<(View, Encoding), LowerError> {
+        let (x, from) = self.operand(id)?;
+        let Some(to) = self.copies[id.0].filter(|_| self.places[id.0].is_some()) else {
+            return Ok((x, from));
+        };
+        if let Some(copy) = self.copied.get(&id) {
+            return Ok(copy.clone());
+        }
+        let number = Number { operand: Operand::View(x.clone()), encoding: from };
+        let scale = multiplier::scale(&[from.scale / to.scale]);
+        let requant =
+            Requant { dtype: to.dtype, scale, zero_point: to.zero_point, low: to.dtype.min(), high: to.dtype.max() };
+        let operands = std::slice::from_ref(&number.operand);
+        let copy = crate::lower::pointwise(&mut self.builder, operands, &x.shape(), to.dtype, |draft, args| {
+            let x = number.centred(draft, args[0]);
+            let factor = requant.scale.multipliers.first().copied().unwrap_or(0);
+            let value = draft.mulshr(x, factor, requant.scale.shift);
+            requant.place(draft, value)
+        })?;
+        self.copied.insert(id, (copy.clone(), to));
+        Ok((copy, to))
+    }
+
     /// `f` of stored numbers, element by element, then bounds.
     pub(super) fn raw(
         &mut self,

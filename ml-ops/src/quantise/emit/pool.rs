@@ -3,7 +3,7 @@
 use super::Emit;
 use crate::{
     graph::{Node, ValueId, Window},
-    lower::{self, LowerError, Spatial, View},
+    lower::{self, Builder, LowerError, Spatial, View},
     num,
 };
 
@@ -32,14 +32,29 @@ impl Emit<'_> {
         Ok((lower::copy(&mut self.builder, &x)?, encoding))
     }
 
+    /// A lowering of windows over a tensor as it lies, or over a copy if a window cannot address it.
+    pub(super) fn windowed(
+        &mut self,
+        x: &View,
+        lowering: impl Fn(&mut Builder, &View) -> Result<View, LowerError>,
+    ) -> Result<View, LowerError> {
+        match lowering(&mut self.builder, x) {
+            Err(LowerError::Layout(_)) => {
+                let copied = lower::copy(&mut self.builder, x)?;
+                lowering(&mut self.builder, &copied)
+            }
+            result => result,
+        }
+    }
+
     pub(super) fn max_pool(&mut self, node: &Node, window: &Window) -> Result<View, LowerError> {
-        let (x, _) = self.simple(node.inputs[0])?;
+        let (x, _) = self.place(node.inputs[0])?;
         let spatial = self.spatial(node, window);
-        lower::max_pool(&mut self.builder, &x, &spatial)
+        self.windowed(&x, |builder, x| lower::max_pool(builder, x, &spatial))
     }
 
     pub(super) fn average_pool(&mut self, node: &Node, window: &Window, count_pad: bool) -> Result<View, LowerError> {
-        let (x, encoding) = self.simple(node.inputs[0])?;
+        let (x, encoding) = self.place(node.inputs[0])?;
         let spatial = self.spatial(node, window);
         let shape = self.graph.shape(node.inputs[0]);
         let ratio = encoding.scale / self.encoding(node)?.scale;
@@ -53,7 +68,8 @@ impl Emit<'_> {
         }
         let factors: Vec<f64> = divisors.iter().map(|&d| ratio / num::real(d.max(1))).collect();
         let requant = self.requant(node, &factors)?;
-        lower::average_pool(&mut self.builder, &x, &spatial, encoding.zero_point, &requant)
+        let pad = encoding.zero_point;
+        self.windowed(&x, |builder, x| lower::average_pool(builder, x, &spatial, pad, &requant))
     }
 }
 

@@ -14,7 +14,7 @@ use opml_vm::{
     interpreter::{self, Stop},
 };
 
-use super::{Precision, Range, RangeRule, Settings, WeightBits, with_ranges};
+use super::{Precision, Range, RangeRule, Settings, WeightBits, plan, with_ranges};
 use crate::{
     engine::Engine,
     graph::{Constant, Data, Encoding, Graph, Node, Operator, ValueId},
@@ -131,7 +131,8 @@ impl Case {
         ranges.push(range);
         graph.nodes.push(Node { operator: self.operator.clone(), inputs: ids, output, clamp: self.clamp });
         graph.outputs.push(output);
-        let quantised = with_ranges(&graph, &encodings, ranges, &self.settings)?;
+        let levels = plan::uniform(&graph, self.settings.precision);
+        let quantised = with_ranges(&graph, &encodings, ranges, &self.settings, &levels)?;
         quantised.program.validate().unwrap();
         let run = interpreter::run(&quantised.program, &tensors, Stop::Exactly(1), 1 << 30).unwrap();
         let fast = Engine::compile(&quantised.program).run(&tensors, Stop::Exactly(1), 1 << 30).unwrap();
