@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use opml_ops::{commit::Hasher, engine::Engine};
+use opml_ops::{
+    commit::Hasher,
+    engine::{Engine, Output},
+};
 use opml_vm::{
     InputHeader, ModelError, Program, Tensor, Trace,
     bounds::{Bounds, Budget},
@@ -90,15 +93,14 @@ impl Task {
     ///
     /// # Errors
     /// A run is larger than the budget, or has no output.
-    pub fn run_all(&self, samples: &[Vec<Tensor>]) -> Result<Vec<(u64, Tensor)>, ProverError> {
+    pub fn run_all(&self, samples: &[Vec<Tensor>]) -> Result<Vec<Output>, ProverError> {
         let engine = Engine::compile(&self.program);
         let stop = Stop::Halt { max: self.max_t };
-        let output = |inputs: &Vec<Tensor>| {
-            let run = engine.run(inputs, stop, self.budget).map_err(too_large)?;
-            let output = run.output(&self.program).cloned();
-            Ok((run.length, output.ok_or_else(|| ProverError::Stuck("the run has no output".to_owned()))?))
-        };
-        samples.iter().map(output).collect()
+        let outputs = engine.run_outputs(samples, stop, self.budget).map_err(too_large)?;
+        if outputs.len() < samples.len() {
+            return Err(ProverError::Stuck("a run has no output".to_owned()));
+        }
+        Ok(outputs)
     }
 
     /// Runs the model on the reference interpreter.

@@ -14,6 +14,13 @@ pub struct Declared {
     pub kind: Option<i32>,
 }
 
+impl Declared {
+    /// Whether it holds integers, which stand for themselves.
+    pub fn is_integer(&self) -> bool {
+        self.kind.is_some_and(|kind| !tensors::is_float(kind))
+    }
+}
+
 /// What a model takes and gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ports {

@@ -98,16 +98,6 @@ pub fn read(bytes: &[u8], options: &Options) -> Result<Read, ImportError> {
     reader.finish(&source)
 }
 
-/// Names of the inputs, in the file's order; initializers that older files list among them are none.
-///
-/// # Errors
-/// The file is not ONNX.
-pub fn input_names(bytes: &[u8], limits: &Limits) -> Result<Vec<String>, ImportError> {
-    let (source, _) = open(bytes, limits)?;
-    let initialized = |name: &String| source.initializer.iter().any(|tensor| tensor.name == *name);
-    Ok(source.input.iter().map(|input| input.name.clone()).filter(|name| !initialized(name)).collect())
-}
-
 /// The graph of a file and the version of its operators.
 fn open(bytes: &[u8], limits: &Limits) -> Result<(proto::GraphProto, i64), ImportError> {
     let model = proto::ModelProto::decode(bytes).map_err(|error| ImportError::Decode(error.to_string()))?;

@@ -185,13 +185,14 @@ fn options(arguments: &arguments::Import, onnx: &[u8]) -> Result<ImportOptions> 
         },
         ..ImportOptions::default()
     };
-    let names = onnx::input_names(onnx, &options.limits)?;
+    let inputs = onnx::ports(onnx)?.inputs;
+    let names: Vec<String> = inputs.iter().map(|input| input.name.clone()).collect();
     let unknown = arguments.calibration.iter().filter_map(|(name, _)| name.as_ref()).find(|name| !names.contains(name));
     if let Some(name) = unknown {
         bail!("--calibration names {name}, but the inputs are {}", names.join(", "));
     }
     let mut columns = Vec::new();
-    for name in &names {
+    for (name, integer) in inputs.iter().map(|input| (&input.name, input.is_integer())) {
         let told = arguments.encoding.iter().find(|(own, _)| own == name).map(|(_, stored)| *stored);
         let files = arguments.calibration.iter();
         let mut files = files.filter(|(own, _)| own.as_ref().is_none_or(|own| own == name)).map(|(_, path)| path);
@@ -201,6 +202,7 @@ fn options(arguments: &arguments::Import, onnx: &[u8]) -> Result<ImportOptions> 
             Some(Stored { dtype, scale, zero_point }) => {
                 scale.map_or(whole, |scale| InputEncoding { dtype, scale, zero_point })
             }
+            None if integer => whole,
             None => default_encoding,
         };
         let column = files.next().map(|path| calibration::read(path, &reading)).transpose()?;

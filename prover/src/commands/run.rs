@@ -84,12 +84,12 @@ fn all(arguments: &arguments::Run, output: Output) -> Result<u8> {
     let (task, samples) = Task::read_all(&arguments.task)?;
     let outputs = task.run_all(&samples).with_context(|| arguments.task.place())?;
     if let Some(path) = &arguments.output {
-        let tensors: Vec<Tensor> = outputs.iter().map(|(_, tensor)| tensor.clone()).collect();
+        let tensors: Vec<Tensor> = outputs.iter().map(|output| output.tensor.clone()).collect();
         let alike = tensors.windows(2).all(|pair| pair[0].elements() == pair[1].elements());
         ensure!(alike, "the samples' outputs have different sizes: write them one by one, with --index");
         files::write(path, &opml_ops::npy::write_rows(&tensors))?;
     }
-    let samples = outputs.iter().map(|(iterations, tensor)| RunResult::new(*iterations, tensor)).collect();
+    let samples = outputs.iter().map(|output| RunResult::new(output.length, &output.tensor)).collect();
     output.result(&BatchResult { samples }, BatchResult::text)?;
     Ok(AGREE)
 }

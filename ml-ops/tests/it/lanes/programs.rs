@@ -144,7 +144,8 @@ fn softmax_narrow(shape: &[i64]) -> Sample {
     sample("softmax i8", shape.iter().product(), |builder| {
         let x = builder.input(DType::I8, shape);
         let requant = requant(DType::U8, 0, 0, 0, 255);
-        lower::softmax(builder, &x, 2, lower::Exponent { multiplier: 1_994_548_123, shift: 14 }, 255, &requant).unwrap();
+        lower::softmax(builder, &x, 2, lower::Exponent { multiplier: 1_994_548_123, shift: 14 }, 255, &requant)
+            .unwrap();
     })
 }
 

@@ -1,0 +1,84 @@
+//! Times the inference of a model on the engine: the plain run, the run with what a lazy claim posts, the run with its trace root.
+//!
+//!     inference MODEL.opml INPUT.npy ... [--threads N] [--seconds S] [--batch B]
+//!
+//! With `--batch` one run answers the first B samples of the inputs. Prints the least milliseconds of each as one JSON object.
+#![allow(clippy::print_stdout, reason = "a command line program")]
+
+use std::{
+    hint::black_box,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use opml_ops::{commit::Hasher, engine::Engine};
+use opml_prover::{files, input};
+use opml_vm::{Tensor, interpreter::Stop, merkle};
+
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The model, as written by `opml import`.
+    model: PathBuf,
+    /// Its inputs.
+    inputs: Vec<PathBuf>,
+    /// Threads.
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+    /// Seconds to spend on each measurement.
+    #[arg(long, default_value_t = 1.0)]
+    seconds: f64,
+    /// Samples of one run.
+    #[arg(long, default_value_t = 1)]
+    batch: usize,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let program = files::read_model(&arguments.model)?;
+    let columns = program
+        .inputs()
+        .iter()
+        .zip(&arguments.inputs)
+        .map(|(&header, path)| Ok(input::read_all(path, header)?))
+        .collect::<Result<Vec<Vec<Tensor>>>>()?;
+    let count = columns.iter().map(Vec::len).min().context("the model has no inputs")?;
+    ensure!(count >= arguments.batch, "the inputs have {count} samples, a batch needs {}", arguments.batch);
+    let sample = |number: usize| columns.iter().map(|column| column[number].clone()).collect::<Vec<_>>();
+    let batch: Vec<Vec<Tensor>> = (0..arguments.batch).map(sample).collect();
+    let engine = Engine::compile(&program);
+    let span = Duration::from_secs_f64(arguments.seconds);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(arguments.threads).build()?;
+    pool.install(|| {
+        let stop = Stop::Exactly(1);
+        let run = least(span, || engine.run_outputs(&batch, stop, u64::MAX).map(drop))?;
+        let lazy = least(span, || {
+            let posted = engine.run_outputs(&batch, stop, u64::MAX)?;
+            posted.iter().for_each(|output| drop(black_box(merkle::keccak(&[output.tensor.bytes()]))));
+            Ok(())
+        })?;
+        let hasher = Hasher::current();
+        let commit = least(span, || {
+            for run in engine.run_batch(&batch, stop, u64::MAX)? {
+                black_box(hasher.trace(&program, run).root());
+            }
+            Ok(())
+        })?;
+        println!("{{\"run_ms\": {run}, \"lazy_ms\": {lazy}, \"commit_ms\": {commit}}}");
+        Ok(())
+    })
+}
+
+/// Least milliseconds of a run, three runs at least.
+fn least(span: Duration, mut run: impl FnMut() -> Result<(), opml_vm::ModelError>) -> Result<f64> {
+    run()?;
+    let (start, mut best, mut runs) = (Instant::now(), f64::INFINITY, 0);
+    while runs < 3 || start.elapsed() < span {
+        let before = Instant::now();
+        run()?;
+        best = best.min(before.elapsed().as_secs_f64() * 1e3);
+        runs += 1;
+    }
+    Ok(best)
+}
