@@ -8,13 +8,14 @@
 //! | `lanes` | any instruction with affine or computed indices | every operation over a block of elements or terms |
 //! | `slow` | what is left: loads from iterations that follow coordinates, indices beyond 62 bits | `opml_vm::eval` |
 //!
-//! Forms of instructions whose extents and sources are the same at every iteration are made once, the others at each
-//! iteration.
+//! Forms of instructions whose extents and sources are the same at every iteration are made once, the others whenever
+//! these change.
 
 mod dot;
 mod interval;
 mod lanes;
 mod load;
+mod moving;
 mod ops;
 mod pack;
 mod ranges;
@@ -24,11 +25,12 @@ mod slow;
 use std::sync::Arc;
 
 use opml_vm::{
-    DType, Instruction, ModelError, Program, Source, Tensor,
+    Instruction, ModelError, Program, Source, Tensor,
     interpreter::{self, Run, Stop},
 };
 
 use load::{Header, Place};
+use moving::Moving;
 use ranges::Ranges;
 
 use crate::tier::Tier;
@@ -45,8 +47,8 @@ pub struct Engine {
 /// How an instruction is executed.
 #[derive(Debug, Clone)]
 enum Form {
-    Dot(Box<dot::Dot>),
-    Lanes(Box<lanes::Lanes>),
+    Dot(Arc<dot::Dot>),
+    Lanes(Arc<lanes::Lanes>),
     Slow,
 }
 
@@ -67,6 +69,7 @@ impl Frame<'_> {
             Place::Input(n) => self.inputs.get(usize::try_from(n).ok()?),
             Place::Now(n) => self.value(self.t, n),
             Place::At(t, n) => self.value(t, n),
+            Place::Back(by, n) => self.value(self.t.checked_sub(by)?, n),
             Place::Nowhere => None,
         }
     }
@@ -118,6 +121,7 @@ impl Engine {
         interpreter::check_length(program, longest)?;
         let mut values: Vec<Tensor> = Vec::new();
         let mut spent: u64 = 0;
+        let mut moving = Moving::new(self.forms.len());
         for t in 0..longest {
             for ((number, instruction), form) in (0..).zip(program.instructions()).zip(&self.forms) {
                 spent = spent.saturating_add(instruction.elements(t));
@@ -127,7 +131,7 @@ impl Engine {
                 let frame = Frame { program, inputs, values: &values, t, number };
                 let value = match form {
                     Some(form) => execute(form, instruction, frame),
-                    None => execute(&moving_form(instruction, frame, &self.ranges, self.tier), instruction, frame),
+                    None => execute(&moving.form(instruction, frame, &self.ranges, self.tier), instruction, frame),
                 };
                 values.push(value);
             }
@@ -197,34 +201,9 @@ fn fixed_form(program: &Program, number: u32, instruction: &Instruction, ranges:
     fixed.then(|| form(program, instruction, (0, tier), &|source| header(source)))
 }
 
-/// The form of an instruction at one iteration.
-fn moving_form(instruction: &Instruction, frame: Frame<'_>, ranges: &Ranges, tier: Tier) -> Form {
-    let header = |source: &Source| moving_header(instruction, frame, ranges, source);
-    form(frame.program, instruction, (frame.t, tier), &header)
-}
-
-/// What is known of a source at one iteration.
-fn moving_header(instruction: &Instruction, frame: Frame<'_>, ranges: &Ranges, source: &Source) -> Option<Header> {
-    let (place, tau) = match source {
-        Source::Constant(n) => (Place::Constant(*n), frame.t),
-        Source::Input(n) => (Place::Input(*n), frame.t),
-        Source::Value(n) if *n < frame.number => (Place::Now(*n), frame.t),
-        Source::Value(_) => return Some(Header::NOWHERE),
-        Source::History { instruction: n, base, terms } => {
-            let tau = load::iteration(instruction, *base, terms, frame.t)?;
-            match u64::try_from(tau) {
-                Ok(tau) if (tau, *n) < (frame.t, frame.number) => (Place::At(tau, *n), tau),
-                _ => return Some(Header::NOWHERE),
-            }
-        }
-    };
-    let (dtype, elements) = frame.tensor(place).map_or((DType::I64, 0), |t| (t.dtype(), t.elements()));
-    Some(Header { place, dtype, elements, tau, range: ranges.of(source) })
-}
-
 fn form(program: &Program, instruction: &Instruction, (t, tier): (u64, Tier), header: load::Headers<'_>) -> Form {
     if let Some(dot) = dot::Dot::new(program, instruction, t, header) {
-        return Form::Dot(Box::new(dot));
+        return Form::Dot(Arc::new(dot));
     }
-    lanes::Lanes::new(instruction, t, header, tier).map_or(Form::Slow, |lanes| Form::Lanes(Box::new(lanes)))
+    lanes::Lanes::new(instruction, t, header, tier).map_or(Form::Slow, |lanes| Form::Lanes(Arc::new(lanes)))
 }
