@@ -20,12 +20,14 @@ pub(super) enum Place {
     Now(u32),
     /// Value at an iteration.
     At(u64, u32),
+    /// Value so many iterations ago.
+    Back(u64, u32),
     /// The load is never valid.
     Nowhere,
 }
 
 /// What a load knows of its source.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) place: Place,
     pub(super) dtype: DType,

@@ -9,8 +9,8 @@
 //! | `lanes` | any instruction with affine or computed indices | every operation over a block of elements or terms |
 //! | `slow` | what is left: loads from iterations that follow coordinates, indices beyond 62 bits | `opml_vm::eval` |
 //!
-//! Forms of instructions whose extents and sources are the same at every iteration are made once, the others at each
-//! iteration.
+//! Forms of instructions whose extents and sources are the same at every iteration are made once, the others whenever
+//! these change.
 
 mod dot;
 mod epilogue;
@@ -19,6 +19,7 @@ mod interval;
 mod kernels;
 mod lanes;
 mod load;
+mod moving;
 mod ops;
 mod pack;
 mod pool;
@@ -30,7 +31,7 @@ mod view;
 
 use std::sync::Arc;
 
-use opml_vm::{DType, Instruction, Program, Source, Tensor, interpreter};
+use opml_vm::{Instruction, Program, Source, Tensor, interpreter};
 
 use crate::tier::Tier;
 pub(crate) use kernels::has_matrix_unit;
@@ -52,9 +53,9 @@ pub struct Engine {
 /// How an instruction is executed.
 #[derive(Debug, Clone)]
 enum Form {
-    Gemm(Box<gemm::Gemm>),
-    Dot(Box<dot::Dot>),
-    Lanes(Box<lanes::Lanes>),
+    Gemm(Arc<gemm::Gemm>),
+    Dot(Arc<dot::Dot>),
+    Lanes(Arc<lanes::Lanes>),
     Slow,
 }
 
@@ -75,6 +76,7 @@ impl<'a> Frame<'a> {
             Place::Input(n) => self.inputs.get(usize::try_from(n).ok()?),
             Place::Now(n) => self.value(self.t, n),
             Place::At(t, n) => self.value(t, n),
+            Place::Back(by, n) => self.value(self.t.checked_sub(by)?, n),
             Place::Nowhere => None,
         }
     }
@@ -176,37 +178,12 @@ fn fixed_form(program: &Program, number: u32, instruction: &Instruction, ranges:
     fixed.then(|| form(program, instruction, (0, tier), &|source| header(source)))
 }
 
-/// The form of an instruction at one iteration.
-fn moving_form(instruction: &Instruction, frame: Frame<'_>, ranges: &Ranges, tier: Tier) -> Form {
-    let header = |source: &Source| moving_header(instruction, frame, ranges, source);
-    form(frame.program, instruction, (frame.t, tier), &header)
-}
-
-/// What is known of a source at one iteration.
-fn moving_header(instruction: &Instruction, frame: Frame<'_>, ranges: &Ranges, source: &Source) -> Option<Header> {
-    let (place, tau) = match source {
-        Source::Constant(n) => (Place::Constant(*n), frame.t),
-        Source::Input(n) => (Place::Input(*n), frame.t),
-        Source::Value(n) if *n < frame.number => (Place::Now(*n), frame.t),
-        Source::Value(_) => return Some(Header::NOWHERE),
-        Source::History { instruction: n, base, terms } => {
-            let tau = load::iteration(instruction, *base, terms, frame.t)?;
-            match u64::try_from(tau) {
-                Ok(tau) if (tau, *n) < (frame.t, frame.number) => (Place::At(tau, *n), tau),
-                _ => return Some(Header::NOWHERE),
-            }
-        }
-    };
-    let (dtype, elements) = frame.tensor(place).map_or((DType::I64, 0), |t| (t.dtype(), t.elements()));
-    Some(Header { place, dtype, elements, tau, range: ranges.of(source) })
-}
-
 fn form(program: &Program, instruction: &Instruction, (t, tier): (u64, Tier), header: load::Headers<'_>) -> Form {
     if let Some(gemm) = gemm::Gemm::new(program, instruction, t, header, tier) {
-        return Form::Gemm(Box::new(gemm));
+        return Form::Gemm(Arc::new(gemm));
     }
     if let Some(dot) = dot::Dot::new(program, instruction, t, header) {
-        return Form::Dot(Box::new(dot));
+        return Form::Dot(Arc::new(dot));
     }
-    lanes::Lanes::new(instruction, t, header, tier).map_or(Form::Slow, |lanes| Form::Lanes(Box::new(lanes)))
+    lanes::Lanes::new(instruction, t, header, tier).map_or(Form::Slow, |lanes| Form::Lanes(Arc::new(lanes)))
 }

@@ -6,7 +6,7 @@ use opml_vm::{
 };
 use rayon::prelude::*;
 
-use super::{Engine, Form, Frame, execute, moving_form, pool::Pool};
+use super::{Engine, Form, Frame, execute, moving::Moving, pool::Pool};
 use crate::num;
 
 /// Terms below which the runs of a batch are not computed in parallel.
@@ -87,7 +87,21 @@ impl Engine {
     /// # Errors
     /// As the interpreter.
     pub fn run(&self, inputs: &[Tensor], stop: Stop, budget: u64) -> Result<Run, ModelError> {
-        let run = self.runs(&[inputs], stop, budget, None)?.pop();
+        self.run_observed(inputs, stop, budget, &mut |_, _| ())
+    }
+
+    /// [`Engine::run`], telling after each instruction which value `(t, i)` is there: for progress and profiles.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub fn run_observed(
+        &self,
+        inputs: &[Tensor],
+        stop: Stop,
+        budget: u64,
+        observe: &mut dyn FnMut(u64, u32),
+    ) -> Result<Run, ModelError> {
+        let run = self.runs(&[inputs], stop, budget, None, observe)?.pop();
         Ok(run.unwrap_or(Run { length: 0, values: Vec::new() }))
     }
 
@@ -98,7 +112,7 @@ impl Engine {
     /// As [`Engine::run`] on the first input that has one.
     pub fn run_batch<I: AsRef<[Tensor]>>(&self, batch: &[I], stop: Stop, budget: u64) -> Result<Vec<Run>, ModelError> {
         let batch: Vec<&[Tensor]> = batch.iter().map(AsRef::as_ref).collect();
-        self.runs(&batch, stop, budget, None)
+        self.runs(&batch, stop, budget, None, &mut |_, _| ())
     }
 
     /// Runs the program for its output alone: values are dropped when nobody reads them any more, and their memory is used
@@ -122,7 +136,7 @@ impl Engine {
         budget: u64,
     ) -> Result<Vec<Output>, ModelError> {
         let batch: Vec<&[Tensor]> = batch.iter().map(AsRef::as_ref).collect();
-        let runs = self.runs(&batch, stop, budget, Some(&self.pool))?;
+        let runs = self.runs(&batch, stop, budget, Some(&self.pool), &mut |_, _| ())?;
         let program = self.program.as_ref();
         let output = |mut run: Run| {
             let leaf =
@@ -136,7 +150,14 @@ impl Engine {
     }
 
     /// Runs in step; with a pool, values are dropped when they are not read any more.
-    fn runs(&self, batch: &[&[Tensor]], stop: Stop, budget: u64, pool: Option<&Pool>) -> Result<Vec<Run>, ModelError> {
+    fn runs(
+        &self,
+        batch: &[&[Tensor]],
+        stop: Stop,
+        budget: u64,
+        pool: Option<&Pool>,
+        observe: &mut dyn FnMut(u64, u32),
+    ) -> Result<Vec<Run>, ModelError> {
         let program = self.program.as_ref();
         batch.iter().try_for_each(|inputs| program.check_inputs(inputs))?;
         let (Stop::Halt { max: longest } | Stop::Exactly(longest)) = stop;
@@ -144,6 +165,7 @@ impl Engine {
         let sample = |&inputs| Sample { inputs, values: Vec::new(), length: None };
         let mut samples: Vec<Sample<'_>> = batch.iter().map(sample).collect();
         let mut spent: u64 = 0;
+        let mut moving = Moving::new(self.forms.len());
         for t in 0..longest {
             let mut active: Vec<&mut Sample<'_>> = samples.iter_mut().filter(|s| s.length.is_none()).collect();
             if active.is_empty() {
@@ -158,13 +180,14 @@ impl Engine {
                     return Err(ModelError::TooLarge { what: "number of elements", value: spent, limit: budget });
                 }
                 let frames: Vec<Frame<'_>> = active.iter().map(|sample| sample.frame(program, (t, number))).collect();
-                let values = self.step(&frames, instruction, form.as_ref());
+                let values = self.step(&frames, instruction, form.as_ref(), &mut moving);
                 for (sample, value) in active.iter_mut().zip(values) {
                     sample.values.push(value);
                     if let Some((pool, list)) = pool.zip(self.lifetimes.after.get(num::size(number.into()))) {
                         self.release(list, sample, t, pool);
                     }
                 }
+                observe(t, number);
             }
             for sample in active {
                 if matches!(stop, Stop::Halt { .. }) && interpreter::halts(program, &sample.values, t) {
@@ -177,14 +200,20 @@ impl Engine {
     }
 
     /// The value of an instruction in each run.
-    fn step(&self, frames: &[Frame<'_>], instruction: &Instruction, form: Option<&Form>) -> Vec<Tensor> {
-        let moving;
+    fn step(
+        &self,
+        frames: &[Frame<'_>],
+        instruction: &Instruction,
+        form: Option<&Form>,
+        moving: &mut Moving,
+    ) -> Vec<Tensor> {
+        let planned;
         let form = match (form, frames.first()) {
             (Some(form), _) => form,
             (None, Some(&first)) => {
                 // Shapes are the same in all runs: one form is right for all.
-                moving = moving_form(instruction, first, &self.ranges, self.tier);
-                &moving
+                planned = moving.form(instruction, first, &self.ranges, self.tier);
+                &planned
             }
             (None, None) => return Vec::new(),
         };

@@ -163,11 +163,11 @@ mod tests {
     };
 
     use super::*;
-    use crate::engine::{Frame, moving_header, ranges::Ranges};
+    use crate::engine::{Frame, moving, ranges::Ranges};
 
     /// Every register of some elements and terms against the interval of its slot.
     fn check(instruction: &Instruction, frame: Frame<'_>, ranges: &Ranges) -> usize {
-        let header = |source: &opml_vm::Source| moving_header(instruction, frame, ranges, source);
+        let header = |source: &opml_vm::Source| moving::header(instruction, frame, ranges, source);
         let extents = load::extents(instruction, frame.t);
         let Some(map) = Analysis::new(instruction, &instruction.map, &extents, None, &header) else { return 0 };
         let (elements, terms) = (instruction.elements(frame.t), instruction.terms(frame.t));

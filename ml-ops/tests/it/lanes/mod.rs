@@ -9,9 +9,9 @@ use std::{
 
 use opml_ops::{engine::Engine, tier::Tier};
 use opml_vm::{
-    DType, Extent, InputHeader, Opcode, Program, Source, Tensor,
+    DType, Extent, InputHeader, Opcode, Program, Reducer, Source, Tensor, Term,
     interpreter::Stop,
-    isa::SLOT_O,
+    isa::{SLOT_K, SLOT_O, SLOT_T},
     testing::{Build, EDGES, Limits, axis, conformance_cases, random_program},
 };
 
@@ -57,6 +57,31 @@ fn random_programs_on_every_tier() {
 fn many_random_programs() {
     random(30_000..50_000, &Limits::default());
     random(30_000..32_000, &LARGER);
+}
+
+/// Sources of this iteration, the last one, the one before and the first one, while extents grow, stand still and shrink.
+#[test]
+fn forms_follow_the_iteration() {
+    let back = |by: i64| Source::History { instruction: 0, base: -by, terms: vec![Term { slot: SLOT_T, coef: 1 }] };
+    let first = Source::History { instruction: 0, base: 0, terms: vec![] };
+    for (a, b, cap) in [(1, 1, 7), (9, -1, 9), (5, 0, 5)] {
+        let along = [axis(Extent::Dynamic(0), 0, &[(SLOT_O, 1)])];
+        let state = Build::each(DType::I32, &[]).dynamic(a, b, cap).output(0).constants(&[3, 1000]);
+        let state = state.load(back(1), 7, &along).load(back(2), -2, &along).load(first.clone(), 1, &along);
+        // Slots 18 and 19 are the constants, 20 to 22 the loads.
+        let state = state.op(Opcode::Mul, [20, 18, 0]).op(Opcode::Add, [23, 21, 0]).op(Opcode::Sub, [24, 22, 0]);
+        let state = state.op(Opcode::Add, [25, SLOT_O, 0]).op(Opcode::Add, [26, SLOT_T, 0]);
+        let state = state.op(Opcode::Rem, [27, 19, 0]).done();
+        let product = Build::new(DType::I64, Reducer::Sum, &[4], &[]).dynamic(a, b, cap).reduction(0);
+        let column = axis(Extent::Fixed(40), 0, &[(SLOT_O, 10), (SLOT_K, 1)]);
+        let product = product.load(Source::Constant(0), 5, &[column]);
+        let product = product.load(back(1), 2, &[axis(Extent::Dynamic(0), 0, &[(SLOT_K, 1)])]);
+        let product = product.op(Opcode::Mul, [18, 19, 0]).done();
+        let values: Vec<i64> = (0..40).map(|n| n * 37 % 101 - 50).collect();
+        let constants = vec![Tensor::saturating(DType::I8, &values)];
+        let program = Program::new(vec![state, product], constants, vec![], 1, None).unwrap();
+        compare_on(&tiers(), &program, &[], Stop::Exactly(24), &format!("{a} {b} {cap}"));
+    }
 }
 
 /// Programs of one operation over all pairs of edge values, from types of every width, with third operands from
