@@ -87,6 +87,43 @@ impl Values<'_> {
     }
 }
 
+/// What `target` becomes when numbers are changed on their way: `read(node, id, numbers)` gives what a node reads of a
+/// value, if not its numbers; what it changes of a value for all nodes it must change for each.
+pub(crate) fn run_altered(
+    graph: &Graph,
+    inputs: &[&[f32]],
+    read: impl Fn(&Node, ValueId, &[f32]) -> Option<Vec<f32>>,
+    target: ValueId,
+) -> Vec<f32> {
+    let data = inputs.iter().map(|data| Data::Float(data.to_vec())).collect();
+    let mut values = given(graph, data);
+    for node in &graph.nodes {
+        let changed: Vec<Option<Vec<f32>>> = node
+            .inputs
+            .iter()
+            .map(|&id| {
+                values[id.0].as_ref().filter(|value| value.integers.is_none()).and_then(|v| read(node, id, &v.floats))
+            })
+            .collect();
+        let operands: Vec<Elements<'_>> = node
+            .inputs
+            .iter()
+            .zip(&changed)
+            .map(|(&id, changed)| {
+                let shape = graph.shape(id);
+                match (changed, &values[id.0]) {
+                    (Some(data), _) => Elements { shape, data: Slice::Float(data) },
+                    (None, Some(computed)) => computed.elements(shape),
+                    (None, None) => Elements { shape, data: Slice::Float(graph.value(id).floats().unwrap_or(&[])) },
+                }
+            })
+            .collect();
+        let result = result_of(graph, node, &operands);
+        values[node.output.0] = Some(result.into());
+    }
+    values[target.0].take().map(|value| value.floats).unwrap_or_default()
+}
+
 impl Values<'_> {
     /// What `target` becomes when some nodes read other real numbers in place of a value. Only what follows from it is
     /// computed.
@@ -127,12 +164,12 @@ pub fn run<'g>(graph: &'g Graph, inputs: &[&[f32]]) -> Values<'g> {
     evaluate_graph(graph, data)
 }
 
-/// [`run`] on inputs of either kind, so that large integers stay exact.
-pub fn evaluate_graph(graph: &Graph, inputs: Vec<Data>) -> Values<'_> {
-    let mut values = Values { graph, computed: vec![None; graph.values.len()] };
+/// Inputs and constants of integers.
+fn given(graph: &Graph, inputs: Vec<Data>) -> Vec<Option<Computed>> {
+    let mut computed: Vec<Option<Computed>> = vec![None; graph.values.len()];
     for (number, value) in graph.values.iter().enumerate() {
         if let Some(Constant { data: data @ Data::Int(_), .. }) = &value.constant {
-            values.computed[number] = Some(data.clone().into());
+            computed[number] = Some(data.clone().into());
         }
     }
     let mut inputs = inputs.into_iter();
@@ -148,8 +185,14 @@ pub fn evaluate_graph(graph: &Graph, inputs: Vec<Data>) -> Values<'_> {
                 Data::Int(integers)
             }
         };
-        values.computed[id.0] = Some(stored(data, value.encoding.filter(Encoding::is_integer)).into());
+        computed[id.0] = Some(stored(data, value.encoding.filter(Encoding::is_integer)).into());
     }
+    computed
+}
+
+/// [`run`] on inputs of either kind, so that large integers stay exact.
+pub fn evaluate_graph(graph: &Graph, inputs: Vec<Data>) -> Values<'_> {
+    let mut values = Values { graph, computed: given(graph, inputs) };
     for node in &graph.nodes {
         let result = node_result(graph, node, &values);
         values.computed[node.output.0] = Some(result.into());

@@ -39,7 +39,7 @@ pub use index::{gather, gather_elements, gather_nd};
 pub use layout::Domain;
 pub use matmul::{dense, matmul};
 pub use normalise::{Normalise, normalise};
-pub use pointwise::{Operand, pointwise};
+pub use pointwise::{Operand, pointwise, round_even};
 pub use pool::{average_pool, max_pool};
 pub use reduce::arg_max;
 pub use reduction::{product_of_integers, product_of_reals, reduction};

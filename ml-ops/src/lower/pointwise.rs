@@ -74,3 +74,19 @@ pub(super) fn aligned(
     let domain = Domain::new(&own.iter().collect::<Vec<_>>(), shape)?;
     Ok((own, domain))
 }
+
+/// The integer nearest to `x / 2^shift`, ties to even.
+pub fn round_even(draft: &mut Draft, x: Reg, shift: i64) -> Reg {
+    let rounded = draft.rshr(x, shift);
+    if shift == 0 {
+        return rounded;
+    }
+    // A tie that went up to an odd number belongs to the even one below.
+    let exact = draft.shl(rounded, shift);
+    let over = draft.sub(exact, x);
+    let half = 1i64 << shift.clamp(1, 62).saturating_sub(1);
+    let tie = draft.equal(over, half);
+    let odd = draft.and(rounded, 1);
+    let back = draft.and(tie, odd);
+    draft.sub(rounded, back)
+}

@@ -117,6 +117,11 @@ impl View {
         offsets.into_iter().map(|offset| num::index(offset).unwrap_or(0)).collect()
     }
 
+    /// Whether every stored element is one of the view.
+    pub fn covers(&self) -> bool {
+        self.base == 0 && self.elements() == self.stored.elements && self.axes.iter().flatten().all(|d| d.stride > 0)
+    }
+
     /// Whether the elements lie row-major without gaps.
     pub fn is_contiguous(&self) -> bool {
         self.base == 0

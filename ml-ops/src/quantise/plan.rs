@@ -15,6 +15,8 @@ pub(super) enum Need {
     Half,
     /// 32 bits: read by people, or only compared.
     Wide,
+    /// Small numbers as finely as large ones: what a logarithm, a root or a quotient reads.
+    Relative,
 }
 
 /// What the users of each value need; `None` for values without users.
@@ -41,6 +43,11 @@ pub(super) fn needs(graph: &Graph) -> Vec<Option<Need>> {
 fn need(operator: &Operator, operand: usize, own: Need) -> Need {
     match operator {
         Operator::MatMul => Need::SignedByte,
+        Operator::Map(Function::Log | Function::Sqrt | Function::Reciprocal) => Need::Relative,
+        Operator::Map(Function::Power(p)) if *p < 1.0 => Need::Relative,
+        Operator::Zip(Pairwise::Div { .. }) if operand == 1 => Need::Relative,
+        // Sums pass it on, so that a sum of small numbers is one.
+        Operator::Add | Operator::Affine | Operator::Reduce { .. } if own == Need::Relative => own,
         Operator::Softmax { .. }
         | Operator::LogSoftmax { .. }
         | Operator::Sigmoid
@@ -199,10 +206,13 @@ fn chosen(operator: &Operator, need: Need, range: &Range, settings: &Settings, l
         (Some((_, dtype, steps)), Need::Byte) => Encoding { dtype, scale: 1.0 / steps, zero_point: 0 },
         (Some(_), Need::SignedByte) => Encoding { dtype: DType::I8, scale: 1.0 / 127.0, zero_point: 0 },
         (Some(_), Need::Half) => Encoding { dtype: DType::I16, scale: 1.0 / 32767.0, zero_point: 0 },
-        (Some(_), Need::Wide) => Encoding { dtype: DType::I32, scale: 1.0 / 16_777_216.0, zero_point: 0 },
+        (Some(_), Need::Wide | Need::Relative) => {
+            Encoding { dtype: DType::I32, scale: 1.0 / 16_777_216.0, zero_point: 0 }
+        }
         (None, Need::Byte) => range.byte(rule),
         (None, Need::SignedByte) => range.signed_byte(rule),
         (None, Need::Half) => range.half(room),
         (None, Need::Wide) => range.wide(),
+        (None, Need::Relative) => range.relative(),
     }
 }

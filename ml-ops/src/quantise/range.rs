@@ -10,6 +10,9 @@ const BINS: usize = 2048;
 /// Shares of the full range that the search tries.
 const CANDIDATES: i64 = 50;
 
+/// Bits of the largest number seen, where small numbers count as much.
+const RELATIVE_BITS: i64 = 38;
+
 /// How the range of an 8-bit encoding follows from the calibration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RangeRule {
@@ -37,9 +40,9 @@ impl Default for Range {
 }
 
 impl Range {
-    /// Widens the range.
+    /// Widens the range by the finite numbers among the values: infinite ones are what saturates.
     pub fn widen(&mut self, values: &[f32]) {
-        for &value in values {
+        for &value in values.iter().filter(|value| value.is_finite()) {
             self.low = self.low.min(f64::from(value));
             self.high = self.high.max(f64::from(value));
         }
@@ -52,7 +55,7 @@ impl Range {
         }
     }
 
-    /// Whether every number seen was finite and there was one.
+    /// Whether a finite number was seen.
     pub fn is_finite(&self) -> bool {
         self.low.is_finite() && self.high.is_finite()
     }
@@ -62,7 +65,7 @@ impl Range {
         self.bins.resize(BINS, 0);
         let span = self.high - self.low;
         let per = if span > 0.0 { num::real(num::signed(BINS)) / span } else { 0.0 };
-        for &value in values {
+        for &value in values.iter().filter(|value| value.is_finite()) {
             let bin = libm::floor((f64::from(value) - self.low) * per);
             let bin = num::index(num::round(bin)).unwrap_or(0).min(BINS - 1);
             self.bins[bin] = self.bins[bin].saturating_add(1);
@@ -123,6 +126,12 @@ impl Range {
     /// 16 bits, symmetric, for `room` times the range seen.
     pub fn half(&self, room: f64) -> Encoding {
         Encoding { dtype: DType::I16, scale: positive(self.magnitude() * room / 32767.0), zero_point: 0 }
+    }
+
+    /// 64 bits fixed point, 38 of them for the range seen, so that products with factors of 20 bits fit.
+    pub fn relative(&self) -> Encoding {
+        let scale = multiplier::power(multiplier::exponent(self.magnitude()) - RELATIVE_BITS);
+        Encoding { dtype: DType::I64, scale: positive(scale), zero_point: 0 }
     }
 
     /// 32 bits fixed point: a power of two, at most 16 fraction bits, for 64 times the range seen and more.

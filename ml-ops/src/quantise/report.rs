@@ -136,7 +136,8 @@ impl Errors {
         let Some(stored) = stored(view, run) else {
             return;
         };
-        for (offset, real) in view.offsets().into_iter().zip(values.get(node.output)) {
+        let pairs = view.offsets().into_iter().zip(values.get(node.output));
+        for (offset, real) in pairs.filter(|(_, real)| real.is_finite()) {
             let integer = stored.get(num::wide(offset)).unwrap_or(0);
             let difference = (encoding.real(integer) - f64::from(*real)).abs();
             self.squares += difference * difference;

@@ -1,5 +1,7 @@
 //! Which values need 16 bits: measured by what 8 bits do to the output of the float network.
 
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
 
 use super::{Range, Settings, plan};
@@ -11,6 +13,8 @@ use crate::{
 
 /// Multiplications that all measurements may take.
 const WORK: u64 = 1 << 36;
+/// Most times that all points are measured together.
+const ROUNDS: usize = 8;
 /// Samples that are measured.
 const SAMPLES: usize = 2;
 
@@ -72,7 +76,7 @@ pub(super) fn levels(
     let measured = within_budget(&candidates, num::wide(bases.len()));
     let noise = |candidate: &Candidate| {
         let all = share_of_noise(&bases, candidate, |_| true, output);
-        let reads = |node: &Node| plan::is_product(&node.operator) || (node.operator.is_view() && leads[node.output.0]);
+        let reads = |node: &Node| reads_factor(node, &leads);
         let mixed = candidate.both.then(|| share_of_noise(&bases, candidate, reads, output));
         (all, mixed)
     };
@@ -94,7 +98,16 @@ pub(super) fn levels(
     for (&number, &(low, mixed)) in measured.iter().zip(&found) {
         points[number] = Point { low, mixed, measured: true, ..points[number].clone() };
     }
-    raise(&mut points, share);
+    // Noise of many points need not add up: the rest is raised until all together are quiet enough.
+    let mut allowed = share;
+    for _ in 0..ROUNDS {
+        raise(&mut points, allowed);
+        let together = joint_noise(graph, samples, &bases, (&candidates, &points), &leads, output);
+        if together <= share || points.iter().all(|point| point.level == Level::High) {
+            break;
+        }
+        allowed *= (0.7 * share / together).max(0.05);
+    }
     let mut levels = vec![Level::High; count];
     for (candidate, point) in candidates.iter().zip(&points) {
         levels[candidate.id.0] = point.level;
@@ -163,8 +176,7 @@ fn candidates(
             continue;
         };
         let reads = |user: &&Node| user.inputs.contains(&id);
-        let products =
-            |user: &Node| plan::is_product(&user.operator) || (user.operator.is_view() && leads[user.output.0]);
+        let products = |user: &Node| reads_factor(user, leads);
         let users = || graph.nodes.iter().filter(reads);
         let both = users().any(products) && !users().all(products);
         let own = share(bases.iter().map(|base| {
@@ -203,6 +215,34 @@ fn share_of_noise(bases: &[Values<'_>], candidate: &Candidate, reads: impl Fn(&N
         let data = rounded(base.get(candidate.id), &candidate.byte);
         (base.replaced((candidate.id, &data), &reads, output), base.get(output).to_vec())
     }))
+}
+
+/// Noise in the output with every point at its level.
+fn joint_noise(
+    graph: &Graph,
+    samples: &[Vec<&[f32]>],
+    bases: &[Values<'_>],
+    (candidates, points): (&[Candidate], &[Point]),
+    leads: &[bool],
+    output: ValueId,
+) -> f64 {
+    let chosen: BTreeMap<ValueId, (Encoding, Level)> = candidates
+        .iter()
+        .zip(points)
+        .filter(|(_, point)| point.level != Level::High)
+        .map(|(candidate, point)| (candidate.id, (candidate.byte, point.level)))
+        .collect();
+    let read = |node: &Node, id: ValueId, data: &[f32]| {
+        let (byte, level) = chosen.get(&id)?;
+        (*level == Level::Low || reads_factor(node, leads)).then(|| rounded(data, byte))
+    };
+    let pairs = samples.iter().zip(bases);
+    share(pairs.map(|(sample, base)| (float::run_altered(graph, sample, read, output), base.get(output).to_vec())))
+}
+
+/// Whether a node is a product, or another shape for products alone.
+fn reads_factor(node: &Node, leads: &[bool]) -> bool {
+    plan::is_product(&node.operator) || (node.operator.is_view() && leads[node.output.0])
 }
 
 /// Power of the differences over the power of the second numbers.

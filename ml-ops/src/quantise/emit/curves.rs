@@ -43,8 +43,9 @@ impl Emit<'_> {
         let to = self.encoding(node)?;
         let mut operands: Vec<(View, Encoding)> = Vec::new();
         for &id in &node.inputs {
-            let (view, encoding) = if self.places[id.0].is_some() { self.simple(id)? } else { self.operand(id)? };
-            operands.push((view, encoding));
+            let (view, encoding) = self.operand(id)?;
+            let rank = view.axes.len();
+            operands.push((self.in_parts(view, 0..rank)?, encoding));
         }
         // More operands than loads: first in groups, which are of the result's encoding.
         while operands.len() > MAX_LOADS {
@@ -64,11 +65,12 @@ impl Emit<'_> {
         {
             return Ok(view.clone());
         }
-        let same = node.clamp.is_none() && operands.iter().all(|(_, encoding)| *encoding == to);
+        let alike = |encoding: &Encoding| *encoding == to || (encoding.is_integer() && to.is_integer());
+        let same = node.clamp.is_none() && operands.iter().all(|(_, encoding)| alike(encoding));
         let ratios: Vec<f64> = operands.iter().map(|(_, encoding)| encoding.scale / to.scale).collect();
         let shift = multiplier::shift(&ratios, 26);
         let requant = self.requant_scaled(node, Scale { multipliers: vec![], shift })?;
-        let parts: Vec<Part> = operands
+        let mut parts: Vec<Part> = operands
             .iter()
             .zip(&ratios)
             .map(|((view, encoding), &ratio)| Part {
@@ -77,6 +79,14 @@ impl Emit<'_> {
                 multiplier: (!same).then(|| multiplier::fixed(ratio, shift)),
             })
             .collect();
-        lower::concat(&mut self.builder, &parts, axis, &requant)
+        match lower::concat(&mut self.builder, &parts, axis, &requant) {
+            Err(LowerError::Layout(_)) => {
+                for part in parts.iter_mut().filter(|part| !part.view.covers()) {
+                    part.view = lower::copy(&mut self.builder, &part.view)?;
+                }
+                lower::concat(&mut self.builder, &parts, axis, &requant)
+            }
+            result => result,
+        }
     }
 }

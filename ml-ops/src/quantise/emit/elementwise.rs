@@ -11,7 +11,11 @@ use crate::{
 
 /// Bits of a factor that multiplies a stored number, so that sums of products stay in 64 bits.
 fn factor_bits(dtype: DType) -> i64 {
-    if dtype.bits() > 16 { 26 } else { 31 }
+    match dtype {
+        DType::I64 => 20,
+        DType::I32 => 26,
+        _ => 31,
+    }
 }
 
 impl Emit<'_> {
@@ -27,9 +31,10 @@ impl Emit<'_> {
         }
         let floats =
             value.floats().ok_or(LowerError::Layout("a constant of integers stands where numbers are needed"))?;
-        let largest = floats.iter().fold(0.0, |m: f64, &v| m.max(f64::from(v).abs()));
+        let finite = |v: f32| f64::from(v.clamp(f32::MIN, f32::MAX));
+        let largest = floats.iter().fold(0.0, |m: f64, &v| m.max(finite(v).abs()));
         let scale = if largest > 1e-30 { largest / 32767.0 } else { 1.0 };
-        let stored: Vec<i64> = floats.iter().map(|&v| num::round(f64::from(v) / scale)).collect();
+        let stored: Vec<i64> = floats.iter().map(|&v| num::round(finite(v) / scale)).collect();
         let view = self.builder.constant(DType::I16, &signed(&value.shape), &stored);
         Ok((view, Encoding { dtype: DType::I16, scale, zero_point: 0 }))
     }
@@ -133,7 +138,15 @@ impl Emit<'_> {
         let unit = self.encoding(node)?.scale;
         let (m, b) = (self.graph.value(node.inputs[1]), self.graph.value(node.inputs[2]));
         let factors: Vec<f64> = m.floats().unwrap_or(&[]).iter().map(|&m| f64::from(m) * from.scale / unit).collect();
-        let offsets: Vec<f64> = b.floats().unwrap_or(&[]).iter().map(|&b| f64::from(b) / unit).collect();
+        // An offset that fills the result's type is as good as any larger one.
+        let enough = multiplier::power((multiplier::bits(self.encoding(node)?.dtype) + 3).min(50));
+        let offset = |&b: &f32| (f64::from(b) / unit).clamp(-enough, enough);
+        let offsets: Vec<f64> = b.floats().unwrap_or(&[]).iter().map(offset).collect();
+        if let ([factor], [offset], true) =
+            (factors.as_slice(), offsets.as_slice(), self.encoding(node)?.is_integer() && from.dtype != DType::I64)
+        {
+            return self.to_integers(node, (&x, from), *factor, *offset);
+        }
         let largest = offsets.iter().fold(0.0, |l: f64, o| l.max(o.abs()));
         let room = 58 - multiplier::exponent(largest).max(0);
         let shift = multiplier::shift(&factors, factor_bits(from.dtype)).min(room).max(0);
@@ -164,6 +177,28 @@ impl Emit<'_> {
         let (m_shape, b_shape) = (signed(&m.shape), signed(b_shape));
         let tables = lower::Affine { factors: (&m_shape, &factors), offsets: (&b_shape, &offsets) };
         lower::affine(&mut self.builder, &x, &tables, &requant)
+    }
+
+    /// `x · factor + offset` as integers, ties to even before a whole offset is added: as `QuantizeLinear` rounds.
+    fn to_integers(
+        &mut self,
+        node: &Node,
+        (x, from): (&View, Encoding),
+        factor: f64,
+        offset: f64,
+    ) -> Result<View, LowerError> {
+        let shift = multiplier::shift(&[factor], factor_bits(from.dtype));
+        let whole = libm::rint(offset);
+        let rest = multiplier::fixed(offset - whole, shift);
+        let factor = multiplier::fixed(factor, shift);
+        let number = super::number::Number { operand: lower::Operand::View(x.clone()), encoding: from };
+        let operand = std::slice::from_ref(&number.operand);
+        self.raw(node, operand, |draft, args| {
+            let value = number.scaled(draft, args[0], factor);
+            let value = draft.add(value, rest);
+            let value = lower::round_even(draft, value, shift);
+            draft.add(value, num::round(whole))
+        })
     }
 
     /// The value with its zero point subtracted, in the smallest type that holds it.

@@ -244,17 +244,7 @@ fn whole(draft: &mut Draft, function: Function, x: Reg, shift: i64) -> Reg {
             let floor = draft.shr(negative, shift);
             draft.sub(0, floor)
         }
-        Function::Round => {
-            let rounded = draft.rshr(x, shift);
-            // A tie that went up to an odd number belongs to the even one below.
-            let exact = draft.shl(rounded, shift);
-            let over = draft.sub(exact, x);
-            let half = 1i64 << shift.clamp(1, 62).saturating_sub(1);
-            let tie = if shift == 0 { draft.less(1, 0) } else { draft.equal(over, half) };
-            let odd = draft.and(rounded, 1);
-            let back = draft.and(tie, odd);
-            draft.sub(rounded, back)
-        }
+        Function::Round => lower::round_even(draft, x, shift),
         _ => {
             let size = draft.abs(x);
             let size = draft.shr(size, shift);
@@ -271,8 +261,8 @@ fn transcendental(function: Function, from: Encoding, unit: f64, requant: &Requa
     const EXP: i64 = powers::ONE_EXP;
     let log = |x: f64, bits: i64| num::round(libm::log2(x) * multiplier::power(bits));
     Some(match function {
-        Function::Sqrt => root(from, unit, requant.dtype),
-        Function::Power(p) if p.to_bits() == 0.5f32.to_bits() => root(from, unit, requant.dtype),
+        Function::Sqrt => root(from, unit),
+        Function::Power(p) if p.to_bits() == 0.5f32.to_bits() => root(from, unit),
         Function::Reciprocal => reciprocal(from, unit),
         Function::Power(p) if p.to_bits() == (-1.0f32).to_bits() => reciprocal(from, unit),
         Function::Exp => {
@@ -324,23 +314,31 @@ fn transcendental(function: Function, from: Encoding, unit: f64, requant: &Requa
     })
 }
 
-/// `√x` by the machine's root, with bits to spare.
-fn root(from: Encoding, unit: f64, dtype: DType) -> Form {
-    let spare = if dtype.bits() <= 16 { 15 } else { 0 };
-    let factor = multiplier::scale(&[from.scale / (unit * unit) * multiplier::power(2 * spare)]);
+/// `√x`: the machine's root of `x` times the largest even power of two that fits, so that small numbers keep their bits.
+fn root(from: Encoding, unit: f64) -> Form {
+    let factor = multiplier::scale(&[libm::sqrt(from.scale) / unit]);
     Form::finished(move |draft, x| {
-        let square = draft.mulshr(x, factor.multipliers.first().copied().unwrap_or(0), factor.shift);
-        let root = draft.isqrt(square);
-        draft.rshr(root, spare)
+        let bits = draft.log2(x);
+        let room = draft.sub(61, bits);
+        let even = draft.and(room, -2);
+        let wide = draft.shl(x, even);
+        let root = draft.isqrt(wide);
+        let half = draft.shr(even, 1);
+        let shift = draft.add(half, factor.shift);
+        draft.mulshr(root, factor.multipliers.first().copied().unwrap_or(0), shift)
     })
 }
 
 /// `1 / x`; 0 where `x` is stored as 0.
 fn reciprocal(from: Encoding, unit: f64) -> Form {
     let one = 1.0 / (from.scale * unit);
+    // Bits of x that the numerator has no room for.
+    let cut = (multiplier::exponent(one) - 60).max(0);
+    let one = one * multiplier::power(-cut);
     let shift = multiplier::shift(&[one], 61).max(1);
     let one = multiplier::fixed(one, shift);
     Form::finished(move |draft, x| {
+        let x = if cut == 0 { x } else { draft.rshr(x, cut) };
         let value = draft.div(one, x);
         draft.rshr(value, shift)
     })

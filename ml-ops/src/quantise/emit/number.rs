@@ -76,6 +76,7 @@ impl Emit<'_> {
             return Ok(Number { operand, encoding: Encoding::integer(dtype) });
         }
         if let Some(&[one]) = value.floats() {
+            let one = one.clamp(f32::MIN, f32::MAX);
             let scale = f64::from(one).abs() * multiplier::power(-30);
             let encoding = Encoding { dtype: DType::I32, scale, zero_point: 0 };
             return Ok(Number { operand: Operand::Literal(num::round(f64::from(one) / scale)), encoding });

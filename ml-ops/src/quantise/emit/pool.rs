@@ -2,7 +2,7 @@
 
 use super::Emit;
 use crate::{
-    graph::{Node, ValueId, Window},
+    graph::{Node, Window},
     lower::{self, Builder, LowerError, Spatial, View},
     num,
 };
@@ -20,16 +20,6 @@ impl Emit<'_> {
                 positions: positions[axis + 2],
             })
             .collect()
-    }
-
-    /// A value each of whose axes lies in one part: as it is, or copied.
-    pub(super) fn simple(&mut self, id: ValueId) -> Result<(View, crate::graph::Encoding), LowerError> {
-        let (x, encoding) = self.place(id)?;
-        let covers = x.base == 0 && x.elements() == x.stored.elements;
-        if covers && (0..x.axes.len()).all(|axis| x.digit(axis).is_ok()) {
-            return Ok((x, encoding));
-        }
-        Ok((lower::copy(&mut self.builder, &x)?, encoding))
     }
 
     /// A lowering of windows over a tensor as it lies, or over a copy if a window cannot address it.

@@ -56,7 +56,8 @@ impl Emit<'_> {
             }
             Reduction::SumSquare => {
                 // Squares lose the bits that a sum of so many would have too many.
-                let cut = (2 * multiplier::bits(dtype) + multiplier::exponent(num::real(count)) - SUM_BITS).max(0);
+                let own = if from.is_integer() { multiplier::bits(dtype) } else { multiplier::bits(dtype).min(41) };
+                let cut = (2 * own + multiplier::exponent(num::real(count)) - SUM_BITS).max(0);
                 let unit = from.scale * from.scale * multiplier::power(cut);
                 let requant = self.requant(node, &[unit / to.scale])?;
                 let form = (requant.dtype, Reducer::Sum);

@@ -84,6 +84,10 @@ impl Emit<'_> {
     /// `a / b`; 0 where `b` is stored as 0.
     fn quotient(&mut self, node: &Node, a: &Number, b: &Number) -> Result<View, LowerError> {
         let ratio = a.encoding.scale / b.encoding.scale / self.encoding(node)?.scale;
+        // Bits of b that the numerator has no room for.
+        let room = factor_bits(a.encoding.dtype).max(61 - multiplier::bits(a.encoding.dtype));
+        let cut = (multiplier::exponent(ratio) + 1 - room).max(0);
+        let ratio = ratio * multiplier::power(-cut);
         let shift = multiplier::shift(&[ratio], factor_bits(a.encoding.dtype)).max(1);
         let factor = multiplier::fixed(ratio, shift);
         let requant = self.requant_scaled(node, Scale { multipliers: vec![], shift })?;
@@ -91,7 +95,10 @@ impl Emit<'_> {
         let operands = [a.operand.clone(), b.operand.clone()];
         lower::pointwise(&mut self.builder, &operands, &shape, requant.dtype, |draft, args| {
             let x = a.scaled(draft, args[0], factor);
-            let y = b.centred(draft, args[1]);
+            let mut y = b.centred(draft, args[1]);
+            if cut > 0 {
+                y = draft.rshr(y, cut).into();
+            }
             // Rounding down twice, with half a unit between, rounds the exact quotient half up.
             let value = draft.div(x, y);
             let value = draft.rshr(value, shift);

@@ -96,3 +96,89 @@ fn convolution_of_16_bits() {
     let found = case(operator, &[x, w], &[1, 5, 6, 4]).stated(half(largest)).run(&expected);
     assert!(found.error(&expected) <= 0.501 * found.encoding.scale);
 }
+
+/// Half of the channels of a channels-last value, read by a convolution and a pooling without a copy.
+#[test]
+fn windows_read_slices_in_place() {
+    let window = |kernel: usize, pad: usize| Window {
+        kernel: vec![kernel; 2],
+        strides: vec![1, 1],
+        before: vec![pad; 2],
+        after: vec![pad; 2],
+        dilations: vec![1, 1],
+        ceil: false,
+    };
+    let mut graph = Graph::default();
+    let encoding = Encoding::integer(DType::I16);
+    let x = graph.add_value("x", vec![1, 5, 6, 8]);
+    graph.inputs.push(x);
+    let mut add = |operator: Operator, inputs: Vec<ValueId>, shape: &[usize]| {
+        let output = graph.add_value(operator.name(), shape.to_vec());
+        graph.value_mut(output).encoding = Some(encoding);
+        graph.nodes.push(Node { operator, inputs, output, clamp: None });
+        output
+    };
+    let half: Vec<Option<usize>> = (3..7).map(Some).collect();
+    // Stored [N, H, W, C]; the slice takes channels 3 to 6.
+    let moved = add(Operator::Transpose { perm: vec![0, 3, 1, 2] }, vec![x], &[1, 8, 5, 6]);
+    let taken = Operator::Take { axes: vec![None, Some(half), None, None], fill: 0.0 };
+    let slice = add(taken, vec![moved], &[1, 4, 5, 6]);
+    let pooled = add(Operator::MaxPool(window(3, 1)), vec![slice], &[1, 4, 5, 6]);
+    let weights: Vec<i64> =
+        numbers(4, 2 * 4 * 9, -127, 127).chunks(36).flat_map(|row| [&[127], &row[1..]].concat()).collect();
+    let w = graph.add_floats("w", vec![2, 4, 3, 3], weights.iter().map(|&v| v as f32).collect());
+    let output = graph.add_value("y", vec![1, 2, 5, 6]);
+    graph.value_mut(output).encoding = Some(Encoding::integer(DType::I32));
+    graph.nodes.push(Node {
+        operator: Operator::Conv { window: window(3, 1), groups: 1 },
+        inputs: vec![pooled, w],
+        output,
+        clamp: None,
+    });
+    let direct = graph.add_value("z", vec![1, 2, 5, 6]);
+    graph.value_mut(direct).encoding = Some(Encoding::integer(DType::I32));
+    graph.nodes.push(Node {
+        operator: Operator::Conv { window: window(3, 1), groups: 1 },
+        inputs: vec![slice, w],
+        output: direct,
+        clamp: None,
+    });
+    let sum = graph.add_value("sum", vec![1, 2, 5, 6]);
+    graph.value_mut(sum).encoding = Some(I64);
+    graph.nodes.push(Node { operator: Operator::Add, inputs: vec![output, direct], output: sum, clamp: None });
+    graph.outputs.push(sum);
+
+    let settings = Settings::default();
+    let levels = plan::uniform(&graph, settings.precision);
+    let ranges = vec![Range::default(); graph.values.len()];
+    let quantised = with_ranges(&graph, &[encoding], ranges, &settings, &levels).unwrap();
+    // Pooling, two convolutions, the sum, and the copy to row-major order.
+    assert_eq!(quantised.program.instructions().len(), 5);
+    let data = numbers(5, 240, -100, 100);
+    let tensors = [Tensor::from_values(DType::I16, &data).unwrap()];
+    let run = interpreter::run(&quantised.program, &tensors, Stop::Exactly(1), 1 << 30).unwrap();
+    let fast = Engine::compile(&quantised.program).run(&tensors, Stop::Exactly(1), 1 << 30).unwrap();
+    assert_eq!(fast, run);
+    let at = |c: usize, h: i64, w: i64| -> Option<i64> {
+        ((0..5).contains(&h) && (0..6).contains(&w)).then(|| data[((h * 6 + w) * 8) as usize + c + 3])
+    };
+    let near = |h: i64, w: i64| (0..9).map(move |t| (h + t / 3 - 1, w + t % 3 - 1));
+    let pool = |c: usize, h: i64, w: i64| near(h, w).filter_map(|(h, w)| at(c, h, w)).max();
+    let expected: Vec<i64> = (0..60)
+        .map(|i| {
+            let c = coordinates(i, &[2, 5, 6]);
+            let (h, w) = (c[1] as i64, c[2] as i64);
+            let mut total = 0;
+            for channel in 0..4 {
+                for (tap, (h, w)) in near(h, w).enumerate() {
+                    let inside = at(channel, h, w).is_some();
+                    let both =
+                        at(channel, h, w).unwrap_or(0) + if inside { pool(channel, h, w).unwrap_or(0) } else { 0 };
+                    total += weights[(c[0] * 4 + channel) * 9 + tap] * both;
+                }
+            }
+            total
+        })
+        .collect();
+    assert_eq!(run.output(&quantised.program).unwrap().values(), expected);
+}
