@@ -32,6 +32,9 @@ struct Arguments {
     /// Samples of one run.
     #[arg(long, default_value_t = 1)]
     batch: usize,
+    /// Print the instructions that take longest instead.
+    #[arg(long)]
+    profile: bool,
 }
 
 fn main() -> Result<()> {
@@ -51,6 +54,9 @@ fn main() -> Result<()> {
     let span = Duration::from_secs_f64(arguments.seconds);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(arguments.threads).build()?;
     pool.install(|| {
+        if arguments.profile {
+            return profile(&engine, &batch[0], span);
+        }
         let stop = Stop::Exactly(1);
         let run = least(span, || engine.run_outputs(&batch, stop, u64::MAX).map(drop))?;
         let lazy = least(span, || {
@@ -68,6 +74,35 @@ fn main() -> Result<()> {
         println!("{{\"run_ms\": {run}, \"lazy_ms\": {lazy}, \"commit_ms\": {commit}}}");
         Ok(())
     })
+}
+
+/// Prints for each instruction the least microseconds it takes, the slowest first.
+fn profile(engine: &Engine, inputs: &[Tensor], span: Duration) -> Result<()> {
+    let program = engine.program();
+    let mut least = vec![f64::INFINITY; program.instructions().len()];
+    let start = Instant::now();
+    while start.elapsed() < span {
+        let mut before = Instant::now();
+        engine.run_observed(inputs, Stop::Exactly(1), u64::MAX, &mut |_, number| {
+            let place = &mut least[usize::try_from(number).unwrap_or(0)];
+            *place = place.min(before.elapsed().as_secs_f64() * 1e6);
+            before = Instant::now();
+        })?;
+    }
+    let mut order: Vec<usize> = (0..least.len()).collect();
+    order.sort_by(|&a, &b| least[b].total_cmp(&least[a]));
+    let forms = engine.forms();
+    println!("{:>10.1} µs in all", least.iter().sum::<f64>());
+    for number in order.into_iter().take(40) {
+        let instruction = &program.instructions()[number];
+        let (elements, terms) = (instruction.elements(0), instruction.terms(0));
+        let (form, ops) = (forms[number], instruction.map.len() + instruction.post.len());
+        println!(
+            "{:>10.1} µs  {number:4} {form:6} {elements:>8} elements of {terms:>5} terms, {ops} ops",
+            least[number]
+        );
+    }
+    Ok(())
 }
 
 /// Least milliseconds of a run, three runs at least.
