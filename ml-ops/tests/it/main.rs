@@ -12,4 +12,7 @@ mod model;
 mod npy;
 mod operators;
 mod products;
+mod patterns;
 mod quantised;
+mod reading;
+mod recurrent;

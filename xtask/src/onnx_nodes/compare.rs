@@ -8,7 +8,7 @@ const BFLOAT16: i32 = 16;
 
 /// The tolerances, for people.
 pub(super) const FLOAT_RULE: &str = "integers and bool exact; float32 and float64 within 1e-4 of the value plus 1e-5; \
-                                     float16 2^-9 plus 1e-3; bfloat16 2^-6 plus 1e-2; what is not finite in a cast is left out";
+                                     float16 2^-9 plus 1e-3; bfloat16 2^-6 plus 1e-2; floats of 8 and 4 bits half a unit in the last place; what is not finite in a cast is left out";
 /// See [`FLOAT_RULE`].
 pub(super) const PROGRAM_RULE: &str = "integers and bool exact; floats within 2^-11 of the output's largest magnitude";
 
@@ -18,6 +18,10 @@ pub(super) fn floats(found: &Tensor, expected: &Tensor, kind: i32, digits: bool)
         _ if digits => (1e-3, 0.0),
         FLOAT16 => (1.0 / 512.0, 1e-3),
         BFLOAT16 => (1.0 / 64.0, 1e-2),
+        // Half a unit in the last place, and half the least number.
+        17 | 18 => (1.0 / 16.0, 1.0 / 1024.0),
+        19 | 20 => (1.0 / 8.0, 1.0 / 131_072.0),
+        23 => (1.0 / 4.0, 1.0 / 4.0),
         _ => (1e-4, 1e-5),
     };
     within(found, expected, |e| relative * e.abs() + absolute)
