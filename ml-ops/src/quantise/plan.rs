@@ -1,7 +1,10 @@
 //! The encoding of every value: from the file, from what its users need, from calibration.
 
 use super::{Level, Precision, Settings, range::Range};
-use crate::graph::{Encoding, Function, Graph, Node, Operator, Pairwise, Reduction, ValueId};
+use crate::{
+    graph::{Encoding, Function, Graph, Node, Operator, Pairwise, Reduction, ValueId},
+    num,
+};
 use opml_vm::DType;
 
 /// How finely the users of a value need it; the least of all counts.
@@ -160,6 +163,7 @@ fn encodings(
     levels: &[Level],
 ) -> Vec<Option<Encoding>> {
     let needs = needs(graph);
+    let steps = factor_steps(graph);
     let mut encodings: Vec<Option<Encoding>> = vec![None; graph.values.len()];
     for (&id, &encoding) in graph.inputs.iter().zip(inputs) {
         encodings[id.0] = Some(encoding);
@@ -169,7 +173,7 @@ fn encodings(
         let inherited = encodings[node.inputs[0].0];
         let stated = graph.value(id).encoding;
         let need = needs[id.0].unwrap_or(Need::Byte);
-        let choose = || chosen(&node.operator, need, &ranges[id.0], settings, levels[id.0]);
+        let choose = || chosen(&node.operator, (need, steps), &ranges[id.0], settings, levels[id.0]);
         encodings[id.0] = Some(match &node.operator {
             operator if inherits(operator) && inherited.is_some() => stated.or(inherited).unwrap_or_else(choose),
             Operator::Concat { .. }
@@ -192,8 +196,28 @@ pub(super) fn is_calibrated(graph: &Graph, node: &Node) -> bool {
     !(known || curve || counts(&node.operator).is_some() || graph.value(node.output).encoding.is_some())
 }
 
-fn chosen(operator: &Operator, need: Need, range: &Range, settings: &Settings, level: Level) -> Encoding {
+/// The greatest magnitude of 16-bit factors for which sums of products of two computed values fit 31 bits, so that an engine may add
+/// them up in i32: `√(2^31 / K)`. The rows of a softmax add up to 1 and need no such care.
+fn factor_steps(graph: &Graph) -> f64 {
+    let softmax = |id: &ValueId| {
+        graph.nodes.iter().any(|node| node.output == *id && matches!(node.operator, Operator::Softmax { .. }))
+    };
+    let computed = |id: &ValueId| graph.value(*id).constant.is_none();
+    let products = graph.nodes.iter().filter(|node| matches!(node.operator, Operator::MatMul));
+    let products = products.filter(|node| node.inputs.iter().all(computed) && !node.inputs.iter().any(softmax));
+    let terms = products.filter_map(|node| graph.shape(node.inputs[0]).last().copied()).max().unwrap_or(1);
+    libm::floor(libm::sqrt(2_147_483_647.0 / num::real(num::signed(terms.max(1))))).min(32767.0)
+}
+
+fn chosen(
+    operator: &Operator,
+    (need, factor_steps): (Need, f64),
+    range: &Range,
+    settings: &Settings,
+    level: Level,
+) -> Encoding {
     let rule = settings.range;
+    let factor = need == Need::SignedByte && level == Level::High;
     let need = if level == Level::Low { need } else { need.max(Need::Half) };
     let room = if settings.precision == Precision::Bits8 { 2.0 } else { 1.25 };
     // Curves have known ranges.
@@ -211,6 +235,7 @@ fn chosen(operator: &Operator, need: Need, range: &Range, settings: &Settings, l
         }
         (None, Need::Byte) => range.byte(rule),
         (None, Need::SignedByte) => range.signed_byte(rule),
+        (None, Need::Half) if factor => range.half(room * 32767.0 / factor_steps),
         (None, Need::Half) => range.half(room),
         (None, Need::Wide) => range.wide(),
         (None, Need::Relative) => range.relative(),
