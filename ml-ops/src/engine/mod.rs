@@ -5,7 +5,7 @@
 //! | form | for | how |
 //! |---|---|---|
 //! | `dot` | sums of products of two affine loads | rows of both factors side by side, integer dot products |
-//! | `lanes` | any instruction with affine or computed indices | every operation over a block of elements or terms |
+//! | `lanes` | any instruction with affine or computed indices | operations over blocks of elements or terms, in the narrowest width that is exact |
 //! | `slow` | what is left: loads from iterations that follow coordinates, indices beyond 62 bits | `opml_vm::eval` |
 //!
 //! Forms of instructions whose extents and sources are the same at every iteration are made once, the others whenever
