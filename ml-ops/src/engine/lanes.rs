@@ -47,7 +47,8 @@ use super::{
 use crate::tier::Tier;
 use analysis::Analysis;
 use code::Code;
-use machine::{Machine, Numbers};
+use machine::Machine;
+pub(super) use machine::Numbers;
 pub(super) use post::{Post, Workspace};
 use reduce::{Reduction, Totals};
 use simd::Kernels;

@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | `gemm` | sums of products of two affine loads: matrix products, convolutions | vector kernels over packed columns |
 //! | `dot` | such sums whose numbers or axes do not suit the kernels | rows of both factors side by side |
-//! | `lanes` | any instruction with affine or computed indices | every operation over a block of elements or terms |
+//! | `lanes` | any instruction with affine or computed indices | operations over blocks of elements or terms, in the narrowest width that is exact |
 //! | `slow` | what is left: loads from iterations that follow coordinates, indices beyond 62 bits | `opml_vm::eval` |
 //!
 //! Forms of instructions whose extents and sources are the same at every iteration are made once, the others whenever

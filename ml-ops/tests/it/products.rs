@@ -207,7 +207,7 @@ impl Product {
         let (bias, scales) = self.tables();
         let mut out = Vec::with_capacity(batch * m * n);
         for row in 0..batch * m {
-            for column in 0..n {
+            for (column, biased_by) in bias.iter().enumerate().take(n) {
                 let start = if self.constant { 0 } else { row / m * n * k };
                 let at =
                     |k_index: usize| start + if self.transposed { k_index * n + column } else { column * k + k_index };
@@ -216,7 +216,7 @@ impl Product {
                 let value = match self.post {
                     Ending::None => sum,
                     Ending::Requant { bias: biased, factor, shift, zero, limits } => {
-                        let value = sum + if biased { bias[column] } else { 0 };
+                        let value = sum + if biased { *biased_by } else { 0 };
                         let value = factor.map_or(value, |factor| scalar(Opcode::Mulshr, value, factor, shift));
                         let value = scalar(Opcode::Add, value, zero, 0);
                         limits.map_or(value, |(low, high)| scalar(Opcode::Clamp, value, low, high))

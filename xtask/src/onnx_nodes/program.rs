@@ -57,7 +57,7 @@ pub(super) fn run(case: &Case, inputs: &[Tensor], outputs: &[Tensor]) -> Outcome
                     },
                     None => found,
                 };
-                if let Err(why) = compare::program(&found, expected) {
+                if let Err(why) = compare::program(&found, expected, case.ports.outputs[number].kind.unwrap_or(0)) {
                     return Outcome::Wrong(format!("output {}: {why}", case.ports.outputs[number].name));
                 }
             }

@@ -249,7 +249,7 @@ impl<F: Finish> Job<'_, F> {
     /// Bytes between packed rows: not a multiple of the distance at which cache lines displace each other.
     fn pitch(&self) -> usize {
         let bytes = (self.terms.lines * GROUP).next_multiple_of(LINE);
-        if bytes % 512 == 0 { bytes + LINE } else { bytes }
+        if bytes.is_multiple_of(512) { bytes + LINE } else { bytes }
     }
 
     /// Whether the rows of a tile are read where they are or copied.

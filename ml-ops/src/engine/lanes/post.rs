@@ -50,8 +50,8 @@ impl Post {
         Self::with_acc(instruction, extents, acc, header, Tier::current())
     }
 
-    /// For reduced values in an interval.
-    pub(super) fn with_acc(
+    /// For reduced values in an interval, on a tier.
+    pub(in crate::engine) fn with_acc(
         instruction: &Instruction,
         extents: &Extents,
         acc: Interval,

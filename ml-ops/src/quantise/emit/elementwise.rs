@@ -145,7 +145,7 @@ impl Emit<'_> {
         if let ([factor], [offset], true) =
             (factors.as_slice(), offsets.as_slice(), self.encoding(node)?.is_integer() && from.dtype != DType::I64)
         {
-            return self.to_integers(node, (&x, from), *factor, *offset);
+            return self.rounded_even(node, (&x, from), *factor, *offset);
         }
         let largest = offsets.iter().fold(0.0, |l: f64, o| l.max(o.abs()));
         let room = 58 - multiplier::exponent(largest).max(0);
@@ -180,7 +180,7 @@ impl Emit<'_> {
     }
 
     /// `x · factor + offset` as integers, ties to even before a whole offset is added: as `QuantizeLinear` rounds.
-    fn to_integers(
+    fn rounded_even(
         &mut self,
         node: &Node,
         (x, from): (&View, Encoding),

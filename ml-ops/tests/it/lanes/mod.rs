@@ -1,13 +1,10 @@
-//! Scalar programs: what the lowerings write, at odd sizes, against the interpreter; and how fast they run.
+//! Scalar programs: what the lowerings write, at odd sizes, against the interpreter.
 
 mod programs;
 
-use std::{
-    ops::Range,
-    time::{Duration, Instant},
-};
+use std::ops::Range;
 
-use opml_ops::{engine::Engine, tier::Tier};
+use opml_ops::tier::Tier;
 use opml_vm::{
     DType, Extent, InputHeader, Opcode, Program, Reducer, Source, Tensor, Term,
     interpreter::Stop,
@@ -48,15 +45,10 @@ const LARGER: Limits = Limits { instructions: 6, max_t: 3, elements: 3000, work:
 
 #[test]
 fn random_programs_on_every_tier() {
-    random(20_000..20_300, &Limits::default());
-    random(20_000..20_020, &LARGER);
-}
-
-#[test]
-#[ignore = "minutes"]
-fn many_random_programs() {
-    random(30_000..50_000, &Limits::default());
-    random(30_000..32_000, &LARGER);
+    // `OPML_SEEDS=20000` tries more of them.
+    let count = std::env::var("OPML_SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(300);
+    random(20_000..20_000 + count, &Limits::default());
+    random(20_000..20_000 + count / 15, &LARGER);
 }
 
 /// Sources of this iteration, the last one, the one before and the first one, while extents grow, stand still and shrink.
@@ -131,32 +123,4 @@ fn one_operation(opcode: Opcode, x: DType, y: DType) -> Program {
     let headers = [(x, 0), (y, 1), (DType::I64, 2)];
     let headers = headers.map(|(dtype, _)| InputHeader { dtype, elements: u64::from(count) });
     Program::new(instructions, vec![], headers.to_vec(), 0, None).unwrap()
-}
-
-/// Prints elements a second on one thread: `cargo test --release -p opml-ops --test it lanes::speed -- --ignored
-/// --nocapture`; with `OPML_SAMPLE` only the programs whose names contain it.
-#[test]
-#[ignore = "a measurement"]
-fn speed() {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    let wanted = std::env::var("OPML_SAMPLE").unwrap_or_default();
-    for sample in programs::all(1).into_iter().filter(|sample| sample.name.contains(&wanted)) {
-        let engine = Engine::compile(&sample.program);
-        let best = pool.install(|| {
-            let (mut best, begin) = (Duration::MAX, Instant::now());
-            while begin.elapsed() < Duration::from_millis(400) {
-                let start = Instant::now();
-                engine.run(&sample.inputs, Stop::Exactly(1), 1 << 40).unwrap();
-                best = best.min(start.elapsed());
-            }
-            best
-        });
-        let rate = sample.elements as f64 / best.as_secs_f64() / 1e6;
-        println!(
-            "{:24} {:>9} elements {:>10.1} us {rate:>9.1} Melem/s",
-            sample.name,
-            sample.elements,
-            best.as_secs_f64() * 1e6
-        );
-    }
 }

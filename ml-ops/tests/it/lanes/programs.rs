@@ -3,20 +3,18 @@
 use opml_ops::lower::{self, Builder, Curve, Draft, Index, Part, Requant, Scale, Scaled, Spatial, View};
 use opml_vm::{DType, Opcode, Program, Reducer, Tensor, testing::Rng};
 
-/// A program with its inputs, and what its rate is counted in.
+/// A program with its inputs.
 pub(super) struct Sample {
     pub(super) name: &'static str,
     pub(super) program: Program,
     pub(super) inputs: Vec<Tensor>,
-    /// Elements that the operator handles.
-    pub(super) elements: i64,
 }
 
 fn requant(dtype: DType, shift: i64, zero_point: i64, low: i64, high: i64) -> Requant {
     Requant { dtype, scale: Scale { multipliers: vec![1 << 20], shift }, zero_point, low, high }
 }
 
-fn sample(name: &'static str, elements: i64, build: impl FnOnce(&mut Builder)) -> Sample {
+fn sample(name: &'static str, build: impl FnOnce(&mut Builder)) -> Sample {
     let mut builder = Builder::new();
     build(&mut builder);
     let program = builder.finish().unwrap();
@@ -29,7 +27,7 @@ fn sample(name: &'static str, elements: i64, build: impl FnOnce(&mut Builder)) -
         Tensor::saturating(header.dtype, &values)
     });
     let inputs = inputs.collect();
-    Sample { name, program, inputs, elements }
+    Sample { name, program, inputs }
 }
 
 /// All programs, with sizes divided by `small`.
@@ -69,7 +67,7 @@ pub(super) fn all(small: i64) -> Vec<Sample> {
 }
 
 fn add(name: &'static str, dtype: DType, shape: &[i64]) -> Sample {
-    sample(name, shape.iter().product(), |builder| {
+    sample(name, |builder| {
         let (x, y) = (builder.input(dtype, shape), builder.input(dtype, shape));
         let scaled = |view, zero_point, multiplier| Scaled { view, zero_point, multiplier };
         let bits = if dtype == DType::I8 { 0 } else { 5 };
@@ -79,7 +77,7 @@ fn add(name: &'static str, dtype: DType, shape: &[i64]) -> Sample {
 }
 
 fn plain_add(shape: &[i64]) -> Sample {
-    sample("plain add i16", shape.iter().product(), |builder| {
+    sample("plain add i16", |builder| {
         let (x, y) = (builder.input(DType::I16, shape), builder.input(DType::I16, shape));
         let scaled = |view| Scaled { view, zero_point: 0, multiplier: 1 };
         let operands = [scaled(&x), scaled(&y)];
@@ -89,7 +87,7 @@ fn plain_add(shape: &[i64]) -> Sample {
 }
 
 fn product(shape: &[i64]) -> Sample {
-    sample("product", shape.iter().product(), |builder| {
+    sample("product", |builder| {
         let x = builder.input(DType::I8, shape);
         let y = builder.input(DType::I8, &shape[1..]);
         lower::product(builder, (&x, 3), (&y, 0), shape, &requant(DType::I8, 26, 1, -128, 127)).unwrap();
@@ -97,7 +95,7 @@ fn product(shape: &[i64]) -> Sample {
 }
 
 fn affine(shape: &[i64]) -> Sample {
-    sample("affine", shape.iter().product(), |builder| {
+    sample("affine", |builder| {
         let x = builder.input(DType::I16, shape);
         let width = usize::try_from(shape[1]).unwrap();
         let factors: Vec<i64> = (0..shape[1]).map(|c| 900_000 + 1777 * c).collect();
@@ -110,7 +108,7 @@ fn affine(shape: &[i64]) -> Sample {
 }
 
 fn lookup(shape: &[i64]) -> Sample {
-    sample("lookup i8", shape.iter().product(), |builder| {
+    sample("lookup i8", |builder| {
         let x = builder.input(DType::I8, shape);
         let table: Vec<i64> = (-128..128).map(|v: i64| (v * v * v) >> 14).collect();
         lower::lookup(builder, &x, DType::I8, &table).unwrap();
@@ -126,14 +124,14 @@ fn interpolate(builder: &mut Builder, x: &View, dtype: DType) -> View {
 }
 
 fn curve(dtype: DType, shape: &[i64]) -> Sample {
-    sample("curve i16", shape.iter().product(), |builder| {
+    sample("curve i16", |builder| {
         let x = builder.input(dtype, shape);
         interpolate(builder, &x, dtype);
     })
 }
 
 fn softmax(shape: &[i64]) -> Sample {
-    sample("softmax i16", shape.iter().product(), |builder| {
+    sample("softmax i16", |builder| {
         let x = builder.input(DType::I16, shape);
         let requant = requant(DType::U8, 0, 0, 0, 255);
         lower::softmax(builder, &x, 2, lower::Exponent { multiplier: 94_548_123, shift: 18 }, 255, &requant).unwrap();
@@ -141,7 +139,7 @@ fn softmax(shape: &[i64]) -> Sample {
 }
 
 fn softmax_narrow(shape: &[i64]) -> Sample {
-    sample("softmax i8", shape.iter().product(), |builder| {
+    sample("softmax i8", |builder| {
         let x = builder.input(DType::I8, shape);
         let requant = requant(DType::U8, 0, 0, 0, 255);
         lower::softmax(builder, &x, 2, lower::Exponent { multiplier: 1_994_548_123, shift: 14 }, 255, &requant)
@@ -151,7 +149,7 @@ fn softmax_narrow(shape: &[i64]) -> Sample {
 
 /// Sum, sum of squares, inverse deviation and the affine end, over rows of i16.
 fn layer_norm(rows: i64, width: i64) -> Sample {
-    sample("layer norm", rows * width, |builder| {
+    sample("layer norm", |builder| {
         let x = builder.input(DType::I16, &[rows, width]);
         let flat = |r, c| vec![(rows * width, Index::from(r) * width + c)];
         let mut draft = Draft::new(DType::I32, Reducer::Sum);
@@ -198,7 +196,7 @@ fn layer_norm(rows: i64, width: i64) -> Sample {
 
 /// Largest magnitude of a row, its reciprocal, and the row in its units.
 fn dynamic(rows: i64, width: i64) -> Sample {
-    sample("dynamic quantisation", rows * width, |builder| {
+    sample("dynamic quantisation", |builder| {
         let x = builder.input(DType::I16, &[rows, width]);
         let flat = |r, c| vec![(rows * width, Index::from(r) * width + c)];
         let mut draft = Draft::new(DType::I32, Reducer::Max);
@@ -232,7 +230,7 @@ fn window(kernel: i64, stride: i64, before: i64, positions: i64) -> Vec<Spatial>
 }
 
 fn max_pool(name: &'static str, channels: i64, extent: i64, before: i64) -> Sample {
-    sample(name, channels * extent * extent, |builder| {
+    sample(name, |builder| {
         let x = image(builder, channels, extent);
         let spatial = if before == 0 { window(2, 2, 0, extent / 2) } else { window(3, 2, 1, (extent + 1) / 2) };
         lower::max_pool(builder, &x, &spatial).unwrap();
@@ -240,7 +238,7 @@ fn max_pool(name: &'static str, channels: i64, extent: i64, before: i64) -> Samp
 }
 
 fn average_pool(channels: i64, extent: i64) -> Sample {
-    sample("average pool", channels * extent * extent, |builder| {
+    sample("average pool", |builder| {
         let x = image(builder, channels, extent);
         let requant = requant(DType::I8, 22, 0, -128, 127);
         lower::average_pool(builder, &x, &window(2, 2, 0, extent / 2), 0, &requant).unwrap();
@@ -248,7 +246,7 @@ fn average_pool(channels: i64, extent: i64) -> Sample {
 }
 
 fn global_pool(channels: i64, extent: i64) -> Sample {
-    sample("global pool", channels * extent * extent, |builder| {
+    sample("global pool", |builder| {
         let x = image(builder, channels, extent);
         let requant = requant(DType::I8, 28, 0, -128, 127);
         lower::average_pool(builder, &x, &window(extent, 1, 0, 1), 0, &requant).unwrap();
@@ -256,14 +254,14 @@ fn global_pool(channels: i64, extent: i64) -> Sample {
 }
 
 fn transpose(rows: i64, width: i64) -> Sample {
-    sample("transpose", rows * width, |builder| {
+    sample("transpose", |builder| {
         let x = builder.input(DType::I8, &[rows, width]).transpose(&[1, 0]);
         lower::copy(builder, &x).unwrap();
     })
 }
 
 fn concat(shape: &[i64]) -> Sample {
-    sample("concat", 4 * shape.iter().product::<i64>(), |builder| {
+    sample("concat", |builder| {
         let part = |builder: &mut Builder, scaled: bool| Part {
             view: builder.input(DType::I8, shape),
             zero_point: 3,
@@ -278,7 +276,7 @@ fn concat(shape: &[i64]) -> Sample {
 
 /// Every other column, backwards, of the rows between.
 fn slice(rows: i64, width: i64) -> Sample {
-    sample("slice", (rows - 2) * width / 2, |builder| {
+    sample("slice", |builder| {
         let x = builder.input(DType::I16, &[rows, width]);
         let mut draft = Draft::new(DType::I16, Reducer::Sum);
         let (r, c) = (draft.output(rows - 2), draft.output(width / 2));
@@ -290,7 +288,7 @@ fn slice(rows: i64, width: i64) -> Sample {
 /// An image with a border of 2.
 fn pad(channels: i64, extent: i64) -> Sample {
     let wide = extent + 4;
-    sample("pad", channels * wide * wide, |builder| {
+    sample("pad", |builder| {
         let x = builder.input(DType::I8, &[extent, extent, channels]);
         let mut draft = Draft::new(DType::I8, Reducer::Sum);
         let (h, w, c) = (draft.output(wide), draft.output(wide), draft.output(channels));
@@ -302,7 +300,7 @@ fn pad(channels: i64, extent: i64) -> Sample {
 
 /// The gates of a step: `c' = f·c + i·g`, `h = o·curve(c')`.
 fn lstm(rows: i64, width: i64) -> Sample {
-    sample("lstm step", rows * width, |builder| {
+    sample("lstm step", |builder| {
         let shape = [rows, width];
         let gates = builder.input(DType::I16, &[4, rows, width]);
         let cell = builder.input(DType::I16, &shape);
@@ -345,7 +343,7 @@ fn lstm(rows: i64, width: i64) -> Sample {
 }
 
 fn arg_max(rows: i64, width: i64) -> Sample {
-    sample("argmax", rows * width, |builder| {
+    sample("argmax", |builder| {
         let x = builder.input(DType::I16, &[rows, width]);
         lower::arg_max(builder, &x, 1, false, DType::I32).unwrap();
     })
