@@ -216,7 +216,7 @@ impl Product {
                 let value = match self.post {
                     Ending::None => sum,
                     Ending::Requant { bias: biased, factor, shift, zero, limits } => {
-                        let value = sum + if biased { *biased_by } else { 0 };
+                        let value = scalar(Opcode::Add, sum, if biased { *biased_by } else { 0 }, 0);
                         let value = factor.map_or(value, |factor| scalar(Opcode::Mulshr, value, factor, shift));
                         let value = scalar(Opcode::Add, value, zero, 0);
                         limits.map_or(value, |(low, high)| scalar(Opcode::Clamp, value, low, high))
