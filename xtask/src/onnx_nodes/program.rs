@@ -48,8 +48,9 @@ pub(super) fn run(case: &Case, inputs: &[Tensor], outputs: &[Tensor]) -> Outcome
                     },
                     None => found,
                 };
-                if let Err(why) = compare::program(&found, expected) {
-                    return Outcome::Wrong(format!("output {}: {why}", case.ports.outputs[number].name));
+                let port = &case.ports.outputs[number];
+                if let Err(why) = compare::program(&found, expected, port.kind.unwrap_or(0)) {
+                    return Outcome::Wrong(format!("output {}: {why}", port.name));
                 }
             }
         }
@@ -74,10 +75,17 @@ fn one(case: &Case, given: &[&Tensor], options: &ImportOptions) -> Result<Tensor
     Ok(Tensor { shape: imported.output.shape, data })
 }
 
-/// 16 bits over the range of the numbers given.
+/// 16 bits: exact with a power of two as scale where that is possible, else over the range of the numbers given.
 fn encoding(tensor: &Tensor) -> InputEncoding {
-    let largest = floats(tensor).iter().fold(0.0f64, |largest, v| largest.max(f64::from(v.abs())));
-    InputEncoding { dtype: DType::I16, scale: if largest > 0.0 { largest / 32767.0 } else { 1.0 }, zero_point: 0 }
+    let values = floats(tensor);
+    let largest = values.iter().fold(0.0f64, |largest, v| largest.max(f64::from(v.abs())));
+    let exact = |scale: &f64| {
+        let fits = |v: &f32| (f64::from(*v) / scale).fract() == 0.0;
+        largest / scale <= 32767.0 && values.iter().all(fits)
+    };
+    let powers = (0..16).rev().map(|k| 0.5f64.powi(k));
+    let scale = powers.into_iter().find(exact).unwrap_or(if largest > 0.0 { largest / 32767.0 } else { 1.0 });
+    InputEncoding { dtype: DType::I16, scale, zero_point: 0 }
 }
 
 #[allow(clippy::as_conversions, reason = "calibration samples are f32")]
