@@ -117,13 +117,25 @@ impl Model {
     }
 
     /// Results are separated by commas.
-    pub(crate) fn node(mut self, operator: &str, inputs: &[&str], output: &str, attributes: &[Attribute]) -> Self {
+    pub(crate) fn node(self, operator: &str, inputs: &[&str], output: &str, attributes: &[Attribute]) -> Self {
+        self.node_of("", operator, inputs, output, attributes)
+    }
+
+    /// A node of an operator domain.
+    pub(crate) fn node_of(
+        mut self,
+        domain: &str,
+        operator: &str,
+        inputs: &[&str],
+        output: &str,
+        attributes: &[Attribute],
+    ) -> Self {
         let mut node = Message::default();
         for input in inputs {
             node = node.text(1, input);
         }
         node = output.split(',').fold(node, |node, name| node.text(2, name));
-        node = node.text(3, &format!("node {output}")).text(4, operator);
+        node = node.text(3, &format!("node {output}")).text(4, operator).text(7, domain);
         for attribute in attributes {
             let attribute = match attribute {
                 Attribute::Int(name, v) => Message::default().text(1, name).int(3, *v).int(20, 2),
