@@ -3,6 +3,7 @@
 use std::{io::Write as _, process::ExitCode};
 
 use clap::{CommandFactory as _, Parser as _};
+use opml_ops::tier::Tier;
 use opml_prover::{
     arguments::Arguments,
     commands::{self, ERROR},
@@ -16,6 +17,10 @@ fn main() -> ExitCode {
         Err(error) if !error.use_stderr() || !error.to_string().starts_with("error:") => error.exit(),
         Err(error) => return fail(&words::of_usage(&error.to_string(), command().as_deref())),
     };
+    // A tier that was asked for and is not there must not pass for one that was used.
+    if let Err(error) = Tier::checked() {
+        return fail(&error.to_string());
+    }
     commands::run(&arguments).unwrap_or_else(|error| fail(&format!("{error:#}")))
 }
 

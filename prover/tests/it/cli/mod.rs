@@ -1,5 +1,6 @@
 //! The command as a user meets it: the real binary in a folder of its own.
 
+mod calibrating;
 mod disputes;
 mod files;
 mod golden;
@@ -63,6 +64,10 @@ impl Folder {
 
     fn put(&self, name: &str, bytes: &[u8]) {
         fs::write(self.path().join(name), bytes).unwrap();
+    }
+
+    fn make(&self, name: &str) {
+        fs::create_dir(self.path().join(name)).unwrap();
     }
 
     fn read(&self, name: &str) -> Vec<u8> {

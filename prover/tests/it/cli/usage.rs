@@ -68,3 +68,21 @@ fn places_outside_the_run_are_named() {
     }
     folder.opml("run model.opml -i picture.png --budget 66").exits(0);
 }
+
+#[test]
+fn every_kernel_tier_gives_the_same_roots() {
+    let folder = Folder::new();
+    let with = |tier: &str, line: &str| {
+        let output = folder.command(line).env("OPML_KERNELS", tier).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let line = "commit model.opml -i picture.png --json";
+    let (code, plain, _) = with("portable", line);
+    assert_eq!(code, Some(0));
+    for tier in opml_ops::tier::Tier::supported() {
+        assert_eq!(with(tier.name(), line), (Some(0), plain.clone(), String::new()), "{}", tier.name());
+    }
+    let (code, stdout, stderr) = with("sse", line);
+    assert_eq!((code, stdout.as_str()), (Some(2), ""));
+    assert_eq!(stderr, "opml: OPML_KERNELS is \"sse\", which is none of portable, avx2, avx512, amx\n");
+}
