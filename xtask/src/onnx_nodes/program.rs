@@ -1,6 +1,13 @@
 //! A case by its integer program: imported with the case's own inputs as calibration, run by the engine.
 
-use opml_ops::{ImportOptions, engine::Engine, graph::Data, import::InputEncoding, import_onnx, onnx::Tensor};
+use opml_ops::{
+    ImportOptions,
+    engine::Engine,
+    graph::Data,
+    import::{InputEncoding, Precision, WeightBits},
+    import_onnx,
+    onnx::Tensor,
+};
 use opml_vm::{DType, interpreter::Stop};
 
 use super::{Outcome, case::Case, compare};
@@ -36,6 +43,8 @@ pub(super) fn run(case: &Case, inputs: &[Tensor], outputs: &[Tensor]) -> Outcome
             shapes: reading.shapes.clone(),
             constants: reading.constants.clone(),
             output: Some(case.ports.outputs[number].name.clone()),
+            precision: Precision::Bits16,
+            weights: WeightBits::Bits16,
             ..ImportOptions::default()
         };
         match one(case, &given, &options) {
@@ -75,17 +84,14 @@ fn one(case: &Case, given: &[&Tensor], options: &ImportOptions) -> Result<Tensor
     Ok(Tensor { shape: imported.output.shape, data })
 }
 
-/// 16 bits: exact with a power of two as scale where that is possible, else over the range of the numbers given.
+/// 32 bits fixed point, 24 of them for the numbers given: as fine as f32.
 fn encoding(tensor: &Tensor) -> InputEncoding {
-    let values = floats(tensor);
-    let largest = values.iter().fold(0.0f64, |largest, v| largest.max(f64::from(v.abs())));
-    let exact = |scale: &f64| {
-        let fits = |v: &f32| (f64::from(*v) / scale).fract() == 0.0;
-        largest / scale <= 32767.0 && values.iter().all(fits)
-    };
-    let powers = (0..16).rev().map(|k| 0.5f64.powi(k));
-    let scale = powers.into_iter().find(exact).unwrap_or(if largest > 0.0 { largest / 32767.0 } else { 1.0 });
-    InputEncoding { dtype: DType::I16, scale, zero_point: 0 }
+    let largest = floats(tensor).iter().fold(0.0f64, |largest, v| largest.max(f64::from(v.abs())));
+    let mut scale = 1.0 / f64::from(1 << 23);
+    while largest > scale * f64::from(1 << 24) {
+        scale *= 2.0;
+    }
+    InputEncoding { dtype: DType::I32, scale, zero_point: 0 }
 }
 
 #[allow(clippy::as_conversions, reason = "calibration samples are f32")]
