@@ -113,7 +113,8 @@ pub fn product_of_integers(
 }
 
 /// The product of at most 14 real numbers `x − zero_point`: `post` gets a mantissa and the bits that were shifted out
-/// of it, so that the product is `mantissa · 2^bits` to within 2^−44 of itself.
+/// of it, so that the product is `mantissa · 2^bits` to within 2^−25 of itself (2^−15 of
+/// factors of 64 bits).
 ///
 /// # Errors
 /// There are more factors, or the operand lies so that an instruction cannot address it.
@@ -126,11 +127,11 @@ pub fn product_of_reals(
 ) -> Result<View, LowerError> {
     /// Each factor takes eight operations.
     const MOST: i64 = 14;
-    /// Bits of a mantissa, so that the product with 16 more fits.
-    const MANTISSA: i64 = 45;
     let shape = without_all(x, axes).shape();
     let outer: i64 = shape.iter().product();
     let (x, n) = lines(builder, x, axes)?;
+    // Bits of a mantissa, so that the product with a factor fits.
+    let bits_kept = (61 - i64::try_from(x.stored.dtype.bits()).unwrap_or(64).min(41)).min(30);
     if n > MOST {
         let count = usize::try_from(n).unwrap_or(usize::MAX);
         return Err(LowerError::Count { what: "factors of a product of real numbers", count, limit: 14 });
@@ -144,7 +145,7 @@ pub fn product_of_reals(
         let product = draft.mul(mantissa, load);
         let size = draft.abs(product);
         let size = draft.log2(size);
-        let excess = draft.sub(size, MANTISSA);
+        let excess = draft.sub(size, bits_kept);
         let excess = draft.max(excess, 0);
         mantissa = draft.rshr(product, excess).into();
         bits = draft.add(bits, excess).into();

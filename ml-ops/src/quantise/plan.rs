@@ -25,18 +25,17 @@ pub(super) enum Need {
 /// What the users of each value need; `None` for values without users.
 pub(super) fn needs(graph: &Graph) -> Vec<Option<Need>> {
     let mut needs: Vec<Option<Need>> = vec![None; graph.values.len()];
-    let mut ask = |id: ValueId, need: Need| {
+    let ask = |needs: &mut Vec<Option<Need>>, id: ValueId, need: Need| {
         let known = &mut needs[id.0];
         *known = Some(known.map_or(need, |known| known.min(need)));
-        *known
     };
     for &id in &graph.outputs {
-        ask(id, Need::Wide);
+        ask(&mut needs, id, Need::Wide);
     }
     for node in graph.nodes.iter().rev() {
-        let own = ask(node.output, Need::Wide).unwrap_or(Need::Wide);
+        let own = *needs[node.output.0].get_or_insert(Need::Wide);
         for (number, &id) in node.inputs.iter().enumerate() {
-            ask(id, need(&node.operator, number, own));
+            ask(&mut needs, id, need(&node.operator, number, own));
         }
     }
     needs
@@ -50,7 +49,11 @@ fn need(operator: &Operator, operand: usize, own: Need) -> Need {
         Operator::Map(Function::Power(p)) if *p < 1.0 => Need::Relative,
         Operator::Zip(Pairwise::Div { .. }) if operand == 1 => Need::Relative,
         // Sums pass it on, so that a sum of small numbers is one.
-        Operator::Add | Operator::Affine | Operator::Reduce { .. } if own == Need::Relative => own,
+        Operator::Add | Operator::Affine | Operator::Reduce { .. } | Operator::AveragePool { .. }
+            if own == Need::Relative =>
+        {
+            own
+        }
         Operator::Softmax { .. }
         | Operator::LogSoftmax { .. }
         | Operator::Sigmoid
@@ -220,6 +223,9 @@ fn chosen(
     let factor = need == Need::SignedByte && level == Level::High;
     let need = if level == Level::Low { need } else { need.max(Need::Half) };
     let room = if settings.precision == Precision::Bits8 { 2.0 } else { 1.25 };
+    if let Some(encoding) = range.with_infinity(room) {
+        return encoding;
+    }
     // Curves have known ranges.
     let known = match operator {
         Operator::Softmax { .. } | Operator::Sigmoid => Some((0.0, DType::U8, 255.0)),

@@ -30,19 +30,25 @@ pub struct Range {
     pub low: f64,
     /// Largest number.
     pub high: f64,
+    /// Whether infinite numbers were seen too.
+    infinite: bool,
     bins: Vec<u32>,
 }
 
 impl Default for Range {
     fn default() -> Self {
-        Self { low: f64::INFINITY, high: f64::NEG_INFINITY, bins: Vec::new() }
+        Self { low: f64::INFINITY, high: f64::NEG_INFINITY, infinite: false, bins: Vec::new() }
     }
 }
 
 impl Range {
     /// Widens the range by the finite numbers among the values: infinite ones are what saturates.
     pub fn widen(&mut self, values: &[f32]) {
-        for &value in values.iter().filter(|value| value.is_finite()) {
+        for &value in values {
+            if !value.is_finite() {
+                self.infinite = true;
+                continue;
+            }
             self.low = self.low.min(f64::from(value));
             self.high = self.high.max(f64::from(value));
         }
@@ -126,6 +132,11 @@ impl Range {
     /// 16 bits, symmetric, for `room` times the range seen.
     pub fn half(&self, room: f64) -> Encoding {
         Encoding { dtype: DType::I16, scale: positive(self.magnitude() * room / 32767.0), zero_point: 0 }
+    }
+
+    /// 32 bits in the unit of [`Range::half`], so that infinite numbers are far from all others; if such were seen.
+    pub(super) fn with_infinity(&self, room: f64) -> Option<Encoding> {
+        self.infinite.then(|| Encoding { dtype: DType::I32, ..self.half(room) })
     }
 
     /// 64 bits fixed point, 38 of them for the range seen, so that products with factors of 20 bits fit.

@@ -2,7 +2,11 @@
 
 use opml_vm::isa::MAX_LOADS;
 
-use super::{super::multiplier, Emit};
+use super::{
+    super::multiplier,
+    Emit,
+    number::{common_shift, magnitude_bits},
+};
 use crate::{
     graph::{Encoding, Node, Operator},
     lower::{self, LowerError, Part, Scale, View},
@@ -67,8 +71,10 @@ impl Emit<'_> {
         }
         let alike = |encoding: &Encoding| *encoding == to || (encoding.is_integer() && to.is_integer());
         let same = node.clamp.is_none() && operands.iter().all(|(_, encoding)| alike(encoding));
-        let ratios: Vec<f64> = operands.iter().map(|(_, encoding)| encoding.scale / to.scale).collect();
-        let shift = multiplier::shift(&ratios, 26);
+        let enough = multiplier::power(multiplier::bits(to.dtype) + 2);
+        let ratios: Vec<f64> = operands.iter().map(|(_, encoding)| (encoding.scale / to.scale).min(enough)).collect();
+        let sizes = operands.iter().map(|(_, encoding)| magnitude_bits(encoding));
+        let shift = common_shift(&ratios.iter().copied().zip(sizes).collect::<Vec<_>>(), Some(to.dtype));
         let requant = self.requant_scaled(node, Scale { multipliers: vec![], shift })?;
         let mut parts: Vec<Part> = operands
             .iter()

@@ -2,9 +2,14 @@
 
 use opml_vm::DType;
 
-use super::{super::multiplier, Emit, signed};
+use super::{
+    super::multiplier,
+    Emit,
+    number::{common_shift, magnitude_bits},
+    signed,
+};
 use crate::{
-    graph::{Encoding, Node, ValueId},
+    graph::{Encoding, Node, Operator, ValueId},
     lower::{self, Builder, LowerError, Requant, Scale, Scaled, View},
     num,
 };
@@ -56,6 +61,9 @@ impl Emit<'_> {
                 let operand = [lower::Operand::View(x)];
                 return Ok((self.raw(node, &operand, |draft, args| draft.add(args[0], 0))?, to));
             }
+            if matches!(node.operator, Operator::Quantise(_)) {
+                return Ok((self.to_integers(node, (&x, from), from.scale / to.scale, 0.0)?, to));
+            }
             return Ok((self.rescale(node, &x, from)?, to));
         }
         let requant = self.requant_scaled(node, Scale { multipliers: vec![], shift: 0 })?;
@@ -95,8 +103,8 @@ impl Emit<'_> {
         // A factor by which one unit fills the result's type is as good as any larger one.
         let enough = multiplier::power(multiplier::bits(self.encoding(node)?.dtype) + 2);
         let factors = [a_encoding.scale / unit, b_encoding.scale / unit].map(|factor| factor.min(enough));
-        let bits = factor_bits(a_encoding.dtype).min(factor_bits(b_encoding.dtype));
-        let shift = multiplier::shift(&factors, bits);
+        let sizes = [a_encoding, b_encoding].map(|encoding| magnitude_bits(&encoding));
+        let shift = common_shift(&[(factors[0], sizes[0]), (factors[1], sizes[1])], Some(self.encoding(node)?.dtype));
         let requant = self.requant_scaled(node, Scale { multipliers: vec![], shift })?;
         let scaled = |view, encoding: Encoding, factor: f64, sign: i64| Scaled {
             view,

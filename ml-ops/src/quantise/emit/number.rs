@@ -25,6 +25,21 @@ pub(super) const fn factor_bits(dtype: DType) -> i64 {
     }
 }
 
+/// Bits of the magnitude of what an encoding stores; 64-bit fixed point has 40 of them.
+pub(super) fn magnitude_bits(encoding: &Encoding) -> i64 {
+    multiplier::bits(encoding.dtype).min(41)
+}
+
+/// The shift of factors for operands of some bits: the smallest factor gets 31 bits if all products and a sum of two of
+/// them stay in 64. Products that do not may saturate, where the result's type saturates long before.
+pub(super) fn common_shift(operands: &[(f64, i64)], result: Option<DType>) -> i64 {
+    let used = || operands.iter().filter(|(factor, bits)| *factor > 0.0 && *bits > 0);
+    let fine = used().map(|(factor, _)| multiplier::shift(&[*factor], 31)).max().unwrap_or(31);
+    let room = used().map(|(factor, bits)| 61 - bits - multiplier::exponent(*factor)).min().unwrap_or(31);
+    let room = result.map_or(room, |dtype| room.max(60 - multiplier::bits(dtype)));
+    fine.min(room).clamp(0, 62)
+}
+
 /// The elements of a constant, if all are integers.
 pub(super) fn integers(value: &Value) -> Option<Vec<i64>> {
     match &value.constant.as_ref()?.data {
@@ -41,6 +56,15 @@ fn integral(value: f32) -> Option<i64> {
 }
 
 impl Number {
+    /// Bits of the magnitude of its stored numbers; 0 for the number 0.
+    pub(super) fn bits(&self) -> i64 {
+        match self.operand {
+            Operand::Literal(0) => 0,
+            Operand::Literal(literal) => 64 - i64::from(literal.unsigned_abs().leading_zeros()),
+            Operand::View(_) => magnitude_bits(&self.encoding),
+        }
+    }
+
     /// `x − zero point`.
     pub(super) fn centred(&self, draft: &mut Draft, x: Arg) -> Arg {
         match (x, self.encoding.zero_point) {
@@ -105,8 +129,8 @@ impl Emit<'_> {
         let to = self.encoding(node)?;
         let enough = multiplier::power(multiplier::bits(to.dtype) + 2);
         let factors: Vec<f64> = operands.iter().map(|x| (x.encoding.scale / to.scale).min(enough)).collect();
-        let bits = operands.iter().map(|x| factor_bits(x.encoding.dtype)).min().unwrap_or(31);
-        let shift = multiplier::shift(&factors, bits);
+        let sized: Vec<(f64, i64)> = factors.iter().zip(operands).map(|(&factor, x)| (factor, x.bits())).collect();
+        let shift = common_shift(&sized, Some(to.dtype));
         let factors = factors.into_iter().map(|factor| multiplier::fixed(factor, shift)).collect();
         Ok((factors, self.requant_scaled(node, Scale { multipliers: vec![], shift })?))
     }

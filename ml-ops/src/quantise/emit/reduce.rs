@@ -98,7 +98,7 @@ impl Emit<'_> {
         // The units' product can be far outside of what a factor holds: its power of two joins the mantissa's.
         let logs = libm::log2(from.scale) * num::real(count) - libm::log2(self.encoding(node)?.scale);
         let whole = num::round(libm::floor(logs));
-        let factor = multiplier::fixed(libm::exp2(logs - num::real(whole)), 16);
+        let factor = multiplier::fixed(libm::exp2(logs - num::real(whole)), 29);
         let requant = self.requant_scaled(node, Scale { multipliers: vec![], shift: 0 })?;
         lower::product_of_reals(
             &mut self.builder,
@@ -107,7 +107,7 @@ impl Emit<'_> {
             requant.dtype,
             |draft, mantissa, bits| {
                 let value = draft.mul(mantissa, factor);
-                let down = draft.sub(16 - whole, bits);
+                let down = draft.sub(29 - whole, bits);
                 let up = draft.sub(0, down);
                 let value = draft.rshr(value, down);
                 let value = draft.shl(value, up);

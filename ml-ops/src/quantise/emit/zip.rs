@@ -3,7 +3,7 @@
 use super::{
     super::multiplier,
     Emit,
-    number::{Number, factor_bits},
+    number::{Number, common_shift, factor_bits},
 };
 use crate::{
     graph::{Encoding, Node, Pairwise},
@@ -195,9 +195,9 @@ fn common_unit(a: &Number, b: &Number) -> ([i64; 2], f64) {
     if x.to_bits() == y.to_bits() {
         return ([1, 1], x);
     }
-    let bits = factor_bits(a.encoding.dtype).min(factor_bits(b.encoding.dtype));
     let largest = x.max(y);
-    ([x, y].map(|scale| multiplier::fixed(scale / largest, bits)), largest * multiplier::power(-bits))
+    let shift = common_shift(&[(x / largest, a.bits()), (y / largest, b.bits())], None);
+    ([x, y].map(|scale| multiplier::fixed(scale / largest, shift)), largest * multiplier::power(-shift))
 }
 
 fn compare(draft: &mut Draft, function: Pairwise, a: Arg, b: Arg) -> Reg {

@@ -243,3 +243,35 @@ fn bounds_are_kept() {
         assert!(result.error(&expected) <= result.encoding.scale, "{result:?}");
     }
 }
+
+/// Operands whose units are far apart: the finer one keeps its bits.
+#[test]
+fn far_units() {
+    let fine = input(1, &[50], WIDE, -99_999, 99_999);
+    let mask = input(2, &[50], BOOL, 0, 1);
+    let far = Given::Input(
+        vec![50],
+        Encoding::integer(DType::I32),
+        stored(&mask).iter().map(|&m| m * i64::from(i32::MIN)).collect(),
+    );
+    let holds = stored(&mask);
+    let real = fine.real();
+    let to = half(4.0);
+    let low = to.real(-32768);
+    let sum: Vec<f64> = (0..50).map(|i| if holds[i] == 1 { low } else { real[i] }).collect();
+    let found = case(Operator::Add, &[fine.clone(), far.clone()], &[50]).stated(to).run(&sum);
+    assert!(found.error(&sum) <= 0.51 * to.scale, "{found:?}");
+
+    let zero = Given::Floats(vec![], vec![0.0]);
+    let chosen: Vec<f64> = (0..50).map(|i| if holds[i] == 1 { 0.0 } else { real[i] }).collect();
+    let found = case(Operator::Select, &[mask.clone(), zero.clone(), fine.clone()], &[50]).stated(to).run(&chosen);
+    assert!(found.error(&chosen) <= 0.51 * to.scale, "{found:?}");
+    let positive: Vec<f64> = real.iter().map(|&v| f64::from(u8::from(v < 1.0))).collect();
+    let one = Given::Floats(vec![], vec![1.0]);
+    let found = case(Operator::Zip(Pairwise::Less), &[fine.clone(), one], &[50]).run(&positive);
+    assert_eq!(found.error(&positive), 0.0);
+    let shape = [100];
+    let joined: Vec<f64> = real.iter().copied().chain(holds.iter().map(|&m| m as f64)).collect();
+    let found = case(Operator::Concat { axis: 0 }, &[fine, mask], &shape).stated(to).run(&joined);
+    assert!(found.error(&joined) <= 0.51 * to.scale, "{found:?}");
+}
