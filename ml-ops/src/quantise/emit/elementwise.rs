@@ -62,7 +62,7 @@ impl Emit<'_> {
                 return Ok((self.raw(node, &operand, |draft, args| draft.add(args[0], 0))?, to));
             }
             if matches!(node.operator, Operator::Quantise(_)) {
-                return Ok((self.to_integers(node, (&x, from), from.scale / to.scale, 0.0)?, to));
+                return Ok((self.rounded_even(node, (&x, from), from.scale / to.scale, 0.0)?, to));
             }
             return Ok((self.rescale(node, &x, from)?, to));
         }
