@@ -112,6 +112,10 @@ impl Gemm {
 
     /// The instruction's value in each of the runs.
     pub(super) fn run<'a>(&self, frames: &[Frame<'a>], pool: &Pool) -> Vec<Tensor> {
+        if matches!(self.kept, Kept::Nothing) && frames.len() > 1 {
+            // Each run has columns of its own, which its rows must not share a tile with those of others.
+            return frames.par_iter().flat_map_iter(|frame| self.run(std::slice::from_ref(frame), pool)).collect();
+        }
         let empty = Tensor::empty();
         let tensor = |frame: &Frame<'a>| frame.tensor(self.row).unwrap_or(&empty);
         let owned: Vec<Cow<'_, [u8]>> = frames.iter().map(|frame| self.source.bytes(tensor(frame), pool)).collect();

@@ -1,8 +1,12 @@
 //! Batches and runs for the output alone against single runs that keep everything.
 
-use opml_ops::{engine::Engine, tier::Tier};
+use opml_ops::{
+    engine::Engine,
+    lower::{self, Builder, Requant, Scale},
+    tier::Tier,
+};
 use opml_vm::{
-    Program, Tensor,
+    DType, Program, Tensor,
     interpreter::{Run, Stop},
     testing::{Limits, conformance_cases, random_program},
 };
@@ -43,6 +47,28 @@ fn compare(program: &Program, inputs: &[Tensor], stop: Stop, name: &str) {
 fn conformance() {
     for case in conformance_cases() {
         compare(&case.program, &case.inputs, Stop::Halt { max: case.max_t }, &case.name);
+    }
+}
+
+/// One weight vector, so that the computed operand lies in the columns and each run has columns of its own.
+#[test]
+fn computed_columns() {
+    for (rows, terms, outputs) in [(16, 40, 1), (33, 7, 1), (9, 64, 3)] {
+        let mut builder = Builder::new();
+        let x = builder.input(DType::I16, &[rows, terms]);
+        let weights: Vec<i64> = (0..terms * outputs).map(|n| n * 37 % 251 - 125).collect();
+        let requant = Requant {
+            dtype: DType::I32,
+            scale: Scale { multipliers: vec![3], shift: 2 },
+            zero_point: 0,
+            low: DType::I32.min(),
+            high: DType::I32.max(),
+        };
+        lower::dense(&mut builder, &x, (DType::I8, &weights), &[7], &requant).unwrap();
+        let program = builder.finish().unwrap();
+        let values: Vec<i64> = (0..rows * terms).map(|n| n * 7919 % 65_521 - 32_760).collect();
+        let input = Tensor::from_values(DType::I16, &values).unwrap();
+        compare(&program, &[input], Stop::Exactly(1), &format!("{rows} rows of {terms}"));
     }
 }
 
