@@ -207,7 +207,7 @@ impl Product {
         let (bias, scales) = self.tables();
         let mut out = Vec::with_capacity(batch * m * n);
         for row in 0..batch * m {
-            for column in 0..n {
+            for (column, bias) in bias.iter().enumerate() {
                 let start = if self.constant { 0 } else { row / m * n * k };
                 let at =
                     |k_index: usize| start + if self.transposed { k_index * n + column } else { column * k + k_index };
@@ -216,7 +216,7 @@ impl Product {
                 let value = match self.post {
                     Ending::None => sum,
                     Ending::Requant { bias: biased, factor, shift, zero, limits } => {
-                        let value = sum + if biased { bias[column] } else { 0 };
+                        let value = sum + if biased { *bias } else { 0 };
                         let value = factor.map_or(value, |factor| scalar(Opcode::Mulshr, value, factor, shift));
                         let value = scalar(Opcode::Add, value, zero, 0);
                         limits.map_or(value, |(low, high)| scalar(Opcode::Clamp, value, low, high))
@@ -246,13 +246,13 @@ impl Product {
 }
 
 fn arb_ending() -> impl Strategy<Value = Ending> {
-    let factor = prop_oneof![Just(None), (1i64..1 << 31).prop_map(Some), (1i64 << 31..1 << 40).prop_map(Some)];
+    let factor = prop_oneof![Just(None), (1i64..1 << 31).prop_map(Some), (1i64 << 31..1 << 50).prop_map(Some)];
     let limits = prop_oneof![Just(None), Just(Some((0, 255))), Just(Some((-20, 90))), Just(Some((3, 3000)))];
     prop_oneof![
         Just(Ending::None),
         Just(Ending::Relu),
         Just(Ending::RowScale),
-        (any::<bool>(), factor, 0i64..50, -200i64..200, limits)
+        (any::<bool>(), factor, 0i64..62, -200i64..200, limits)
             .prop_map(|(bias, factor, shift, zero, limits)| Ending::Requant { bias, factor, shift, zero, limits }),
     ]
 }
