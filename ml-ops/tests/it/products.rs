@@ -246,13 +246,13 @@ impl Product {
 }
 
 fn arb_ending() -> impl Strategy<Value = Ending> {
-    let factor = prop_oneof![Just(None), (1i64..1 << 31).prop_map(Some), (1i64 << 31..1 << 40).prop_map(Some)];
+    let factor = prop_oneof![Just(None), (1i64..1 << 31).prop_map(Some), (1i64 << 31..1 << 50).prop_map(Some)];
     let limits = prop_oneof![Just(None), Just(Some((0, 255))), Just(Some((-20, 90))), Just(Some((3, 3000)))];
     prop_oneof![
         Just(Ending::None),
         Just(Ending::Relu),
         Just(Ending::RowScale),
-        (any::<bool>(), factor, 0i64..50, -200i64..200, limits)
+        (any::<bool>(), factor, 0i64..62, -200i64..200, limits)
             .prop_map(|(bias, factor, shift, zero, limits)| Ending::Requant { bias, factor, shift, zero, limits }),
     ]
 }

@@ -26,7 +26,7 @@ pub(in crate::engine) enum Channels {
     },
 }
 
-/// `clamp(⌊((sum + row + add) · factor + half) / 2^shift⌋ + zero, low, high)`, where no step leaves i64.
+/// `clamp(⌊((sum + row + add) · factor + half) / 2^shift⌋ + zero, low, high)`, where no step leaves i64 unless `split`.
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct Fixed {
     /// Stored type; `low` and `high` are inside it.
@@ -43,6 +43,9 @@ pub(in crate::engine) struct Fixed {
     pub(in crate::engine) low: i64,
     /// Greatest stored number.
     pub(in crate::engine) high: i64,
+    /// Whether products leave i64 and are made of two, of the sum's bits from 16 on and of those below. The shift is 16
+    /// at least, and the channels are wide.
+    pub(in crate::engine) split: bool,
 }
 
 /// Rows of a tile on their way out.
@@ -113,8 +116,17 @@ impl Fixed {
     #[inline(always)]
     fn values(&self, sums: &[i64; STRIP], channels: impl Iterator<Item = (i64, i64)>, values: &mut [i64; STRIP]) {
         for ((value, &sum), (add, factor)) in values.iter_mut().zip(sums).zip(channels) {
-            *value = self.scale(sum.wrapping_add(add).wrapping_mul(factor));
+            let sum = sum.wrapping_add(add);
+            *value = if self.split { self.scale_split(sum, factor) } else { self.scale(sum.wrapping_mul(factor)) };
         }
+    }
+
+    /// `⌊(x·2^16 + y) / 2^shift⌋ = ⌊(x + ⌊y / 2^16⌋) / 2^(shift-16)⌋`
+    #[inline(always)]
+    fn scale_split(&self, sum: i64, factor: i64) -> i64 {
+        let low = (sum & 0xffff).wrapping_mul(factor).wrapping_add(self.half);
+        let whole = (sum >> 16).wrapping_mul(factor).wrapping_add(low >> 16);
+        (whole >> (self.shift - 16)).wrapping_add(self.zero).max(self.low).min(self.high)
     }
 
     #[inline(always)]
@@ -124,7 +136,7 @@ impl Fixed {
 }
 
 /// The low half: right for a part of a sum that fits i32 as a whole.
-pub(super) fn low_half(n: i64) -> i32 {
+pub(in crate::engine) fn low_half(n: i64) -> i32 {
     let [a, b, c, d, ..] = n.to_le_bytes();
     i32::from_le_bytes([a, b, c, d])
 }

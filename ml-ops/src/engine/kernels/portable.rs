@@ -1,7 +1,7 @@
 //! The kernels in plain Rust, which also say what the others compute.
 
 use super::{
-    GROUP, LINE, PANEL, STRIP,
+    GROUP, LINE, PANEL,
     tile::{Sums, Tile, Width},
 };
 
@@ -9,61 +9,63 @@ use super::{
 pub(super) fn sums(tile: &Tile<'_>, width: Width, sums: &mut Sums) {
     for (&row, sums) in tile.rows.iter().zip(sums.iter_mut()) {
         for (panel, sums) in tile.b.chunks_exact(tile.panel.max(LINE)).take(tile.panels).zip(sums.as_chunks_mut().0) {
-            *sums = [0; PANEL];
-            for run in tile.runs {
-                let terms = &tile.a[row + run.offset..];
-                let lines = panel[run.line * LINE..].as_chunks::<LINE>().0;
-                for (group, line) in terms.as_chunks::<GROUP>().0.iter().zip(lines).take(run.groups) {
-                    match width {
-                        Width::Byte => add_bytes(*group, line, sums),
-                        Width::Word => add_words(*group, line, sums),
-                    }
-                }
+            match width {
+                Width::Byte => bytes(tile, row, panel, sums),
+                Width::Word => words(tile, row, panel, sums),
             }
         }
     }
 }
 
-/// Sums of a tile of 16-bit numbers of any size, in i64.
-pub(super) fn wide(tile: &Tile<'_>, sums: &mut [[i64; STRIP]]) {
-    for (&row, sums) in tile.rows.iter().zip(sums.iter_mut()) {
-        for (panel, sums) in tile.b.chunks_exact(tile.panel.max(LINE)).take(tile.panels).zip(sums.as_chunks_mut().0) {
-            let sums: &mut [i64; PANEL] = sums;
-            *sums = [0; PANEL];
-            for run in tile.runs {
-                let terms = &tile.a[row + run.offset..];
-                let lines = panel[run.line * LINE..].as_chunks::<LINE>().0;
-                for (&group, line) in terms.as_chunks::<GROUP>().0.iter().zip(lines).take(run.groups) {
-                    let [a0, a1] = pair(group).map(i64::from);
-                    for (sum, &column) in sums.iter_mut().zip(line.as_chunks::<GROUP>().0) {
-                        let [b0, b1] = pair(column).map(i64::from);
-                        *sum += a0 * b0 + a1 * b1;
-                    }
-                }
-            }
+/// The groups of a row and the lines of a panel.
+fn lines<'a>(tile: &'a Tile<'_>, row: usize, panel: &'a [u8]) -> impl Iterator<Item = Lines<'a>> {
+    tile.runs.iter().map(move |run| {
+        let terms = tile.a[row + run.offset..].as_chunks::<GROUP>().0;
+        let lines = panel[run.line * LINE..].as_chunks::<LINE>().0;
+        terms.iter().zip(lines).take(run.groups)
+    })
+}
+
+type Lines<'a> = std::iter::Take<std::iter::Zip<std::slice::Iter<'a, [u8; GROUP]>, std::slice::Iter<'a, [u8; LINE]>>>;
+
+/// A row of a panel of bytes.
+fn bytes(tile: &Tile<'_>, row: usize, panel: &[u8], sums: &mut [i32; PANEL]) {
+    let mut acc = [0i32; PANEL];
+    for (&group, line) in lines(tile, row, panel).flatten() {
+        let [a0, a1, a2, a3] = group.map(i32::from);
+        for (sum, column) in acc.iter_mut().zip(line.as_chunks::<GROUP>().0) {
+            let [b0, b1, b2, b3] = column.map(|byte| i32::from(i8::from_le_bytes([byte])));
+            *sum = sum.wrapping_add(a0 * b0 + a1 * b1 + a2 * b2 + a3 * b3);
         }
     }
+    *sums = acc;
 }
 
-fn pair([a, b, c, d]: [u8; GROUP]) -> [i32; 2] {
-    [i16::from_le_bytes([a, b]), i16::from_le_bytes([c, d])].map(i32::from)
+/// A row of a panel of 16-bit numbers, in pairs as vector units multiply them.
+fn words(tile: &Tile<'_>, row: usize, panel: &[u8], sums: &mut [i32; PANEL]) {
+    let mut acc = [0i32; PANEL];
+    for run in lines(tile, row, panel) {
+        for (&group, line) in run {
+            add_words(&mut acc, group, line);
+        }
+    }
+    *sums = acc;
 }
 
-/// Four terms of 16 columns.
-fn add_bytes(group: [u8; GROUP], line: &[u8; LINE], sums: &mut [i32; PANEL]) {
-    let group = group.map(i32::from);
-    for (sum, column) in sums.iter_mut().zip(line.as_chunks::<GROUP>().0) {
-        let column = column.map(|byte| i32::from(i8::from_le_bytes([byte])));
-        let product = group.iter().zip(column).fold(0, |total, (a, b)| a.wrapping_mul(b).wrapping_add(total));
-        *sum = sum.wrapping_add(product);
+#[inline(always)]
+fn add_words(acc: &mut [i32; PANEL], group: [u8; GROUP], line: &[u8; LINE]) {
+    let left = [pair(group); PANEL];
+    let mut right = [[0; 2]; PANEL];
+    for (right, &column) in right.iter_mut().zip(line.as_chunks::<GROUP>().0) {
+        *right = pair(column);
+    }
+    let (left, right) = (left.as_flattened(), right.as_flattened());
+    for (number, sum) in acc.iter_mut().enumerate() {
+        let product = |n: usize| i32::from(left[n]) * i32::from(right[n]);
+        *sum = sum.wrapping_add(product(2 * number).wrapping_add(product(2 * number + 1)));
     }
 }
 
-/// Two terms of 16 columns.
-fn add_words(group: [u8; GROUP], line: &[u8; LINE], sums: &mut [i32; PANEL]) {
-    let [a0, a1] = pair(group);
-    for (sum, &column) in sums.iter_mut().zip(line.as_chunks::<GROUP>().0) {
-        let [b0, b1] = pair(column);
-        *sum = sum.wrapping_add(a0.wrapping_mul(b0)).wrapping_add(a1.wrapping_mul(b1));
-    }
+fn pair([a, b, c, d]: [u8; GROUP]) -> [i16; 2] {
+    [i16::from_le_bytes([a, b]), i16::from_le_bytes([c, d])]
 }

@@ -1,175 +1,25 @@
-//! What follows a product: fixed-point arithmetic where `post` is recognised as such, else `post` itself.
-//!
-//! Recognised are chains `acc → + table → · table / 2^shift → + zero point → clamp`, in which any link may be missing
-//! and tables are numbers or constants that follow the column. No link may leave i64, by the bounds of the sums.
+//! `post` as a chain of fixed-point links.
 
 use opml_vm::{
-    DType, Instruction, Op, Opcode, Program, eval,
+    Op, Opcode, eval,
     isa::{SLOT_ACC, SLOT_CONST},
     tensor,
 };
 
-use super::{
-    Frame,
-    kernels::{Channels, Finish, Fixed, STRIP},
-    lanes::{Post, Workspace},
-    load::{self, Extents, FIRST_K, Headers, LoadPlan, Place},
+use super::{Bounds, Context};
+use crate::engine::{
+    kernels::{Channels, Fixed, STRIP, low_half},
+    load::{self, FIRST_K, LoadPlan, Place},
 };
+
 /// Products and all that follows stay below this in magnitude.
 const PRODUCT: i128 = 1 << 61;
 /// Zero points stay below this in magnitude.
 const ZERO: i64 = 1 << 29;
 
-/// Least and greatest sum.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Bounds {
-    pub(super) low: i128,
-    pub(super) high: i128,
-}
-
-/// A column's share of its sums, which the kernels leave out: `shift · total + offset`.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Share {
-    pub(super) shift: i64,
-    pub(super) offset: i64,
-}
-
-impl Share {
-    fn of(self, total: i64) -> i64 {
-        self.shift * total + self.offset
-    }
-}
-
-/// What follows a product.
-#[derive(Debug, Clone)]
-pub(super) struct Epilogue {
-    /// With the columns' share in its table if the column factor is a constant.
-    fixed: Option<Fixed>,
-    post: Post,
-    share: Share,
-    columns: usize,
-    /// Whether the column factor is a constant.
-    constant: bool,
-}
-
-/// The product's instruction.
-pub(super) struct Context<'a> {
-    pub(super) program: &'a Program,
-    pub(super) instruction: &'a Instruction,
-    pub(super) extents: Extents,
-    /// Extents of the axes that columns and blocks follow, 1 for the others.
-    pub(super) own: Extents,
-    pub(super) header: Headers<'a>,
-    pub(super) columns: usize,
-}
-
-impl Epilogue {
-    /// `None` if a load of `post` cannot be planned.
-    pub(super) fn new(context: &Context<'_>, bounds: Bounds, share: Share, totals: Option<&[i64]>) -> Option<Self> {
-        let post = Post::new(context.instruction, &context.extents, context.header)?;
-        let fixed = chain(context).and_then(|chain| chain.fixed(context, bounds));
-        let fixed = match totals {
-            Some(totals) => fixed.map(|fixed| shared(&fixed, share, totals, context.columns)),
-            None => fixed,
-        };
-        Some(Self { fixed, post, share, columns: context.columns, constant: totals.is_some() })
-    }
-
-    /// The epilogue of runs, with the totals of each one's columns, or one set for all.
-    pub(super) fn over<'a>(
-        &'a self,
-        totals: Vec<&'a [i64]>,
-        frames: &'a [Frame<'a>],
-        instruction: (DType, &'a [i64], Extents),
-    ) -> Over<'a> {
-        let own = |totals: &&[i64]| self.fixed.as_ref().map(|f| shared(f, self.share, totals, self.columns));
-        let fixed = if self.constant || self.share.of(1) == 0 && self.share.of(0) == 0 {
-            Vec::new()
-        } else {
-            totals.iter().filter_map(own).collect()
-        };
-        Over { epilogue: self, fixed, totals, frames, instruction }
-    }
-}
-
-/// Adds the columns' share to a table.
-fn shared(fixed: &Fixed, share: Share, totals: &[i64], columns: usize) -> Fixed {
-    let padded = columns.next_multiple_of(STRIP);
-    let mut fixed = fixed.clone();
-    for (number, &total) in totals.iter().enumerate() {
-        let at = number / columns * padded + number % columns;
-        match &mut fixed.channels {
-            // Low halves suffice: the sum of all parts fits i32.
-            Channels::Narrow { add, .. } => {
-                if let Some(add) = add.get_mut(at) {
-                    *add = add.wrapping_add(low_half(share.of(total)));
-                }
-            }
-            Channels::Wide { add, .. } => {
-                if let Some(add) = add.get_mut(at) {
-                    *add = add.wrapping_add(share.of(total));
-                }
-            }
-        }
-    }
-    fixed
-}
-
-fn low_half(n: i64) -> i32 {
-    let [a, b, c, d, ..] = n.to_le_bytes();
-    i32::from_le_bytes([a, b, c, d])
-}
-
-/// An epilogue with the tensors of runs.
-pub(super) struct Over<'a> {
-    epilogue: &'a Epilogue,
-    fixed: Vec<Fixed>,
-    totals: Vec<&'a [i64]>,
-    frames: &'a [Frame<'a>],
-    instruction: (DType, &'a [i64], Extents),
-}
-
-impl<'a> Finish for Over<'a> {
-    type State = Option<(usize, Workspace<'a>)>;
-
-    fn state(&self) -> Self::State {
-        None
-    }
-
-    fn fixed(&self, sample: usize) -> Option<&Fixed> {
-        self.fixed.get(sample).or(self.epilogue.fixed.as_ref())
-    }
-
-    fn values(
-        &self,
-        state: &mut Self::State,
-        sample: usize,
-        first: usize,
-        column: usize,
-        sums: &mut [i64],
-        out: &mut [u8],
-    ) {
-        let (dtype, constants, extents) = self.instruction;
-        let totals = self.totals.get(sample).or(self.totals.first());
-        let (Some(totals), Some(&frame)) = (totals, self.frames.get(sample)) else { return };
-        let columns = self.epilogue.columns;
-        let padded = columns.next_multiple_of(STRIP);
-        let totals = totals.get(column / padded * columns + column % padded..).unwrap_or(&[]);
-        for (sum, &total) in sums.iter_mut().zip(totals) {
-            *sum += self.epilogue.share.of(total);
-        }
-        if state.as_ref().is_none_or(|(known, _)| *known != sample) {
-            *state = Some((sample, Workspace::with(constants, self.epilogue.post.len(), extents, frame)));
-        }
-        if let Some((_, lanes)) = state {
-            self.epilogue.post.run(dtype, first, sums, out, lanes);
-        }
-    }
-}
-
 /// The links of a chain so far. Tables have one number, or one for each column of each block.
 #[derive(Debug, Clone)]
-struct Chain {
+pub(super) struct Chain {
     stage: Stage,
     add: Vec<i64>,
     factor: Vec<i64>,
@@ -196,7 +46,7 @@ enum Value {
 }
 
 /// `post` as a chain.
-fn chain(context: &Context<'_>) -> Option<Chain> {
+pub(super) fn find(context: &Context<'_>) -> Option<Chain> {
     let start = Chain {
         stage: Stage::Sum,
         add: vec![0],
@@ -360,7 +210,7 @@ impl Chain {
     }
 
     /// The chain as the kernels do it, if it stays in i64 by the bounds of the sums.
-    fn fixed(&self, context: &Context<'_>, bounds: Bounds) -> Option<Fixed> {
+    pub(super) fn fixed(&self, context: &Context<'_>, bounds: Bounds) -> Option<Fixed> {
         let dtype = context.instruction.dtype;
         let shift = u32::try_from(self.shift).ok().filter(|&shift| shift <= 61)?;
         if self.zero.abs() > ZERO {
@@ -370,12 +220,17 @@ impl Chain {
         let whole = vec![0; load::size(points)];
         let add = zip(&[&self.add, &whole], |n| n[0]);
         let factor = zip(&[&self.factor, &whole], |n| n[0]);
-        let mut narrow = true;
+        let (mut narrow, mut split) = (true, false);
         for (&add, &factor) in add.iter().zip(&factor) {
             let (low, high) = (bounds.low + i128::from(add), bounds.high + i128::from(add));
             let largest = low.abs().max(high.abs());
-            if largest >= PRODUCT || largest.checked_mul(i128::from(factor).abs())? >= PRODUCT {
-                return None;
+            let fits = |n: i128| n < PRODUCT && n.checked_mul(i128::from(factor).abs()).is_some_and(|n| n < PRODUCT);
+            if !fits(largest) {
+                // The upper bits of a negative sum count one more.
+                if largest >= PRODUCT || shift < 16 || !fits((largest >> 16) + 1) || !fits(1 << 16) {
+                    return None;
+                }
+                split = true;
             }
             narrow &= i32::try_from(low).is_ok() && i32::try_from(high).is_ok() && i32::try_from(factor).is_ok();
         }
@@ -386,12 +241,12 @@ impl Chain {
         };
         let (add, factor) = (spread(&add), spread(&factor));
         let halves = |table: &[i64]| table.iter().map(|&n| low_half(n)).collect();
-        let channels = if narrow {
+        let channels = if narrow && !split {
             Channels::Narrow { add: halves(&add), factor: halves(&factor) }
         } else {
             Channels::Wide { add, factor }
         };
         let (low, high) = (self.low.max(dtype.min()).min(dtype.max()), self.high.max(dtype.min()).min(dtype.max()));
-        Some(Fixed { dtype, channels, shift, half: self.half, zero: self.zero, low, high })
+        Some(Fixed { dtype, channels, shift, half: self.half, zero: self.zero, low, high, split })
     }
 }

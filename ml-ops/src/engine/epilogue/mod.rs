@@ -1,0 +1,157 @@
+//! What follows a product: fixed-point arithmetic where `post` is recognised as such, else `post` itself.
+//!
+//! Recognised are chains `acc → + table → · table / 2^shift → + zero point → clamp`, in which any link may be missing
+//! and tables are numbers or constants that follow the column. No link may leave i64, by the bounds of the sums.
+
+mod chain;
+
+use opml_vm::{DType, Instruction, Program};
+
+use super::{
+    Frame,
+    kernels::{Channels, Finish, Fixed, STRIP, low_half},
+    lanes::{Post, Workspace},
+    load::{Extents, Headers},
+};
+
+/// Least and greatest sum.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) low: i128,
+    pub(super) high: i128,
+}
+
+/// A column's share of its sums, which the kernels leave out: `shift · total + offset`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Share {
+    pub(super) shift: i64,
+    pub(super) offset: i64,
+}
+
+impl Share {
+    fn of(self, total: i64) -> i64 {
+        self.shift * total + self.offset
+    }
+}
+
+/// What follows a product.
+#[derive(Debug, Clone)]
+pub(super) struct Epilogue {
+    /// With the columns' share in its table if the column factor is a constant.
+    fixed: Option<Fixed>,
+    post: Post,
+    share: Share,
+    columns: usize,
+    /// Whether the column factor is a constant.
+    constant: bool,
+}
+
+/// The product's instruction.
+pub(super) struct Context<'a> {
+    pub(super) program: &'a Program,
+    pub(super) instruction: &'a Instruction,
+    pub(super) extents: Extents,
+    /// Extents of the axes that columns and blocks follow, 1 for the others.
+    pub(super) own: Extents,
+    pub(super) header: Headers<'a>,
+    pub(super) columns: usize,
+}
+
+impl Epilogue {
+    /// `None` if a load of `post` cannot be planned.
+    pub(super) fn new(context: &Context<'_>, bounds: Bounds, share: Share, totals: Option<&[i64]>) -> Option<Self> {
+        let post = Post::new(context.instruction, &context.extents, context.header)?;
+        let fixed = chain::find(context).and_then(|chain| chain.fixed(context, bounds));
+        let fixed = match totals {
+            Some(totals) => fixed.map(|fixed| shared(&fixed, share, totals, context.columns)),
+            None => fixed,
+        };
+        Some(Self { fixed, post, share, columns: context.columns, constant: totals.is_some() })
+    }
+
+    /// The epilogue of runs, with the totals of each one's columns, or one set for all.
+    pub(super) fn over<'a>(
+        &'a self,
+        totals: Vec<&'a [i64]>,
+        frames: &'a [Frame<'a>],
+        instruction: (DType, &'a [i64], Extents),
+    ) -> Over<'a> {
+        let own = |totals: &&[i64]| self.fixed.as_ref().map(|f| shared(f, self.share, totals, self.columns));
+        let fixed = if self.constant || self.share.of(1) == 0 && self.share.of(0) == 0 {
+            Vec::new()
+        } else {
+            totals.iter().filter_map(own).collect()
+        };
+        Over { epilogue: self, fixed, totals, frames, instruction }
+    }
+}
+
+/// Adds the columns' share to a table.
+fn shared(fixed: &Fixed, share: Share, totals: &[i64], columns: usize) -> Fixed {
+    let padded = columns.next_multiple_of(STRIP);
+    let mut fixed = fixed.clone();
+    for (number, &total) in totals.iter().enumerate() {
+        let at = number / columns * padded + number % columns;
+        match &mut fixed.channels {
+            // Low halves suffice: the sum of all parts fits i32.
+            Channels::Narrow { add, .. } => {
+                if let Some(add) = add.get_mut(at) {
+                    *add = add.wrapping_add(low_half(share.of(total)));
+                }
+            }
+            Channels::Wide { add, .. } => {
+                if let Some(add) = add.get_mut(at) {
+                    *add = add.wrapping_add(share.of(total));
+                }
+            }
+        }
+    }
+    fixed
+}
+
+/// An epilogue with the tensors of runs.
+pub(super) struct Over<'a> {
+    epilogue: &'a Epilogue,
+    fixed: Vec<Fixed>,
+    totals: Vec<&'a [i64]>,
+    frames: &'a [Frame<'a>],
+    instruction: (DType, &'a [i64], Extents),
+}
+
+impl<'a> Finish for Over<'a> {
+    type State = Option<(usize, Workspace<'a>)>;
+
+    fn state(&self) -> Self::State {
+        None
+    }
+
+    fn fixed(&self, sample: usize) -> Option<&Fixed> {
+        self.fixed.get(sample).or(self.epilogue.fixed.as_ref())
+    }
+
+    fn values(
+        &self,
+        state: &mut Self::State,
+        sample: usize,
+        first: usize,
+        (column, width): (usize, usize),
+        sums: &mut [i64],
+        out: &mut [u8],
+    ) {
+        let (dtype, constants, extents) = self.instruction;
+        let totals = self.totals.get(sample).or(self.totals.first());
+        let (Some(totals), Some(&frame)) = (totals, self.frames.get(sample)) else { return };
+        let columns = self.epilogue.columns;
+        let padded = columns.next_multiple_of(STRIP);
+        let totals = totals.get(column / padded * columns + column % padded..).unwrap_or(&[]);
+        for row in sums.chunks_mut(width) {
+            row.iter_mut().zip(totals).for_each(|(sum, &total)| *sum += self.epilogue.share.of(total));
+        }
+        if state.as_ref().is_none_or(|(known, _)| *known != sample) {
+            *state = Some((sample, Workspace::with(constants, self.epilogue.post.len(), extents, frame)));
+        }
+        if let Some((_, lanes)) = state {
+            self.epilogue.post.run(dtype, first, sums, out, lanes);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Sums of a tile.
+
+use super::{
+    Columns, Finish, Job, Scratch, Strip,
+    rows::{Lying, Place, words},
+};
+use crate::engine::kernels::{GROUP, PANEL, Packed, ROWS, Run, STRIP, tile::Tile};
+
+/// Groups below which rows are taken apart into bytes.
+const FEWEST: usize = 8;
+/// Groups of a byte and a 16-bit number that i32 holds: `2 · 255 · 2^15 · 127 < 2^31`.
+const HALF_GROUPS: usize = 127;
+
+impl<F: Finish> Job<'_, F> {
+    /// Sums of a tile; whether they are in i32.
+    pub(super) fn sums(&self, lying: &Lying, places: &[Place], strip: Strip, scratch: &mut Scratch) -> bool {
+        match self.columns {
+            Columns::Packed(columns) => self.products(columns, lying, places, strip, scratch),
+            Columns::Taps(taps) => {
+                for (place, sums) in places.iter().zip(scratch.sums.iter_mut()) {
+                    let source = self.sources.get(place.sample).copied().unwrap_or(&[]);
+                    taps.sums(self.isa, source, place.a, strip.column, sums);
+                }
+                true
+            }
+        }
+    }
+
+    /// Sums of a tile of packed columns; whether they are in i32.
+    fn products(
+        &self,
+        columns: &[&Packed],
+        lying: &Lying,
+        places: &[Place],
+        strip: Strip,
+        scratch: &mut Scratch,
+    ) -> bool {
+        let sample = places.first().map_or(0, |place| place.sample);
+        let Some(columns) = columns.get(sample).or_else(|| columns.first()) else { return true };
+        let a = match self.sources.get(lying.sample) {
+            Some(source) if !lying.packed => source,
+            _ => &*scratch.packed,
+        };
+        let tile = |runs| Tile {
+            a,
+            rows: &lying.rows[..places.len()],
+            stride: lying.stride,
+            runs,
+            b: columns.panels(strip.block, strip.column / PANEL),
+            panel: columns.panel(),
+            panels: strip.count.div_ceil(PANEL),
+        };
+        let runs = if lying.packed { &self.terms.packed_runs } else { &self.terms.runs };
+        let groups = self.groups(lying.magnitudes, columns);
+        if groups == usize::MAX {
+            tile(runs).sums(self.isa, self.terms.width, &mut scratch.sums);
+            return true;
+        }
+        scratch.wide.clear();
+        scratch.wide.resize(ROWS, [0; STRIP]);
+        if groups < FEWEST {
+            let (upper, lower) = halves(a, &lying.rows[..places.len()], runs);
+            let packed: Vec<Run> = runs.iter().map(|run| run.packed()).collect();
+            let pitch = upper.len() / places.len();
+            let rows: Vec<usize> = (0..places.len()).map(|row| row * pitch).collect();
+            for (half, shift) in [(&upper, 8), (&lower, 0)] {
+                for part in chunks(&packed, HALF_GROUPS) {
+                    let half = Tile { a: half, rows: &rows, runs: &part, stride: None, ..tile(&[]) };
+                    half.sums(self.isa, self.terms.width, &mut scratch.sums);
+                    for (wide, sums) in scratch.wide.iter_mut().zip(scratch.sums.iter()).take(places.len()) {
+                        wide.iter_mut().zip(sums).for_each(|(wide, &sum)| *wide += i64::from(sum) << shift);
+                    }
+                }
+            }
+            return false;
+        }
+        let parts = chunks(runs, groups);
+        for part in &parts {
+            tile(part).sums(self.isa, self.terms.width, &mut scratch.sums);
+            for (wide, sums) in scratch.wide.iter_mut().zip(scratch.sums.iter()).take(places.len()) {
+                wide.iter_mut().zip(sums).for_each(|(wide, &sum)| *wide += i64::from(sum));
+            }
+        }
+        false
+    }
+
+    /// How many groups of terms are summed in i32: all, or as the magnitudes of rows and columns allow.
+    fn groups(&self, (largest, heaviest): (u64, u64), columns: &Packed) -> usize {
+        let limit = u64::from(i32::MAX.unsigned_abs());
+        let fits = |a: u64, b: u64| a.checked_mul(b).is_some_and(|product| product <= limit);
+        if self.terms.bounded || fits(heaviest, columns.largest) || fits(largest, columns.heaviest) {
+            return usize::MAX;
+        }
+        let pair = largest.saturating_mul(columns.largest).saturating_mul(2);
+        usize::try_from(limit / pair.max(1)).unwrap_or(usize::MAX)
+    }
+}
+
+/// The upper and the lower bytes of 16-bit rows, `word = upper · 256 + lower`, as packed rows of 16-bit numbers.
+fn halves(a: &[u8], rows: &[usize], runs: &[Run]) -> (Vec<u8>, Vec<u8>) {
+    let pitch = runs.iter().map(|run| (run.line + run.groups) * GROUP).max().unwrap_or(0);
+    let (mut upper, mut lower) = (vec![0; rows.len() * pitch], vec![0; rows.len() * pitch]);
+    for (number, &row) in rows.iter().enumerate() {
+        for run in runs {
+            let from = a.get(row + run.offset..row + run.offset + run.groups * GROUP).unwrap_or(&[]);
+            let to = number * pitch + run.line * GROUP..number * pitch + (run.line + run.groups) * GROUP;
+            let halves = upper[to.clone()].as_chunks_mut().0.iter_mut().zip(lower[to].as_chunks_mut().0);
+            for (word, (upper, lower)) in words(from).zip(halves) {
+                (*upper, *lower) = ((word >> 8).to_le_bytes(), (word & 255).to_le_bytes());
+            }
+        }
+    }
+    (upper, lower)
+}
+
+/// Runs cut into parts of so many groups.
+fn chunks(runs: &[Run], groups: usize) -> Vec<Vec<Run>> {
+    let mut chunks: Vec<Vec<Run>> = Vec::new();
+    let mut room = 0;
+    for &run in runs {
+        let mut done = 0;
+        while done < run.groups {
+            if room == 0 {
+                chunks.push(Vec::new());
+                room = groups;
+            }
+            let take = room.min(run.groups - done);
+            let (offset, line) = (run.offset + done * GROUP, run.line + done);
+            let length = run.length.saturating_sub(done * GROUP).min(take * GROUP);
+            if let Some(chunk) = chunks.last_mut() {
+                chunk.push(Run { offset, groups: take, line, length });
+            }
+            done += take;
+            room -= take;
+        }
+    }
+    chunks
+}
