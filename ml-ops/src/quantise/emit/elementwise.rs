@@ -62,7 +62,7 @@ impl Emit<'_> {
                 return Ok((self.raw(node, &operand, |draft, args| draft.add(args[0], 0))?, to));
             }
             if matches!(node.operator, Operator::Quantise(_)) {
-                return Ok((self.to_integers(node, (&x, from), from.scale / to.scale, 0.0)?, to));
+                return Ok((self.rounded_to_even(node, (&x, from), from.scale / to.scale, 0.0)?, to));
             }
             return Ok((self.rescale(node, &x, from)?, to));
         }
@@ -153,7 +153,7 @@ impl Emit<'_> {
         if let ([factor], [offset], true) =
             (factors.as_slice(), offsets.as_slice(), self.encoding(node)?.is_integer() && from.dtype != DType::I64)
         {
-            return self.to_integers(node, (&x, from), *factor, *offset);
+            return self.rounded_to_even(node, (&x, from), *factor, *offset);
         }
         let largest = offsets.iter().fold(0.0, |l: f64, o| l.max(o.abs()));
         let room = 58 - multiplier::exponent(largest).max(0);
@@ -188,7 +188,7 @@ impl Emit<'_> {
     }
 
     /// `x · factor + offset` as integers, ties to even before a whole offset is added: as `QuantizeLinear` rounds.
-    fn to_integers(
+    fn rounded_to_even(
         &mut self,
         node: &Node,
         (x, from): (&View, Encoding),
