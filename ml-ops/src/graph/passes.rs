@@ -1,11 +1,18 @@
 //! Rewrites that leave fewer, larger nodes: weights take in scalings, bounds join the node before.
 
+mod activations;
 mod affine;
+mod norms;
+mod uses;
 
 use super::{Encoding, Graph, Node, Operator, ValueId};
 
 /// All rewrites. The real function stays the same up to rounding of folded constants.
 pub fn simplify(graph: &mut Graph) {
+    activations::recognise(graph);
+    graph.remove_dead();
+    norms::recognise(graph);
+    graph.remove_dead();
     affine::products_to_dense(graph);
     sweep(graph, affine::to_affine);
     sweep(graph, affine::join);

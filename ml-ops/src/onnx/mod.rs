@@ -24,6 +24,11 @@ use crate::{
 pub use check::{Unsupported, check};
 pub use files::{Declared, Ports, ports, tensor};
 
+/// Names of all operators that are read, in alphabetical order.
+pub fn supported() -> Vec<&'static str> {
+    operators::supported()
+}
+
 /// Multiplications that folding constants may take.
 const FOLDING: u64 = 1 << 30;
 

@@ -4,6 +4,7 @@ mod activation;
 mod arithmetic;
 mod cast;
 mod constants;
+mod contrib;
 mod control;
 mod einsum;
 mod integer;
@@ -51,15 +52,20 @@ const TABLES: &[Table] = &[
 
 /// Names of all operators that are read, in alphabetical order.
 pub(crate) fn supported() -> Vec<&'static str> {
-    let mut names: Vec<_> = TABLES.iter().flat_map(|table| table.iter()).map(|(name, _)| *name).collect();
+    let mut names: Vec<_> =
+        TABLES.iter().chain([&contrib::TABLE]).flat_map(|table| table.iter()).map(|(name, _)| *name).collect();
     names.sort_unstable();
     names
 }
 
 /// The reader of a node's operator.
 fn handler(node: &proto::NodeProto) -> Option<Handler> {
-    let known = TABLES.iter().filter(|_| is_default_domain(&node.domain)).flat_map(|table| table.iter());
-    known.filter(|(name, _)| *name == node.op_type).map(|(_, handler)| *handler).next()
+    let tables: &[Table] = match node.domain.as_str() {
+        domain if is_default_domain(domain) => TABLES,
+        contrib::DOMAIN => &[contrib::TABLE],
+        _ => &[],
+    };
+    tables.iter().flat_map(|table| table.iter()).find(|(name, _)| *name == node.op_type).map(|(_, handler)| *handler)
 }
 
 /// That a node's operator is read, whatever its form.
@@ -93,8 +99,9 @@ pub(super) fn reaches_scale(source: &proto::GraphProto, input: &str) -> bool {
     for node in &source.node {
         let takes = |i: usize| node.input.get(i).is_some_and(|name| names.contains(name.as_str()));
         let scaled = match node.op_type.as_str() {
-            "DequantizeLinear" | "QLinearConv" => takes(0),
-            "QLinearMatMul" => takes(0) || takes(3),
+            "QLinearConcat" => (2..node.input.len()).step_by(3).any(takes),
+            "QLinearMatMul" | "QLinearAdd" | "QLinearMul" | "QGemm" => takes(0) || takes(3),
+            name if name == "DequantizeLinear" || name.starts_with("QLinear") => takes(0),
             _ => false,
         };
         if scaled {

@@ -7,4 +7,7 @@ mod hostile;
 mod model;
 mod npy;
 mod operators;
+mod patterns;
 mod quantised;
+mod reading;
+mod recurrent;

@@ -54,6 +54,7 @@ pub(crate) enum Attribute {
     Ints(&'static str, Vec<i64>),
     Float(&'static str, f32),
     Text(&'static str, &'static str),
+    Graph(&'static str, Model),
 }
 
 /// A model being written.
@@ -113,17 +114,32 @@ impl Model {
         self.tensor(name, kind, shape, &raw)
     }
 
-    pub(crate) fn node(mut self, operator: &str, inputs: &[&str], output: &str, attributes: &[Attribute]) -> Self {
+    /// Results are separated by commas.
+    pub(crate) fn node(self, operator: &str, inputs: &[&str], output: &str, attributes: &[Attribute]) -> Self {
+        self.node_of("", operator, inputs, output, attributes)
+    }
+
+    /// A node of an operator domain.
+    pub(crate) fn node_of(
+        mut self,
+        domain: &str,
+        operator: &str,
+        inputs: &[&str],
+        output: &str,
+        attributes: &[Attribute],
+    ) -> Self {
         let mut node = Message::default();
         for input in inputs {
             node = node.text(1, input);
         }
-        node = node.text(2, output).text(3, &format!("node {output}")).text(4, operator);
+        node = output.split(',').fold(node, |node, name| node.text(2, name));
+        node = node.text(3, &format!("node {output}")).text(4, operator).text(7, domain);
         for attribute in attributes {
             let attribute = match attribute {
                 Attribute::Int(name, v) => Message::default().text(1, name).int(3, *v).int(20, 2),
                 Attribute::Float(name, v) => Message::default().text(1, name).float(2, *v).int(20, 1),
                 Attribute::Text(name, v) => Message::default().text(1, name).text(4, v).int(20, 3),
+                Attribute::Graph(name, model) => Message::default().text(1, name).message(6, &model.graph).int(20, 5),
                 Attribute::Ints(name, list) => {
                     list.iter().fold(Message::default().text(1, name), |m, &v| m.int(8, v)).int(20, 7)
                 }

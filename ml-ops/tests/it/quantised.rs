@@ -76,3 +76,29 @@ fn arithmetic_on_stored_integers_is_refused() {
     let error = import_onnx(&model.bytes(), &ImportOptions::default()).unwrap_err().to_string();
     assert!(error.contains("DequantizeLinear"), "{error}");
 }
+
+/// ONNX Runtime's operators on stored integers give what dequantising, computing and quantising gives.
+#[test]
+fn operators_on_stored_integers() {
+    let constants = |model: Model| {
+        model.floats("s", &[], &[0.5]).small("z", 2, &[], &[10]).floats("t", &[], &[0.25]).small("u", 2, &[], &[100])
+    };
+    for (quantised, plain) in [("QLinearAdd", "Add"), ("QLinearMul", "Mul")] {
+        let start = || constants(Model::new(13).input_of("a", 2, &[2, 3]).input_of("b", 2, &[2, 3]));
+        let own = start().node_of("com.microsoft", quantised, &["a", "s", "z", "b", "s", "z", "t", "u"], "y", &[]);
+        let by_parts = start()
+            .node("DequantizeLinear", &["a", "s", "z"], "af", &[])
+            .node("DequantizeLinear", &["b", "s", "z"], "bf", &[])
+            .node(plain, &["af", "bf"], "r", &[])
+            .node("QuantizeLinear", &["r", "t", "u"], "y", &[]);
+        let inputs = [vec![0.0, 1.5, -3.0, 20.0, 60.0, 122.5], vec![2.0, -5.0, 7.5, 0.5, 30.0, 122.5]];
+        let result = |model: Model| {
+            let read = opml_ops::onnx::read(&model.output("y").bytes(), &Default::default()).unwrap();
+            assert_eq!(read.encodings, [read.encodings[0]; 2]);
+            let data = inputs.iter().cloned().map(opml_ops::graph::Data::Float).collect();
+            let values = opml_ops::float::evaluate_graph(&read.graph, data);
+            (values.get(read.graph.outputs[0]).to_vec(), read.coded)
+        };
+        assert_eq!(result(own), result(by_parts), "{quantised}");
+    }
+}

@@ -8,9 +8,22 @@ const BFLOAT16: i32 = 16;
 
 /// The tolerances, for people.
 pub(super) const FLOAT_RULE: &str = "integers and bool exact; float32 and float64 within 1e-4 of the value plus 1e-5; \
-                                     float16 2^-9 plus 1e-3; bfloat16 2^-6 plus 1e-2; what is not finite in a cast is left out";
+                                     float16 2^-9 plus 1e-3; bfloat16 2^-6 plus 1e-2; floats of 8 and 4 bits half a unit in the last place; what is not finite in a cast is left out";
 /// See [`FLOAT_RULE`].
-pub(super) const PROGRAM_RULE: &str = "integers and bool exact; floats within 2^-11 of the output's largest magnitude";
+pub(super) const PROGRAM_RULE: &str = "integers and bool exact; floats within 2^-11 of the output's largest magnitude, those of \
+                                       16, 8 and 4 bits half a unit in the last place more";
+
+/// Half a unit in the last place of small float types: relative, and of the least numbers.
+const fn rounding(kind: i32) -> (f64, f64) {
+    match kind {
+        FLOAT16 => (1.0 / 2048.0, 1.0 / 33_554_432.0),
+        BFLOAT16 => (1.0 / 256.0, 0.0),
+        17 | 18 => (1.0 / 16.0, 1.0 / 1024.0),
+        19 | 20 => (1.0 / 8.0, 1.0 / 131_072.0),
+        23 => (1.0 / 4.0, 1.0 / 4.0),
+        _ => (0.0, 0.0),
+    }
+}
 
 /// Compares with the float evaluation's tolerance for an element type, or for numbers of four digits.
 pub(super) fn floats(found: &Tensor, expected: &Tensor, kind: i32, digits: bool) -> Result<(), String> {
@@ -18,18 +31,20 @@ pub(super) fn floats(found: &Tensor, expected: &Tensor, kind: i32, digits: bool)
         _ if digits => (1e-3, 0.0),
         FLOAT16 => (1.0 / 512.0, 1e-3),
         BFLOAT16 => (1.0 / 64.0, 1e-2),
+        17..=23 => rounding(kind),
         _ => (1e-4, 1e-5),
     };
     within(found, expected, |e| relative * e.abs() + absolute)
 }
 
-/// Compares with the integer program's tolerance.
-pub(super) fn program(found: &Tensor, expected: &Tensor) -> Result<(), String> {
+/// Compares with the integer program's tolerance for an element type.
+pub(super) fn program(found: &Tensor, expected: &Tensor, kind: i32) -> Result<(), String> {
+    let (relative, absolute) = rounding(kind);
     let largest = match &expected.data {
         Data::Float(values) => values.iter().fold(0.0f64, |largest, v| largest.max(f64::from(v.abs()))),
         Data::Int(_) => 0.0,
     };
-    within(found, expected, |_| largest / 2048.0 + 1e-9)
+    within(found, expected, |e| largest / 2048.0 + relative * e.abs() + absolute + 1e-9)
 }
 
 fn within(found: &Tensor, expected: &Tensor, allowed: impl Fn(f64) -> f64) -> Result<(), String> {

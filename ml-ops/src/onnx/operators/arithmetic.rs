@@ -82,6 +82,9 @@ fn extreme(call: &mut Call<'_, '_>, function: Pairwise) -> Result<(), NodeFault>
         let wide = |call: &Call<'_, '_>, x| call.shape(x).len();
         for (x, bound) in [(a, b), (b, a)] {
             let Some(value) = call.scalar(bound).filter(|_| wide(call, bound) <= wide(call, x)) else { continue };
+            if value.is_infinite() && (value > 0.0) == (function == Pairwise::Min) {
+                return Ok(x);
+            }
             let (low, high) =
                 if function == Pairwise::Max { (value, f32::INFINITY) } else { (f32::NEG_INFINITY, value) };
             return call.emit(Operator::Clip { low, high }, &[x]);

@@ -31,7 +31,7 @@ fn encoding(call: &Call<'_, '_>, scale: usize, kind: i32) -> Result<Encoding, No
 }
 
 /// The real numbers that operand `i` stands for by the scale and zero point after it.
-fn dequantised(call: &mut Call<'_, '_>, i: usize, scale: usize) -> Result<ValueId, NodeFault> {
+pub(super) fn dequantised(call: &mut Call<'_, '_>, i: usize, scale: usize) -> Result<ValueId, NodeFault> {
     let Named { id, coded, kind } = call.any(i)?;
     let encoding = encoding(call, scale, kind)?;
     match coded {
@@ -42,6 +42,9 @@ fn dequantised(call: &mut Call<'_, '_>, i: usize, scale: usize) -> Result<ValueI
         }
         _ => {}
     }
+    if coded.is_none() && call.value(id).integers().is_some() {
+        return weights(call, i, vec![num::single(encoding.scale)], vec![encoding.zero_point]);
+    }
     let integers = integers(call, i)?;
     let (m, b) = (num::single(encoding.scale), num::single(encoding.real(0)));
     let own = std::mem::replace(&mut call.kind, tensors::FLOAT);
@@ -50,9 +53,10 @@ fn dequantised(call: &mut Call<'_, '_>, i: usize, scale: usize) -> Result<ValueI
     real
 }
 
-/// Rounds to the encoding of operands `scale` and `scale + 1`, and gives the stored integers as the node's result.
-fn quantised(call: &mut Call<'_, '_>, y: ValueId, scale: usize) -> Result<(), NodeFault> {
-    let kind = call.kind_of(scale + 1);
+/// Rounds to the encoding of operands `scale` and `scale + 1`, and gives the stored integers as the node's result; of type
+/// `default` without a zero point.
+pub(super) fn quantised(call: &mut Call<'_, '_>, y: ValueId, scale: usize, default: i32) -> Result<(), NodeFault> {
+    let kind = if call.has_operand(scale + 1) { call.kind_of(scale + 1) } else { default };
     let encoding = encoding(call, scale, kind)?;
     let y = call.emit_kind(tensors::FLOAT, Operator::Quantise(encoding), &[y])?;
     call.kind = kind;
@@ -100,7 +104,7 @@ fn q_linear_conv(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
         bias = Some(call.constant(vec![integers.len()], floats));
     }
     let y = linear::convolution(call, x, w, bias)?;
-    quantised(call, y, 6)
+    quantised(call, y, 6, tensors::UINT8)
 }
 
 /// `a, a scale, a zero point, b, b scale, b zero point, y scale, y zero point`.
@@ -109,7 +113,7 @@ fn q_linear_mat_mul(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
     let b = dequantised(call, 3, 4)?;
     call.kind = tensors::FLOAT;
     let y = linear::product(call, a, b)?;
-    quantised(call, y, 6)
+    quantised(call, y, 6, tensors::UINT8)
 }
 
 /// Operand `i` less its zero point, operand `zero`, as an integer.

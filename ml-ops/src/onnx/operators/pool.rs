@@ -51,7 +51,7 @@ fn global_max_pool(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
 }
 
 /// A window over all spatial axes.
-fn whole(x: &[usize]) -> Result<Window, NodeFault> {
+pub(super) fn whole(x: &[usize]) -> Result<Window, NodeFault> {
     let spatial = x.get(2..).filter(|spatial| !spatial.is_empty());
     let kernel = spatial.ok_or_else(|| NodeFault::Shape(format!("operand {x:?} has no spatial axis")))?.to_vec();
     let (ones, zeros) = (vec![1; kernel.len()], vec![0; kernel.len()]);
