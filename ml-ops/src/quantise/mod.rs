@@ -1,8 +1,17 @@
 //! Post-training quantisation: integer encodings for all values, and the program over them.
 //!
-//! Weights: i8 in [−127, 127] with a scale for each output channel. Activations: u8 with a zero point and a calibrated
-//! scale; i16 where they enter a curve; i32 fixed point where they leave the network. Encodings that a QDQ file states are
-//! taken as they are. A zero point is folded into the bias, and padding reads the zero point, so borders are exact.
+//! Weights: i8 in [−127, 127] with a scale for each output channel, or i16. Activations, by what reads them:
+//!
+//! | read by | stored as |
+//! |---|---|
+//! | products, sums | u8 with a zero point, i8 for products of two values; i16 where [`Precision`] says so, and then maybe a copy of 8 bits for products |
+//! | curves, norms, softmax | i16, symmetric |
+//! | logarithms, roots, divisors | i64 fixed point of 38 bits: small numbers count as much as large ones |
+//! | people, comparisons alone | i32 fixed point |
+//!
+//! Encodings that a file states are taken as they are; integers (scale 1, zero point 0) are computed exactly, and
+//! saturate. A zero point is folded into the bias, and padding reads the zero point, so borders are exact. Infinite
+//! numbers saturate; what only a softmax reads is cut 24 below the largest of its group. A division by 0 gives 0.
 //!
 //! Rounding: factors become 31-bit integers over a power of two (round half even); the machine rounds
 //! results half up. Against `QuantizeLinear`, which divides in f32 and rounds half to even, a result may differ by one

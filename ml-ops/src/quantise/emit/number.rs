@@ -125,7 +125,7 @@ impl Emit<'_> {
 
     /// Factors over a power of two that bring operands to the result's unit. A factor by which one unit of an operand
     /// fills the result's type is as good as any larger one.
-    pub(super) fn to_result(&self, node: &Node, operands: &[&Number]) -> Result<(Vec<i64>, Requant), LowerError> {
+    pub(super) fn result_factors(&self, node: &Node, operands: &[&Number]) -> Result<(Vec<i64>, Requant), LowerError> {
         let to = self.encoding(node)?;
         let enough = multiplier::power(multiplier::bits(to.dtype) + 2);
         let factors: Vec<f64> = operands.iter().map(|x| (x.encoding.scale / to.scale).min(enough)).collect();

@@ -37,7 +37,7 @@ impl Emit<'_> {
                 self.raw(node, &operands, |draft, args| extreme(draft, function, args[0], args[1]))
             }
             Pairwise::Min | Pairwise::Max => {
-                let (factors, requant) = self.to_result(node, &[&a, &b])?;
+                let (factors, requant) = self.result_factors(node, &[&a, &b])?;
                 let shape = self.shape(node);
                 lower::pointwise(&mut self.builder, &operands, &shape, requant.dtype, |draft, args| {
                     let [x, y] = aligned(draft, [&a, &b], args, [factors[0], factors[1]]);
@@ -172,7 +172,7 @@ impl Emit<'_> {
                 draft.select(holds, args[1], args[2])
             });
         }
-        let (factors, requant) = self.to_result(node, &[&a, &b])?;
+        let (factors, requant) = self.result_factors(node, &[&a, &b])?;
         let shape = self.shape(node);
         lower::pointwise(&mut self.builder, &operands, &shape, requant.dtype, |draft, args| {
             let holds = holds(draft, args[0]);

@@ -5,6 +5,7 @@ mod lines;
 mod maps;
 mod moves;
 mod normalisations;
+mod precision;
 mod products;
 mod reductions;
 mod zips;
