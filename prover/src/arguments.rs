@@ -128,8 +128,20 @@ pub struct Import {
     /// The ONNX file.
     pub onnx: PathBuf,
     /// Where the model goes.
-    #[arg(short, long)]
-    pub output: PathBuf,
+    #[arg(short, long, required_unless_present = "check")]
+    pub output: Option<PathBuf>,
+    /// List every node that cannot be imported and make nothing; exit code 1 if there is one.
+    #[arg(long, conflicts_with_all = ["output", "calibration"])]
+    pub check: bool,
+    /// Extents of an input whose file leaves them open; can be repeated.
+    #[arg(long = "shape", value_name = "NAME=1x3x48x192", value_parser = shape)]
+    pub shapes: Vec<(String, Vec<usize>)>,
+    /// An input that is known now and becomes part of the model; can be repeated.
+    #[arg(long = "constant", value_name = "NAME=FILE.npy", value_parser = constant)]
+    pub constants: Vec<(String, PathBuf)>,
+    /// The output to compute, of a file with several.
+    #[arg(long, value_name = "NAME")]
+    pub result: Option<String>,
     /// Samples to calibrate activations on (.npy, first axis counts the samples). Not needed for quantised models.
     #[arg(long)]
     pub calibration: Option<PathBuf>,
@@ -291,6 +303,25 @@ fn fraction(text: &str) -> Result<f64, String> {
     let number = |text: &str| text.parse::<f64>().map_err(|_| format!("`{text}` is not a number"));
     let value = number(over)? / number(under)?;
     if value.is_finite() && value > 0.0 { Ok(value) } else { Err("must be above 0".to_owned()) }
+}
+
+/// A name and what stands after the last `=`.
+fn named(text: &str) -> Result<(String, &str), String> {
+    match text.rsplit_once('=') {
+        Some((name, rest)) if !name.is_empty() && !rest.is_empty() => Ok((name.to_owned(), rest)),
+        _ => Err("must be NAME=…".to_owned()),
+    }
+}
+
+fn shape(text: &str) -> Result<(String, Vec<usize>), String> {
+    let (name, extents) = named(text)?;
+    let extent = |word: &str| word.parse().ok().filter(|&n: &usize| n > 0);
+    let extents = extents.split('x').map(extent).collect::<Option<_>>();
+    extents.map(|extents| (name, extents)).ok_or_else(|| "extents must be like 1x3x48x192".to_owned())
+}
+
+fn constant(text: &str) -> Result<(String, PathBuf), String> {
+    named(text).map(|(name, file)| (name, file.into()))
 }
 
 fn numbers(text: &str) -> Result<Vec<u64>, String> {

@@ -1,15 +1,21 @@
 //! `opml import`.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use anyhow::{Context, Result};
-use opml_ops::{ImportOptions, Imported, import::InputEncoding, import_onnx, npy};
+use opml_ops::{
+    ImportOptions, Imported, NodeFault,
+    graph::Data,
+    import::InputEncoding,
+    import_onnx, npy,
+    onnx::{self, Tensor},
+};
 use opml_vm::{DType, model_file};
 use serde::Serialize;
 
 use crate::{arguments, files, hex, import, output::Output, progress, report, units, words};
 
-use super::AGREE;
+use super::{AGREE, FAULT};
 
 /// What an import made.
 #[derive(Debug, Serialize)]
@@ -148,6 +154,10 @@ impl ImportResult {
 pub(super) fn run(arguments: &arguments::Import, output: Output) -> Result<u8> {
     let place = || arguments.onnx.display().to_string();
     let onnx = files::read(&arguments.onnx)?;
+    let reading = reading(arguments)?;
+    let Some(path) = &arguments.output else {
+        return check(&onnx, &reading, output).with_context(place);
+    };
     let encoding =
         InputEncoding { dtype: DType::U8, scale: arguments.input_scale, zero_point: arguments.input_zero_point };
     let calibration = match &arguments.calibration {
@@ -159,13 +169,85 @@ pub(super) fn run(arguments: &arguments::Import, output: Output) -> Result<u8> {
         }
     };
     let spinner = progress::spinner("importing");
-    let options = ImportOptions { calibration, default_encoding: encoding, ..ImportOptions::default() };
+    let onnx::Options { shapes, constants, .. } = reading;
+    let options = ImportOptions {
+        calibration,
+        default_encoding: encoding,
+        shapes,
+        constants,
+        output: arguments.result.clone(),
+        ..ImportOptions::default()
+    };
     let imported = import_onnx(&onnx, &options).with_context(place)?;
     spinner.finish_and_clear();
     let file = model_file::write(&imported.program);
-    files::write(&arguments.output, &file)?;
+    files::write(path, &file)?;
     output.result(&ImportResult::new(&imported, &file), ImportResult::text)?;
     Ok(AGREE)
+}
+
+/// What the arguments say about the inputs.
+fn reading(arguments: &arguments::Import) -> Result<onnx::Options> {
+    let mut constants = BTreeMap::new();
+    for (name, path) in &arguments.constants {
+        let array = npy::read(&files::read(path)?).with_context(|| path.display().to_string())?;
+        let data = match (array.floats(), array.integers()) {
+            (Some(floats), _) => Data::Float(floats.to_vec()),
+            (None, integers) => Data::Int(integers.unwrap_or_default().to_vec()),
+        };
+        constants.insert(name.clone(), Tensor { shape: array.shape().to_vec(), data });
+    }
+    let shapes = arguments.shapes.iter().cloned().collect();
+    Ok(onnx::Options { shapes, constants, ..onnx::Options::default() })
+}
+
+/// What a file has that cannot be imported.
+#[derive(Debug, Serialize)]
+struct CheckResult {
+    supported: bool,
+    nodes: Vec<Unsupported>,
+    /// Operators that are read.
+    operators: Vec<&'static str>,
+}
+
+/// A node that cannot be imported.
+#[derive(Debug, Serialize)]
+struct Unsupported {
+    node: String,
+    operator: String,
+    fault: String,
+}
+
+impl CheckResult {
+    fn text(&self) -> String {
+        if self.supported {
+            return "every node can be read".to_owned();
+        }
+        let mut out = String::new();
+        for Unsupported { node, operator, fault } in &self.nodes {
+            let _ = writeln!(out, "{} ({}): {}", words::plain(node), words::plain(operator), words::plain(fault));
+        }
+        let _ =
+            writeln!(out, "\nnot supported: {}. Operators that are: {}", self.nodes.len(), self.operators.join(", "));
+        out
+    }
+}
+
+fn check(file: &[u8], options: &onnx::Options, output: Output) -> Result<u8> {
+    let found = onnx::check(file, options)?;
+    let nodes = found.into_iter().map(|onnx::Unsupported { node, operator, fault }| Unsupported {
+        node,
+        operator,
+        // The list of operators stands below.
+        fault: match fault {
+            NodeFault::Operator(_) => "operator is not supported".to_owned(),
+            fault => fault.to_string(),
+        },
+    });
+    let nodes: Vec<Unsupported> = nodes.collect();
+    let result = CheckResult { supported: nodes.is_empty(), nodes, operators: onnx::supported() };
+    output.result(&result, CheckResult::text)?;
+    Ok(if result.supported { AGREE } else { FAULT })
 }
 
 fn measured(value: Option<f64>, digits: usize) -> String {

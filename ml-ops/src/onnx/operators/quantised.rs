@@ -72,7 +72,8 @@ fn quantize(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
         call.kind = kind;
         return call.finish(y);
     }
-    let (low, high) = tensors::range(kind).filter(|&(low, high)| high - low < 1 << 16).ok_or_else(wrong)?;
+    let (low, high) =
+        tensors::range(kind).filter(|&(low, high)| high.saturating_sub(low) < 1 << 16).ok_or_else(wrong)?;
     let dtype = tensors::dtype(kind).ok_or_else(wrong)?;
     let (scales, _) = parameters(call)?;
     if scales.len() > 1 {
