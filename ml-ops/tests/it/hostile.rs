@@ -164,7 +164,7 @@ fn huge_lengths_take_no_memory() {
 }
 
 #[test]
-fn constants_without_elements_are_refused_where_they_matter() {
+fn constants_that_do_not_fit_are_refused() {
     let sides = [Ints("kernel_shape", vec![1, 1]), Ints("pads", vec![1, 1, 1, 1])];
     let start = || Model::new(13).input("x", &[1]).floats("c", &[1, 1, 0, 2], &[]).floats("k", &[1, 1, 1, 1], &[1.0]);
     for (operator, operands) in [("MaxPool", &["c"][..]), ("AveragePool", &["c"]), ("Conv", &["c", "k"])] {
@@ -180,6 +180,8 @@ fn constants_without_elements_are_refused_where_they_matter() {
     let blocks =
         Model::new(13).input("x", &[1, 64, 1, 1]).node("SpaceToDepth", &["x"], "y", &[Int("blocksize", 1 << 24)]);
     assert!(evaluate(&blocks.output("y").bytes()).is_err());
+    let long = Model::new(13).input("x", &[2, 2]).ints("n", &[2], &[i64::MAX, 1]);
+    assert!(evaluate(&long.node("ReverseSequence", &["x", "n"], "y", &[]).output("y").bytes()).is_err());
 }
 
 proptest! {

@@ -103,6 +103,9 @@ fn reverse_sequence(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
     if batch.max(time) > 1 || batch == time || shape.len() < 2 || lengths.len() != shape[batch] {
         return Err(NodeFault::Shape(format!("{} sequences of {shape:?}, axes {batch} and {time}", lengths.len())));
     }
+    if lengths.iter().any(|&length| length > shape[time]) {
+        return Err(NodeFault::Shape(format!("sequences {lengths:?} are longer than axis {time} of {shape:?}")));
+    }
     let inner = elements(&shape[2..]);
     let numbers = (0..shape[0] * shape[1]).map(|number| {
         let mut place = [number / shape[1], number % shape[1]];
@@ -112,9 +115,6 @@ fn reverse_sequence(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
         place[0] * shape[1] + place[1]
     });
     let numbers: Vec<usize> = numbers.collect();
-    if lengths.iter().any(|&length| length > shape[time]) {
-        return Err(NodeFault::Shape(format!("sequences {lengths:?} are longer than axis {time} of {shape:?}")));
-    }
     let y = at(call, x, inner, numbers, shape)?;
     call.finish(y)
 }
