@@ -86,8 +86,8 @@ pub enum ImportError {
 /// What is wrong with one node.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NodeFault {
-    /// The operator is unknown.
-    #[error("operator is not supported; supported are {0}")]
+    /// The operator is unknown; these are known, separated by commas.
+    #[error("operator is not supported; {} others are, which `opml import --check` lists", .0.split(", ").count())]
     Operator(String),
     /// An operand is absent.
     #[error("input {0} is missing")]

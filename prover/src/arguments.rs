@@ -129,8 +129,14 @@ pub struct Import {
     /// The ONNX file.
     pub onnx: PathBuf,
     /// Where the model goes.
-    #[arg(short, long)]
-    pub output: PathBuf,
+    #[arg(short, long, required_unless_present = "check")]
+    pub output: Option<PathBuf>,
+    /// List every node that cannot be imported and make nothing; exit code 1 if there is one.
+    #[arg(long, conflicts_with_all = ["output", "calibration"])]
+    pub check: bool,
+    /// An input that is known now and becomes part of the model.
+    #[arg(long, value_name = "NAME=FILE.npy", value_parser = constant)]
+    pub constant: Vec<(String, PathBuf)>,
     /// Samples to calibrate activations on: an .npy file whose first axis counts them, or a folder of .npy, .png and .jpg files, each of
     /// them one. Repeated with `NAME=` in front if the model has several inputs. Not needed for quantised models.
     #[arg(long, value_name = "[NAME=]PATH", value_parser = named)]
@@ -179,6 +185,8 @@ pub enum Precision {
     /// 16.
     #[value(name = "16")]
     Bits16,
+    /// 8, and 16 for the values where 8 change the output most, until its error is a thousandth of its power.
+    Auto,
 }
 
 /// Bits of weights.
@@ -356,14 +364,21 @@ fn named(text: &str) -> Result<(Option<String>, PathBuf), String> {
 }
 
 fn value_of(text: &str) -> Result<(String, &str), String> {
-    let (name, value) = text.split_once('=').ok_or("must be NAME=…")?;
-    Ok((name.to_owned(), value))
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok((name.to_owned(), value)),
+        _ => Err("must be NAME=…".to_owned()),
+    }
 }
 
 fn shape(text: &str) -> Result<(String, Vec<usize>), String> {
-    let (name, value) = value_of(text)?;
-    let extent = |word: &str| word.parse().map_err(|_| format!("`{word}` is not a number"));
-    Ok((name, value.split('x').map(extent).collect::<Result<_, _>>()?))
+    let (name, extents) = value_of(text)?;
+    let extent = |word: &str| word.parse().ok().filter(|&n: &usize| n > 0);
+    let extents = extents.split('x').map(extent).collect::<Option<_>>();
+    extents.map(|extents| (name, extents)).ok_or_else(|| "extents must be like 1x3x48x192".to_owned())
+}
+
+fn constant(text: &str) -> Result<(String, PathBuf), String> {
+    value_of(text).map(|(name, file)| (name, file.into()))
 }
 
 fn stored(text: &str) -> Result<(String, Stored), String> {

@@ -10,7 +10,8 @@ Examples:
 pub const IMPORT: &str = "\
 Examples:
   opml import model.onnx -o model.opml --calibration samples.npy
-  opml import quantised.onnx -o quantised.opml --json";
+  opml import quantised.onnx -o quantised.opml --json
+  opml import model.onnx --check --shape input=1x784";
 
 /// See [`crate::arguments::Command::Inspect`].
 pub const INSPECT: &str = "\

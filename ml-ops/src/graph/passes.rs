@@ -158,5 +158,15 @@ fn place_encoding(sweep: &mut Sweep<'_>, node: Node) -> Outcome {
 
 /// Whether an operator computes new numbers, which any encoding can take.
 const fn stores(operator: &Operator) -> bool {
-    !operator.is_view() && !matches!(operator, Operator::MaxPool(_) | Operator::ArgMax { .. } | Operator::Quantise(_))
+    let chooses = matches!(
+        operator,
+        Operator::MaxPool(_)
+            | Operator::ArgMax { .. }
+            | Operator::Take { .. }
+            | Operator::Gather { .. }
+            | Operator::GatherElements { .. }
+            | Operator::GatherNd { .. }
+            | Operator::TopK { .. }
+    );
+    !operator.is_view() && !chooses && !matches!(operator, Operator::Quantise(_))
 }

@@ -7,11 +7,14 @@ mod constants;
 mod contrib;
 mod control;
 mod einsum;
+mod gather;
 mod integer;
 mod linear;
 mod logic;
+mod masks;
 mod moves;
 mod norm;
+mod pad;
 mod pool;
 mod quantised;
 mod recurrent;
@@ -37,11 +40,14 @@ const TABLES: &[Table] = &[
     constants::TABLE,
     control::TABLE,
     einsum::TABLE,
+    gather::TABLE,
     integer::TABLE,
     linear::TABLE,
     logic::TABLE,
+    masks::TABLE,
     moves::TABLE,
     norm::TABLE,
+    pad::TABLE,
     pool::TABLE,
     quantised::TABLE,
     reduce::TABLE,

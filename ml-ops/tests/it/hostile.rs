@@ -163,6 +163,27 @@ fn huge_lengths_take_no_memory() {
     assert!(matches!(import_onnx(&deep.output("v200").bytes(), &options()), Err(ImportError::Limit { .. })));
 }
 
+#[test]
+fn constants_that_do_not_fit_are_refused() {
+    let sides = [Ints("kernel_shape", vec![1, 1]), Ints("pads", vec![1, 1, 1, 1])];
+    let start = || Model::new(13).input("x", &[1]).floats("c", &[1, 1, 0, 2], &[]).floats("k", &[1, 1, 1, 1], &[1.0]);
+    for (operator, operands) in [("MaxPool", &["c"][..]), ("AveragePool", &["c"]), ("Conv", &["c", "k"])] {
+        let model = start().node(operator, operands, "m", &sides).node("Add", &["x", "m"], "y", &[]).output("y");
+        assert!(matches!(evaluate(&model.bytes()), Err(ImportError::Node { .. })), "{operator}");
+    }
+    let product = Model::new(13).input("x", &[1]).floats("a", &[2, 0], &[]).floats("b", &[0, 3], &[]);
+    let product = product.node("MatMul", &["a", "b"], "m", &[]).node("Add", &["x", "m"], "y", &[]).output("y");
+    assert!(evaluate(&product.bytes()).is_err());
+    let scalar = Model::new(13).input("x", &[1, 1, 1]).floats("w", &[1, 1, 1], &[1.0]).floats("r", &[], &[1.0]);
+    let scalar = scalar.node("RNN", &["x", "w", "r"], "y", &[Int("hidden_size", 1)]).output("y");
+    assert!(evaluate(&scalar.bytes()).is_err());
+    let blocks =
+        Model::new(13).input("x", &[1, 64, 1, 1]).node("SpaceToDepth", &["x"], "y", &[Int("blocksize", 1 << 24)]);
+    assert!(evaluate(&blocks.output("y").bytes()).is_err());
+    let long = Model::new(13).input("x", &[2, 2]).ints("n", &[2], &[i64::MAX, 1]);
+    assert!(evaluate(&long.node("ReverseSequence", &["x", "n"], "y", &[]).output("y").bytes()).is_err());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
 

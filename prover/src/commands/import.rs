@@ -1,23 +1,16 @@
 //! `opml import`.
 
+mod check;
+mod options;
+
 use std::fmt::Write as _;
 
-use anyhow::{Context, Result, bail};
-use opml_ops::{
-    ImportOptions, Imported,
-    commit::Hasher,
-    import::{InputEncoding, Precision, WeightBits},
-    import_onnx, onnx,
-};
-use opml_vm::{DType, model_file};
+use anyhow::{Context, Result};
+use opml_ops::{Imported, commit::Hasher, import_onnx};
+use opml_vm::model_file;
 use serde::Serialize;
 
-use crate::{
-    arguments::{self, Stored},
-    calibration, files, hex,
-    output::Output,
-    progress, report, units, words,
-};
+use crate::{arguments, files, hex, output::Output, progress, report, units, words};
 
 use super::AGREE;
 
@@ -158,76 +151,17 @@ impl ImportResult {
 pub(super) fn run(arguments: &arguments::Import, output: Output) -> Result<u8> {
     let place = || arguments.onnx.display().to_string();
     let onnx = files::read(&arguments.onnx)?;
-    let options = options(arguments, &onnx).with_context(place)?;
+    let Some(path) = &arguments.output else {
+        return check::run(&onnx, &options::reading(arguments)?, output).with_context(place);
+    };
+    let options = options::read(arguments, &onnx).with_context(place)?;
     let spinner = progress::spinner("importing");
     let imported = import_onnx(&onnx, &options).with_context(place)?;
     spinner.finish_and_clear();
     let file = model_file::write(&imported.program);
-    files::write(&arguments.output, &file)?;
+    files::write(path, &file)?;
     output.result(&ImportResult::new(&imported, &file), ImportResult::text)?;
     Ok(AGREE)
-}
-
-fn options(arguments: &arguments::Import, onnx: &[u8]) -> Result<ImportOptions> {
-    let default_encoding =
-        InputEncoding { dtype: DType::U8, scale: arguments.input_scale, zero_point: arguments.input_zero_point };
-    let mut options = ImportOptions {
-        default_encoding,
-        shapes: arguments.shape.iter().cloned().collect(),
-        output: arguments.output_name.clone(),
-        precision: match arguments.precision {
-            arguments::Precision::Bits8 => Precision::Bits8,
-            arguments::Precision::Bits16 => Precision::Bits16,
-        },
-        weights: match arguments.weights {
-            arguments::Bits::Bits8 => WeightBits::Bits8,
-            arguments::Bits::Bits16 => WeightBits::Bits16,
-        },
-        ..ImportOptions::default()
-    };
-    let inputs = onnx::ports(onnx)?.inputs;
-    let names: Vec<String> = inputs.iter().map(|input| input.name.clone()).collect();
-    let unknown = arguments.calibration.iter().filter_map(|(name, _)| name.as_ref()).find(|name| !names.contains(name));
-    if let Some(name) = unknown {
-        bail!("--calibration names {name}, but the inputs are {}", names.join(", "));
-    }
-    let mut columns = Vec::new();
-    for (name, integer) in inputs.iter().map(|input| (&input.name, input.is_integer())) {
-        let told = arguments.encoding.iter().find(|(own, _)| own == name).map(|(_, stored)| *stored);
-        let files = arguments.calibration.iter();
-        let mut files = files.filter(|(own, _)| own.as_ref().is_none_or(|own| own == name)).map(|(_, path)| path);
-        // Integers of a file stand for themselves where no scale is told.
-        let whole = InputEncoding { dtype: DType::I32, scale: 1.0, zero_point: 0 };
-        let reading = match told {
-            Some(Stored { dtype, scale, zero_point }) => {
-                scale.map_or(whole, |scale| InputEncoding { dtype, scale, zero_point })
-            }
-            None if integer => whole,
-            None => default_encoding,
-        };
-        let column = files.next().map(|path| calibration::read(path, &reading)).transpose()?;
-        if let Some(Stored { dtype, scale, .. }) = told {
-            let samples = column.as_deref().unwrap_or(&[]);
-            let encoding = if scale.is_some() { reading } else { calibration::encoding(dtype, samples)? };
-            options.encodings.insert(name.clone(), encoding);
-        }
-        columns.extend(column.map(|column| (name, column)));
-    }
-    options.calibration = joined(&names, &columns)?;
-    Ok(options)
-}
-
-/// The samples of all inputs side by side.
-fn joined(names: &[String], columns: &[(&String, Vec<Vec<f32>>)]) -> Result<Vec<Vec<f32>>> {
-    let Some((first, samples)) = columns.first() else { return Ok(Vec::new()) };
-    if let Some(name) = names.iter().find(|name| !columns.iter().any(|(own, _)| own == name)) {
-        bail!("there are calibration samples for {first}, but none for {name}: --calibration {name}=PATH");
-    }
-    if let Some((name, column)) = columns.iter().find(|(_, column)| column.len() != samples.len()) {
-        bail!("{} calibration samples for {first}, but {} for {name}", samples.len(), column.len());
-    }
-    let row = |number: usize| columns.iter().filter_map(|(_, column)| column.get(number)).flatten().copied().collect();
-    Ok((0..samples.len()).map(row).collect())
 }
 
 fn measured(value: Option<f64>, digits: usize) -> String {

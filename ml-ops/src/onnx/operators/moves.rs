@@ -180,7 +180,7 @@ fn depth_to_space(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
 fn space_to_depth(call: &mut Call<'_, '_>) -> Result<(), NodeFault> {
     let ([n, c, h, w], b) = blocks(call)?;
     let (high, wide) = (h / b, w / b);
-    rearrange(call, vec![n, c, high, b, wide, b], vec![0, 3, 5, 1, 2, 4], vec![n, c * b * b, high, wide])
+    rearrange(call, vec![n, c, high, b, wide, b], vec![0, 3, 5, 1, 2, 4], vec![n, c.saturating_mul(b * b), high, wide])
 }
 
 fn rearrange(call: &mut Call<'_, '_>, split: Vec<usize>, perm: Vec<usize>, shape: Vec<usize>) -> Result<(), NodeFault> {

@@ -5,6 +5,7 @@ mod disputes;
 mod files;
 mod golden;
 mod help;
+mod importing;
 mod inputs;
 mod json;
 mod models;
