@@ -326,3 +326,34 @@ fn long_sums() {
         }
     }
 }
+
+/// Large enough to be shared among threads, by rows and by columns, with either way out.
+#[test]
+fn thread_counts_agree() {
+    let start = Product {
+        batch: 1,
+        m: 150,
+        n: 330,
+        k: 900,
+        a: (DType::I8, 0),
+        b: (DType::I8, 0),
+        constant: true,
+        transposed: false,
+        numbers: Numbers::Random(7),
+        post: Ending::RowScale,
+    };
+    let requant = Ending::Requant { bias: true, factor: Some(1 << 30), shift: 45, zero: 3, limits: None };
+    let rows = Product { m: 3, n: 3000, post: requant, ..start.clone() };
+    for product in [Product { post: requant, ..start.clone() }, Product { constant: false, ..start }, rows] {
+        let (program, inputs) = product.program();
+        let expected = product.expected(&program, &inputs);
+        for tier in Tier::supported() {
+            let engine = Engine::compile_for(&program, tier);
+            for threads in [1, 2, 5] {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let run = pool.install(|| engine.run(&inputs, Stop::Exactly(1), 1 << 32).unwrap());
+                assert_eq!(run.values[0].values(), expected, "{} {threads}", tier.name());
+            }
+        }
+    }
+}

@@ -143,26 +143,31 @@ pub(super) unsafe fn requantise(
     let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     for ((sums, &total), out) in sums.iter().zip(rows.totals).zip(rows.out.iter_mut()) {
         let total = _mm512_set1_epi32(low_half(total));
-        let mut values = [total; STRIP / PANEL];
-        for (number, value) in values.iter_mut().enumerate() {
-            let at = number * PANEL;
-            // SAFETY: `at` is at most 48; all three have 64 numbers.
-            let (sum, add, factor) = unsafe {
-                (
-                    _mm512_loadu_si512(sums.as_ptr().add(at).cast()),
-                    _mm512_loadu_si512(add.as_ptr().add(at).cast()),
-                    _mm512_loadu_si512(factor.as_ptr().add(at).cast()),
-                )
-            };
-            // The high half of a product is shifted by what is left; even and odd lanes are multiplied apart.
-            let sum = _mm512_add_epi32(_mm512_add_epi32(sum, add), total);
-            let even = _mm512_add_epi64(_mm512_mul_epi32(sum, factor), half);
-            let odd = _mm512_mul_epi32(_mm512_srli_epi64::<32>(sum), _mm512_srli_epi64::<32>(factor));
-            let odd = _mm512_add_epi64(odd, half);
-            let scaled = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64::<32>(even), odd);
-            *value = _mm512_add_epi32(_mm512_sra_epi32(scaled, count), zero);
+        // Few columns, as of first convolutions, need one panel of the four. A macro, as calls would cost too much here.
+        macro_rules! scaled {
+            ($at:literal) => {{
+                // SAFETY: all three have 64 numbers.
+                let (sum, add, factor) = unsafe {
+                    (
+                        _mm512_loadu_si512(sums.as_ptr().add($at).cast()),
+                        _mm512_loadu_si512(add.as_ptr().add($at).cast()),
+                        _mm512_loadu_si512(factor.as_ptr().add($at).cast()),
+                    )
+                };
+                // The high half of a product is shifted by what is left; even and odd lanes are multiplied apart.
+                let sum = _mm512_add_epi32(_mm512_add_epi32(sum, add), total);
+                let even = _mm512_add_epi64(_mm512_mul_epi32(sum, factor), half);
+                let odd = _mm512_mul_epi32(_mm512_srli_epi64::<32>(sum), _mm512_srli_epi64::<32>(factor));
+                let odd = _mm512_add_epi64(odd, half);
+                let high = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64::<32>(even), odd);
+                _mm512_add_epi32(_mm512_sra_epi32(high, count), zero)
+            }};
         }
-        let [a, b, c, d] = values;
+        let (a, b, c, d) = if out.len() <= PANEL {
+            (scaled!(0), zero, zero, zero)
+        } else {
+            (scaled!(0), scaled!(16), scaled!(32), scaled!(48))
+        };
         let (ab, cd) = (_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
         let bytes = if fixed.dtype == DType::U8 {
             _mm512_min_epu8(_mm512_max_epu8(_mm512_packus_epi16(ab, cd), low), high)

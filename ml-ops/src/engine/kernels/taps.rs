@@ -133,17 +133,27 @@ unsafe fn avx512(offsets: &[usize], lines: &[[[i8; LINE]; 4]], a: &[u8], sums: &
         _mm512_dpbusd_epi32, _mm512_loadu_si512, _mm512_setzero_si512, _mm512_shuffle_i32x4, _mm512_storeu_si512,
         _mm512_unpackhi_epi8, _mm512_unpackhi_epi16, _mm512_unpacklo_epi8, _mm512_unpacklo_epi16,
     };
-    let mut acc = [_mm512_setzero_si512(); 4];
+    let zero = _mm512_setzero_si512();
+    let mut acc = [zero; 4];
     for (offsets, lines) in offsets.chunks(GROUP).zip(lines) {
-        // A tap that is missing has weights 0; any bytes do.
-        let tap = |number: usize| {
-            let offset = offsets.get(number).copied().unwrap_or(offsets[0]);
-            // SAFETY: 64 bytes from the offset on lie inside `a`.
-            unsafe { _mm512_loadu_si512(a.as_ptr().add(offset).cast()) }
-        };
-        let (t0, t1, t2, t3) = (tap(0), tap(1), tap(2), tap(3));
+        // A tap that is missing has weights 0.
+        macro_rules! tap {
+            ($number:literal) => {
+                match offsets.get($number) {
+                    // SAFETY: 64 bytes from the offset on lie inside `a`.
+                    Some(&offset) => unsafe { _mm512_loadu_si512(a.as_ptr().add(offset).cast()) },
+                    None => zero,
+                }
+            };
+        }
+        let (t0, t1) = (tap!(0), tap!(1));
         let (low, high) = (_mm512_unpacklo_epi8(t0, t1), _mm512_unpackhi_epi8(t0, t1));
-        let (low2, high2) = (_mm512_unpacklo_epi8(t2, t3), _mm512_unpackhi_epi8(t2, t3));
+        let (low2, high2) = if offsets.len() > 2 {
+            let (t2, t3) = (tap!(2), tap!(3));
+            (_mm512_unpacklo_epi8(t2, t3), _mm512_unpackhi_epi8(t2, t3))
+        } else {
+            (zero, zero)
+        };
         let groups = [
             _mm512_unpacklo_epi16(low, low2),
             _mm512_unpackhi_epi16(low, low2),

@@ -149,20 +149,22 @@ impl<F: Finish> Job<'_, F> {
     /// A rough measure of the work.
     fn nanoseconds(&self) -> usize {
         let rows = self.layout.rows() * self.sources.len();
+        // Every element is stored, and every row looked for.
+        let ends = rows * self.layout.blocks() * (self.layout.columns() / 8 + 8);
         if let Columns::Taps(taps) = self.columns {
             let products = rows * self.layout.columns() * taps.count();
-            return products / if self.isa.tier() >= Tier::Avx512 { 30 } else { 5 };
+            return ends + products / if self.isa.tier() >= Tier::Avx512 { 50 } else { 5 };
         }
         let groups = rows * self.layout.blocks() * self.layout.columns() * self.terms.lines;
         // Groups that a core multiplies in a nanosecond.
         let rate = match (self.isa.tier(), rows, self.terms.width) {
             (Tier::Portable, ..) => 1,
             (Tier::Avx2, ..) => 8,
-            (_, ..4, _) => 6,
+            (_, ..4, _) => 16,
             (Tier::Amx, 16.., Width::Byte) => 150,
             _ => 30,
         };
-        groups / rate
+        ends + groups / rate
     }
 
     /// Parts of the work: disjoint in rows or columns of a block.
