@@ -2,16 +2,19 @@
 
 mod activations;
 mod affine;
+mod exponents;
 mod norms;
 mod uses;
 
-use super::{Encoding, Graph, Node, Operator, ValueId};
+use super::{Encoding, Graph, Node, Operator, Pairwise, ValueId};
 
 /// All rewrites. The real function stays the same up to rounding of folded constants.
 pub fn simplify(graph: &mut Graph) {
     activations::recognise(graph);
     graph.remove_dead();
     norms::recognise(graph);
+    graph.remove_dead();
+    sweep(graph, exponents::from_largest);
     graph.remove_dead();
     affine::products_to_dense(graph);
     sweep(graph, affine::to_affine);
@@ -37,6 +40,19 @@ impl Sweep<'_> {
             return None;
         }
         self.nodes.get_mut(self.producer[id.0]?)?.as_mut()
+    }
+
+    /// Adds a node before the one that the pass looks at.
+    fn push(&mut self, operator: Operator, inputs: Vec<ValueId>, shape: Vec<usize>) -> ValueId {
+        let output = self.graph.add_value(operator.name(), shape);
+        for &id in &inputs {
+            self.uses[id.0] += 1;
+        }
+        self.alias.push(output);
+        self.producer.push(Some(self.nodes.len()));
+        self.uses.push(1);
+        self.nodes.push(Some(Node { operator, inputs, output, clamp: None }));
+        output
     }
 
     /// The encoding that a value has by the source file, through operators that only move or select elements.
@@ -123,6 +139,7 @@ fn fuse_clip(sweep: &mut Sweep<'_>, node: Node) -> Outcome {
             | Operator::Mul
             | Operator::Affine
             | Operator::AveragePool { .. }
+            | Operator::Zip(Pairwise::Div { integer: false })
             | Operator::Clip { .. }
     );
     if !takes {

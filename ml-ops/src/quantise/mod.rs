@@ -24,6 +24,7 @@ mod multiplier;
 mod plan;
 mod range;
 mod report;
+mod saturation;
 mod sensitivity;
 
 use opml_vm::Program;
@@ -138,8 +139,12 @@ fn calibrate(graph: &Graph, samples: &[Vec<&[f32]>], rule: RangeRule) -> Result<
         }
         floors.see(graph, &values);
     }
+    let limits = saturation::limits(graph);
     for id in computed() {
         ranges[id.0].raise(floors.of(id));
+        if ranges[id.0].is_finite() {
+            ranges[id.0].narrow(limits[id.0]);
+        }
     }
     let unknown =
         graph.nodes.iter().find(|node| plan::is_calibrated(graph, node) && !ranges[node.output.0].is_finite());

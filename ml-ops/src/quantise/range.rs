@@ -61,6 +61,14 @@ impl Range {
         }
     }
 
+    /// Leaves out what lies beyond a magnitude.
+    pub(super) fn narrow(&mut self, limit: Option<f64>) {
+        if let Some(limit) = limit {
+            self.low = self.low.clamp(-limit, limit);
+            self.high = self.high.clamp(-limit, limit);
+        }
+    }
+
     /// Whether a finite number was seen.
     pub fn is_finite(&self) -> bool {
         self.low.is_finite() && self.high.is_finite()

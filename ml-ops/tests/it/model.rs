@@ -110,9 +110,10 @@ impl Model {
         self.tensor(name, 7, shape, &raw)
     }
 
-    /// Bytes of kind u8 (2) or i8 (3).
+    /// Numbers of kind u8 (2), i8 (3) or u16 (4).
     pub(crate) fn small(self, name: &str, kind: i64, shape: &[i64], values: &[i64]) -> Self {
-        let raw: Vec<u8> = values.iter().map(|&v| v as u8).collect();
+        let size = if kind == 4 { 2 } else { 1 };
+        let raw: Vec<u8> = values.iter().flat_map(|&v| v.to_le_bytes().into_iter().take(size)).collect();
         self.tensor(name, kind, shape, &raw)
     }
 

@@ -176,3 +176,22 @@ fn a_mask_becomes_a_choice() {
     let (before, after) = (float::evaluate_graph(&graph, inputs()), float::evaluate_graph(&simple, inputs()));
     assert_eq!(before.get(graph.outputs[0]), after.get(simple.outputs[0]));
 }
+
+/// `log Σ exp(x)`, with its axis or without, is taken relative to the largest `x`; a difference already is.
+#[test]
+fn logarithms_of_sums_of_exponentials() {
+    let head = |keep: i64| {
+        let model = start().ints("axes", &[1], &[1]).node("Exp", &["x"], "e", &[]);
+        model.node("ReduceSum", &["e", "axes"], "s", &[Int("keepdims", keep)]).node("Log", &["s"], "y", &[])
+    };
+    let kept = ["Map", "Sub", "Reduce", "Sub", "Map", "Reduce", "Map", "Add"];
+    let dropped = ["Map", "Sub", "Reduce", "Sub", "Map", "Reduce", "Reshape", "Reshape", "Map", "Add"];
+    for (keep, expected) in [(1, &kept[..]), (0, &dropped[..])] {
+        let names: Vec<&str> = simplified(&head(keep).output("y")).iter().map(Operator::name).collect();
+        assert_eq!(names, expected);
+    }
+    let relative = start().ints("axes", &[1], &[1]).node("ReduceMax", &["x"], "m", &[Ints("axes", vec![1])]);
+    let relative = with(relative, &[("d", "Sub", &["x", "m"]), ("e", "Exp", &["d"])]);
+    let relative = relative.node("ReduceSum", &["e", "axes"], "s", &[]).node("Log", &["s"], "y", &[]);
+    assert_eq!(simplified(&relative.output("y")).len(), 7);
+}

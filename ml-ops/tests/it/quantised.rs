@@ -1,7 +1,7 @@
 //! Files with `QuantizeLinear` and `DequantizeLinear`: the program computes with the file's integers.
 
-use opml_ops::{ImportOptions, import::PIXELS, import_onnx};
-use opml_vm::DType;
+use opml_ops::{ImportOptions, engine::Engine, import::PIXELS, import_onnx};
+use opml_vm::{DType, interpreter::Stop};
 
 use crate::model::{Attribute::Int, Model, difference, weights};
 
@@ -62,6 +62,26 @@ fn integer_inputs_take_the_encoding_of_their_dequantisation() {
     let imported = import_onnx(&model.bytes(), &ImportOptions::default()).unwrap();
     assert_eq!((imported.inputs[0].encoding.dtype, imported.inputs[0].encoding.zero_point), (DType::I8, -5));
     assert!(difference(&imported, 20) < 1e-5);
+}
+
+/// Ties go to the even quotient before the zero point is added, also where bounds come first.
+#[test]
+fn ties_are_even_before_an_odd_zero_point() {
+    let model = Model::new(21)
+        .input("x", &[8])
+        .floats("scale", &[], &[2.0])
+        .small("zero", 4, &[], &[32767])
+        .node("QuantizeLinear", &["x", "scale", "zero"], "y", &[])
+        .output("y");
+    let options = ImportOptions {
+        default_encoding: opml_ops::import::InputEncoding { dtype: DType::I32, scale: 0.5, zero_point: 0 },
+        ..ImportOptions::default()
+    };
+    let imported = import_onnx(&model.bytes(), &options).unwrap();
+    let x = opml_vm::Tensor::saturating(DType::I32, &[-6, 6, 2, -2, 10, -10, 1 << 20, -(1 << 20)]);
+    let run = Engine::compile(&imported.program).run(&[x], Stop::Exactly(1), 1 << 20).unwrap();
+    let stored = run.output(&imported.program).unwrap().values();
+    assert_eq!(stored, [32765, 32769, 32767, 32767, 32769, 32765, 65535, 0]);
 }
 
 #[test]

@@ -61,7 +61,8 @@ impl Emit<'_> {
                 let operand = [lower::Operand::View(x)];
                 return Ok((self.raw(node, &operand, |draft, args| draft.add(args[0], 0))?, to));
             }
-            if matches!(node.operator, Operator::Quantise(_)) {
+            let stated = self.graph.value(node.output).encoding.is_some();
+            if stated && matches!(node.operator, Operator::Quantise(_) | Operator::Clip { .. }) {
                 return Ok((self.rounded_even(node, (&x, from), from.scale / to.scale, 0.0)?, to));
             }
             return Ok((self.rescale(node, &x, from)?, to));

@@ -114,3 +114,30 @@ fn masks_before_a_softmax_do_not_widen_its_scale() {
         assert!(report.output.unwrap().max_error < 1.0 / 4096.0, "{mask}");
     }
 }
+
+/// The largest argument is 12,000; in its unit alone the curves would be steps.
+#[test]
+fn arguments_where_a_curve_is_flat_do_not_widen_its_scale() {
+    for operator in [Operator::Sigmoid, Operator::Tanh] {
+        let mut graph = Graph::default();
+        let x = graph.add_value("x", vec![1, 16]);
+        graph.inputs.push(x);
+        let weights = numbers(1, 256, -127, 127).iter().map(|&v| v as f32).collect();
+        let w = graph.add_floats("w", vec![16, 16], weights);
+        let mut node = |name: &str, operator: Operator, inputs: Vec<ValueId>| {
+            let output = graph.add_value(name, vec![1, 16]);
+            graph.nodes.push(Node { operator, inputs, output, clamp: None });
+            output
+        };
+        let argument = node("argument", Operator::Dense, vec![x, w]);
+        let y = node("y", operator.clone(), vec![argument]);
+        graph.outputs.push(y);
+        let samples: Vec<Vec<f32>> =
+            (0..16).map(|i| if i == 0 { vec![8.0; 16] } else { vec![0.0005 * i as f32; 16] }).collect();
+        let samples: Vec<Vec<&[f32]>> = samples.iter().map(|sample| vec![sample.as_slice()]).collect();
+        let found = quantise(&graph, &[half(8.0)], &samples, &settings(Precision::Bits16)).unwrap();
+        let error = compare(&graph, &[half(8.0)], &found, &samples).unwrap().output.unwrap().max_error;
+        // Half a unit of the input is 2^-13, and a row of weights adds up to a few hundred.
+        assert!(error < 1.0 / 16.0, "{operator:?} {error}");
+    }
+}
