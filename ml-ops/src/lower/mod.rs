@@ -37,7 +37,7 @@ pub use elementwise::{Affine, Scaled, affine, combine, copy, product};
 pub use gather::{Curve, FRACTION, interpolate, leaky, lookup};
 pub use index::{gather, gather_elements, gather_nd};
 pub use layout::Domain;
-pub use matmul::{dense, matmul};
+pub use matmul::{RowScale, dense, matmul};
 pub use normalise::{Normalise, normalise};
 pub use pointwise::{Operand, pointwise, round_even};
 pub use pool::{average_pool, max_pool};

@@ -1,6 +1,7 @@
 //! The graph as a program: for each node the integers of its lowering.
 
 mod curves;
+mod dynamic;
 mod elementwise;
 mod linear;
 mod lines;
@@ -48,6 +49,10 @@ pub(super) struct Emit<'g> {
     tops: BTreeMap<(ValueId, usize, usize, bool), lower::Top>,
     /// What products read in place of a value.
     copied: BTreeMap<ValueId, (View, Encoding)>,
+    /// Which values products read with scales of their own.
+    dynamic: &'g [bool],
+    /// These, by value and the number of axes that share a scale.
+    scaled: BTreeMap<(ValueId, usize), dynamic::Factor>,
 }
 
 /// Emits all nodes.
@@ -59,7 +64,7 @@ pub(super) fn emit(
     settings: &Settings,
 ) -> Result<Emitted, ImportError> {
     let places = vec![None; graph.values.len()];
-    let Plan { encodings, copies } = plan;
+    let Plan { encodings, copies, dynamic } = plan;
     let mut emit = Emit {
         graph,
         encodings,
@@ -70,6 +75,8 @@ pub(super) fn emit(
         places,
         tops: BTreeMap::new(),
         copied: BTreeMap::new(),
+        dynamic,
+        scaled: BTreeMap::new(),
     };
     for (&id, encoding) in graph.inputs.iter().zip(inputs) {
         let view = emit.builder.input(encoding.dtype, &signed(graph.shape(id)));

@@ -65,6 +65,8 @@ pub enum Precision {
     Bits8,
     /// 16 bits.
     Bits16,
+    /// 16 bits; matrix products read 8, with scales that the program computes row by row.
+    Dynamic,
     /// 8 bits where the output shows it least, as long as the noise that they bring to the output stays below this share
     /// of its power; else 16.
     Auto(f64),

@@ -25,6 +25,8 @@ pub enum Level {
     Low,
     /// 16 bits; products read a copy of 8.
     Mixed,
+    /// 16 bits; matrix products read 8 bits with a scale of each row.
+    Dynamic,
     /// 16 bits.
     High,
 }
@@ -125,7 +127,7 @@ fn raise(points: &mut [Point], share: f64) {
     let noise = |point: &Point| match point.level {
         Level::Low => point.low,
         Level::Mixed => point.mixed.unwrap_or(0.0),
-        Level::High => 0.0,
+        Level::Dynamic | Level::High => 0.0,
     };
     let mut order: Vec<usize> = (0..points.len()).collect();
     while points.iter().map(noise).sum::<f64>() > share {

@@ -1,0 +1,98 @@
+//! Factors of 8 bits with scales that the program computes from the values themselves, one for each row.
+
+use opml_vm::{DType, Reducer};
+
+use super::{super::multiplier, Emit, number::Number};
+use crate::{
+    graph::{Encoding, ValueId},
+    lower::{self, LowerError, Operand, RowScale, View},
+    num,
+};
+
+/// Greatest stored magnitude.
+const STEPS: i64 = 127;
+/// Bits of a reciprocal above those of the greatest stored magnitude.
+const GUARD: i64 = 8;
+/// Bits of a sum times its row's scale.
+const SUM_BITS: i64 = 29;
+
+/// A value as products read it.
+#[derive(Debug, Clone)]
+pub(super) struct Factor {
+    pub(super) view: View,
+    /// What a stored integer means, times its row's number in `rows`.
+    pub(super) encoding: Encoding,
+    /// One number for each row; they are below `2^bits`.
+    pub(super) rows: Option<(View, i64)>,
+}
+
+impl Emit<'_> {
+    /// A value as products read it; with dynamic scales, if it has such, that are the same along the last `axes` axes.
+    pub(super) fn scaled_factor(&mut self, id: ValueId, axes: usize) -> Result<Factor, LowerError> {
+        if !self.dynamic[id.0] || self.places[id.0].is_none() {
+            let (view, encoding) = self.factor(id)?;
+            return Ok(Factor { view, encoding, rows: None });
+        }
+        if let Some(known) = self.scaled.get(&(id, axes)) {
+            return Ok(known.clone());
+        }
+        let (x, from) = self.place(id)?;
+        let rank = x.axes.len();
+        let last: Vec<usize> = (rank.saturating_sub(axes)..rank).collect();
+        let factor = self.quantised_rows(&x, from, &last)?;
+        self.scaled.insert((id, axes), factor.clone());
+        Ok(factor)
+    }
+
+    /// `x` in 8 bits, `⌊127 · x / max |x|⌉` over the given axes, and the maxima.
+    ///
+    /// With `l = ⌊log2 max⌋` the reciprocal is `⌊127 · 2^(8+l) / max⌋`, 15 bits, so that products with 16-bit numbers fit 32.
+    fn quantised_rows(&mut self, x: &View, from: Encoding, axes: &[usize]) -> Result<Factor, LowerError> {
+        let number = Number { operand: Operand::View(x.clone()), encoding: from };
+        let form = (DType::I32, Reducer::Max);
+        let magnitude = |draft: &mut lower::Draft, x: lower::Reg, _: &[lower::Reg]| {
+            let x = number.centred(draft, x.into());
+            draft.abs(x)
+        };
+        let largest = lower::reduction(&mut self.builder, (x, axes), form, &[], magnitude, |_, acc| acc)?;
+        let operands = [number.operand.clone(), Operand::View(largest.clone())];
+        let view = lower::pointwise(&mut self.builder, &operands, &x.shape(), DType::I8, |draft, args| {
+            let x = number.centred(draft, args[0]);
+            let length = draft.log2(args[1]);
+            let shift = draft.add(length, GUARD);
+            let one = draft.shl(STEPS, shift);
+            let reciprocal = draft.div(one, args[1]);
+            // It is below this anyway; so it is plain to see.
+            let reciprocal = draft.min(reciprocal, i64::from(i16::MAX));
+            let product = draft.mul(x, reciprocal);
+            draft.rshr(product, shift)
+        })?;
+        let encoding = Encoding { dtype: DType::I8, scale: from.scale / num::real(STEPS), zero_point: 0 };
+        let bits = if from.dtype.bits() <= 16 { 16 } else { 31 };
+        Ok(Factor { view, encoding, rows: Some((largest, bits)) })
+    }
+
+    /// The scales of two factors as one, and the real number that a unit of them is.
+    pub(super) fn joined_rows(&mut self, a: &Factor, b: &Factor) -> Result<Option<(View, i64, f64)>, LowerError> {
+        let ((x, x_bits), (y, y_bits)) = match (&a.rows, &b.rows) {
+            (Some(x), Some(y)) => (x, y),
+            (Some((x, bits)), None) | (None, Some((x, bits))) => return Ok(Some((x.clone(), *bits, 1.0))),
+            (None, None) => return Ok(None),
+        };
+        let shift = (x_bits + y_bits - 31).max(0);
+        let shape: Vec<i64> = x.shape().iter().zip(y.shape()).map(|(&x, y)| x.max(y)).collect();
+        let operands = [Operand::View(x.clone()), Operand::View(y.clone())];
+        let joined = lower::pointwise(&mut self.builder, &operands, &shape, DType::I32, |draft, args| {
+            draft.mulshr(args[0], args[1], shift)
+        })?;
+        Ok(Some((joined, (x_bits + y_bits).min(31), multiplier::power(shift))))
+    }
+}
+
+/// The scales of rows as a product applies them: shifted such that sums below `sum` in magnitude, and a bias of real
+/// magnitude `bias` over the least of the `units` of sums, fit 31 bits. The second number is the power of two that was shifted out.
+pub(super) fn row_scale(rows: &View, bits: i64, sum: f64, bias: f64) -> (RowScale, f64) {
+    let most = (sum * multiplier::power(bits)).max(bias);
+    let shift = (multiplier::exponent(most) - SUM_BITS).max(0);
+    (RowScale { view: rows.clone(), shift }, multiplier::power(shift))
+}
