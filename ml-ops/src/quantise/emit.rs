@@ -84,10 +84,9 @@ pub(super) fn emit(
     }
     for node in &graph.nodes {
         let place = emit
-            .node(node)
-            .and_then(|place| emit.settled(node, place))
+            .stored(node)
             .map_err(|fault| ImportError::Lower { node: graph.value(node.output).name.clone(), fault })?;
-        emit.places[node.output.0] = Some(place);
+        emit.places[node.output.0] = place;
     }
     let output = graph.outputs.first().copied().ok_or(ImportError::NoOutput)?;
     let encoding =
@@ -127,6 +126,15 @@ impl Emit<'_> {
         let (low, high) = node.clamp.unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
         let stored = |bound: f32| dtype.saturate(num::round(f64::from(bound) / unit).saturating_add(zero_point));
         Ok(Requant { dtype, scale, zero_point, low: stored(low), high: stored(high) })
+    }
+
+    /// A node's result; none if only products read it, in a form of their own.
+    fn stored(&mut self, node: &Node) -> Result<Option<(View, Encoding)>, LowerError> {
+        if matches!(node.operator, Operator::Softmax { .. }) && self.powers(node)?.is_some() {
+            return Ok(None);
+        }
+        let place = self.node(node)?;
+        self.settled(node, place).map(Some)
     }
 
     fn node(&mut self, node: &Node) -> Result<(View, Encoding), LowerError> {

@@ -4,7 +4,7 @@ use opml_vm::{DType, Reducer};
 
 use super::{super::multiplier, Emit, number::Number};
 use crate::{
-    graph::{Encoding, ValueId},
+    graph::{Encoding, Node, Operator, ValueId},
     lower::{self, LowerError, Operand, RowScale, View},
     num,
 };
@@ -15,6 +15,8 @@ const STEPS: i64 = 127;
 const GUARD: i64 = 8;
 /// Bits of a sum times its row's scale.
 const SUM_BITS: i64 = 29;
+/// Bits of the numerator of a sum's reciprocal.
+const RECIPROCAL: i64 = 27;
 
 /// A value as products read it.
 #[derive(Debug, Clone)]
@@ -29,12 +31,12 @@ pub(super) struct Factor {
 impl Emit<'_> {
     /// A value as products read it; with dynamic scales, if it has such, that are the same along the last `axes` axes.
     pub(super) fn scaled_factor(&mut self, id: ValueId, axes: usize) -> Result<Factor, LowerError> {
+        if let Some(known) = self.scaled.get(&(id, axes)) {
+            return Ok(known.clone());
+        }
         if !self.dynamic[id.0] || self.places[id.0].is_none() {
             let (view, encoding) = self.factor(id)?;
             return Ok(Factor { view, encoding, rows: None });
-        }
-        if let Some(known) = self.scaled.get(&(id, axes)) {
-            return Ok(known.clone());
         }
         let (x, from) = self.place(id)?;
         let rank = x.axes.len();
@@ -70,6 +72,35 @@ impl Emit<'_> {
         let encoding = Encoding { dtype: DType::I8, scale: from.scale / num::real(STEPS), zero_point: 0 };
         let bits = if from.dtype.bits() <= 16 { 16 } else { 31 };
         Ok(Factor { view, encoding, rows: Some((largest, bits)) })
+    }
+
+    /// Whether nothing but matrix products with dynamic scales reads a value.
+    pub(super) fn feeds_products(&self, id: ValueId) -> bool {
+        let product = |node: &&Node| matches!(node.operator, Operator::Dense | Operator::MatMul);
+        let mut users = self.graph.nodes.iter().filter(|node| node.inputs.contains(&id));
+        self.dynamic[id.0] && !self.graph.outputs.contains(&id) && users.all(|user| product(&user))
+    }
+
+    /// A softmax that one product multiplies from the left, as `255 · exp(x − largest)`: the reciprocal of its sum is the scale of
+    /// a row. `None` if the softmax is another.
+    pub(super) fn powers(&mut self, node: &Node) -> Result<Option<Factor>, LowerError> {
+        let Operator::Softmax { axis } = node.operator else { return Ok(None) };
+        let (x, from) = self.place(node.inputs[0])?;
+        let left = |user: &Node| !user.inputs.contains(&node.output) || user.inputs.first() == Some(&node.output);
+        let alone = self.feeds_products(node.output) && self.graph.nodes.iter().all(left);
+        if !alone || axis + 1 != x.axes.len() || from.dtype.bits() > 32 {
+            return Ok(None);
+        }
+        // A unit of the table is at most 1/256.
+        let shift = (-8 - multiplier::exponent(from.scale)).max(0);
+        let unit = from.scale * multiplier::power(shift);
+        let entry = |number: i64| num::round(255.0 * libm::exp(-unit * num::real(number)));
+        let table: Vec<i64> = (0..).map(entry).take_while(|&entry| entry > 0).chain([0]).collect();
+        let (view, rows) = lower::powers_of_rows(&mut self.builder, &x, axis, &table, shift, RECIPROCAL)?;
+        let encoding = Encoding { dtype: DType::U8, scale: multiplier::power(-RECIPROCAL), zero_point: 0 };
+        let factor = Factor { view, encoding, rows: Some((rows, RECIPROCAL - 7)) };
+        self.scaled.insert((node.output, 1), factor.clone());
+        Ok(Some(factor))
     }
 
     /// The scales of two factors as one, and the real number that a unit of them is.
