@@ -119,7 +119,7 @@ pub fn powers_of_rows(
     let powers = pointwise(builder, &operands, &x.shape(), DType::U8, |draft, args| {
         let below = draft.sub(args[1], args[0]);
         let below = if shift > 0 { draft.rshr(below, shift) } else { below };
-        let place = draft.min(below, entries - 1);
+        let place = draft.clamp(below, 0, entries - 1);
         draft.load(constant.stored.clone(), 0, vec![(entries, Index::from(place))])
     })?;
     let post = |draft: &mut Draft, acc: Reg| {

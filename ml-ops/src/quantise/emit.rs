@@ -51,8 +51,8 @@ pub(super) struct Emit<'g> {
     copied: BTreeMap<ValueId, (View, Encoding)>,
     /// Which values products read with scales of their own.
     dynamic: &'g [bool],
-    /// These, by value and the number of axes that share a scale.
-    scaled: BTreeMap<(ValueId, usize), dynamic::Factor>,
+    /// These, by value and operand.
+    scaled: BTreeMap<(ValueId, dynamic::Side), dynamic::Factor>,
 }
 
 /// Emits all nodes.

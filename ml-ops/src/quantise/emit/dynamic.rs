@@ -28,10 +28,38 @@ pub(super) struct Factor {
     pub(super) rows: Option<(View, i64)>,
 }
 
+/// Which operand of a product a factor is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Side {
+    /// Multiplied with weights: rows along the last axis have a scale.
+    Weighted,
+    /// Of two computed ones the left: rows have a scale, together with the axes that lie inside of them in memory, as heads do.
+    Left,
+    /// The right: all have one scale.
+    Right,
+}
+
+impl Side {
+    /// The axes that share a scale.
+    fn axes(self, x: &View) -> Vec<usize> {
+        let rank = x.axes.len();
+        let last = rank.saturating_sub(1);
+        let strides = |axis: usize| x.axes[axis].iter().map(|digit| digit.stride.abs());
+        match self {
+            Self::Weighted => vec![last],
+            Self::Left => {
+                let row = last.checked_sub(1).and_then(|row| strides(row).min()).unwrap_or(i64::MAX);
+                (0..rank).filter(|&axis| axis == last || strides(axis).max().is_some_and(|s| s < row)).collect()
+            }
+            Self::Right => (0..rank).collect(),
+        }
+    }
+}
+
 impl Emit<'_> {
-    /// A value as products read it; with dynamic scales, if it has such, that are the same along the last `axes` axes.
-    pub(super) fn scaled_factor(&mut self, id: ValueId, axes: usize) -> Result<Factor, LowerError> {
-        if let Some(known) = self.scaled.get(&(id, axes)) {
+    /// A value as a product reads it, with dynamic scales if it has such.
+    pub(super) fn scaled_factor(&mut self, id: ValueId, side: Side) -> Result<Factor, LowerError> {
+        if let Some(known) = self.scaled.get(&(id, side)) {
             return Ok(known.clone());
         }
         if !self.dynamic[id.0] || self.places[id.0].is_none() {
@@ -39,10 +67,8 @@ impl Emit<'_> {
             return Ok(Factor { view, encoding, rows: None });
         }
         let (x, from) = self.place(id)?;
-        let rank = x.axes.len();
-        let last: Vec<usize> = (rank.saturating_sub(axes)..rank).collect();
-        let factor = self.quantised_rows(&x, from, &last)?;
-        self.scaled.insert((id, axes), factor.clone());
+        let factor = self.quantised_rows(&x, from, &side.axes(&x))?;
+        self.scaled.insert((id, side), factor.clone());
         Ok(factor)
     }
 
@@ -99,7 +125,7 @@ impl Emit<'_> {
         let (view, rows) = lower::powers_of_rows(&mut self.builder, &x, axis, &table, shift, RECIPROCAL)?;
         let encoding = Encoding { dtype: DType::U8, scale: multiplier::power(-RECIPROCAL), zero_point: 0 };
         let factor = Factor { view, encoding, rows: Some((rows, RECIPROCAL - 7)) };
-        self.scaled.insert((node.output, 1), factor.clone());
+        self.scaled.insert((node.output, Side::Left), factor.clone());
         Ok(Some(factor))
     }
 
@@ -111,7 +137,10 @@ impl Emit<'_> {
             (None, None) => return Ok(None),
         };
         let shift = (x_bits + y_bits - 31).max(0);
-        let shape: Vec<i64> = x.shape().iter().zip(y.shape()).map(|(&x, y)| x.max(y)).collect();
+        let (x_shape, y_shape) = (x.shape(), y.shape());
+        let rank = x_shape.len().max(y_shape.len());
+        let extent = |shape: &[i64], axis: usize| (axis + shape.len()).checked_sub(rank).map_or(1, |axis| shape[axis]);
+        let shape: Vec<i64> = (0..rank).map(|axis| extent(&x_shape, axis).max(extent(&y_shape, axis))).collect();
         let operands = [Operand::View(x.clone()), Operand::View(y.clone())];
         let joined = lower::pointwise(&mut self.builder, &operands, &shape, DType::I32, |draft, args| {
             draft.mulshr(args[0], args[1], shift)

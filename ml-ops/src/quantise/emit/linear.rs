@@ -5,7 +5,7 @@ use opml_vm::DType;
 use super::{
     super::constants,
     Emit,
-    dynamic::{Factor, row_scale},
+    dynamic::{Factor, Side, row_scale},
 };
 use crate::{
     graph::{Encoding, Node, Window},
@@ -48,7 +48,7 @@ impl Emit<'_> {
     }
 
     pub(super) fn dense(&mut self, node: &Node) -> Result<View, LowerError> {
-        let x = self.scaled_factor(node.inputs[0], 1)?;
+        let x = self.scaled_factor(node.inputs[0], Side::Weighted)?;
         if let Some((rows, bits)) = &x.rows {
             return self.dense_scaled(node, &x, (rows, *bits));
         }
@@ -89,8 +89,8 @@ impl Emit<'_> {
 
     /// A product of two computed values, or of a constant and one.
     pub(super) fn matmul(&mut self, node: &Node) -> Result<View, LowerError> {
-        let a = self.scaled_factor(node.inputs[0], 1)?;
-        let b = self.scaled_factor(node.inputs[1], 2)?;
+        let a = self.scaled_factor(node.inputs[0], Side::Left)?;
+        let b = self.scaled_factor(node.inputs[1], Side::Right)?;
         let terms = a.view.shape().last().copied().unwrap_or(1);
         let rows = self.joined_rows(&a, &b)?;
         let largest = |of: &Factor| num::real(1 << of.encoding.dtype.bits().min(32));
