@@ -43,6 +43,7 @@ use super::{
     Frame,
     load::{self, Extents, Headers, size},
     pack,
+    pool::Pool,
 };
 use crate::tier::Tier;
 use analysis::Analysis;
@@ -104,10 +105,10 @@ impl Lanes {
     }
 
     /// The instruction's value.
-    pub(super) fn run(&self, frame: Frame<'_>) -> Tensor {
+    pub(super) fn run(&self, frame: Frame<'_>, pool: &Pool) -> Tensor {
         let width = pack::width(self.dtype);
         let elements = size(self.elements);
-        let mut bytes = vec![0; elements * width];
+        let mut bytes = pool.take(elements * width);
         let steps = self.map.block.len() + self.map.term.len() + self.post.len() + 1;
         let each = size(self.terms.max(1)).saturating_mul(steps);
         let run = |worker: &mut Worker<'_>, (number, chunk): (usize, &mut [u8]), part: usize| {
