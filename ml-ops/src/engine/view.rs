@@ -143,9 +143,18 @@ impl Source {
     ) -> Vec<u8> {
         let numbers = bytes.as_chunks::<I>().0;
         let length = size(self.elements) * O;
+        let Some(pads) = self.pads.as_deref() else {
+            // What a buffer held before is written over: there is nothing to clear.
+            out.resize(length + SPARE, 0);
+            let places = out.as_chunks_mut::<O>().0;
+            places.iter_mut().zip(numbers).for_each(|(place, &own)| *place = number(own));
+            let written = (numbers.len() * O).min(length);
+            out.get_mut(written..).unwrap_or(&mut []).fill(0);
+            return out;
+        };
         out.clear();
         out.reserve(length + SPARE);
-        fill(self.pads.as_deref().unwrap_or(&[]), numbers, &mut out, pad, number);
+        fill(pads, numbers, &mut out, pad, number);
         out.resize(length + SPARE, 0);
         out
     }

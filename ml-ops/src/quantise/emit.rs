@@ -130,7 +130,7 @@ impl Emit<'_> {
 
     /// A node's result; none if only products read it, in a form of their own.
     fn stored(&mut self, node: &Node) -> Result<Option<(View, Encoding)>, LowerError> {
-        if matches!(node.operator, Operator::Softmax { .. }) && self.powers(node)?.is_some() {
+        if self.waits(node) || matches!(node.operator, Operator::Softmax { .. }) && self.powers(node)?.is_some() {
             return Ok(None);
         }
         let place = self.node(node)?;
@@ -176,7 +176,7 @@ impl Emit<'_> {
             Operator::Select => self.select(node)?,
             Operator::Softmax { axis } => self.softmax(node, *axis)?,
             Operator::LogSoftmax { axis } => self.log_softmax(node, *axis)?,
-            Operator::Normalise { axes, epsilon, centre } => self.normalise(node, axes, *epsilon, *centre)?,
+            Operator::Normalise { .. } => self.normalise(node, None)?,
             Operator::ArgMax { axis, last } => self.arg_max(node, *axis, *last)?,
             Operator::Concat { axis } => self.concat(node, *axis)?,
         };

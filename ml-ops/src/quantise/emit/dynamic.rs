@@ -74,8 +74,10 @@ impl Emit<'_> {
 
     /// `x` in 8 bits, `⌊127 · x / max |x|⌉` over the given axes, and the maxima.
     ///
-    /// With `l = ⌊log2 max⌋` the reciprocal is `⌊127 · 2^(8+l) / max⌋`, 15 bits, so that products with 16-bit numbers fit 32.
+    /// The reciprocal has [`GUARD`] bits more than the maximum, so products with it are below 2^31 for 16-bit numbers.
     fn quantised_rows(&mut self, x: &View, from: Encoding, axes: &[usize]) -> Result<Factor, LowerError> {
+        let bits = if from.dtype.bits() <= 16 { 16 } else { 31 };
+        let shift = bits - 1 + GUARD;
         let number = Number { operand: Operand::View(x.clone()), encoding: from };
         let form = (DType::I32, Reducer::Max);
         let magnitude = |draft: &mut lower::Draft, x: lower::Reg, _: &[lower::Reg]| {
@@ -86,17 +88,11 @@ impl Emit<'_> {
         let operands = [number.operand.clone(), Operand::View(largest.clone())];
         let view = lower::pointwise(&mut self.builder, &operands, &x.shape(), DType::I8, |draft, args| {
             let x = number.centred(draft, args[0]);
-            let length = draft.log2(args[1]);
-            let shift = draft.add(length, GUARD);
-            let one = draft.shl(STEPS, shift);
-            let reciprocal = draft.div(one, args[1]);
-            // It is below this anyway; so it is plain to see.
-            let reciprocal = draft.min(reciprocal, i64::from(i16::MAX));
+            let reciprocal = draft.div(STEPS << shift, args[1]);
             let product = draft.mul(x, reciprocal);
             draft.rshr(product, shift)
         })?;
         let encoding = Encoding { dtype: DType::I8, scale: from.scale / num::real(STEPS), zero_point: 0 };
-        let bits = if from.dtype.bits() <= 16 { 16 } else { 31 };
         Ok(Factor { view, encoding, rows: Some((largest, bits)) })
     }
 
