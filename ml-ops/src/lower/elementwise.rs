@@ -122,9 +122,8 @@ pub struct Affine<'a> {
 impl Affine<'_> {
     /// Factors and summands as constants; none where one number serves all.
     pub(super) fn views(&self, builder: &mut Builder) -> [Option<View>; 2] {
-        [self.factors, self.offsets].map(|(shape, values)| {
-            (values.len() > 1).then(|| builder.constant(Builder::width(values), shape, values))
-        })
+        [self.factors, self.offsets]
+            .map(|(shape, values)| (values.len() > 1).then(|| builder.constant(Builder::width(values), shape, values)))
     }
 
     /// `(x · factor + offset · 2^cut) / 2^shift`, then what the result asks for.

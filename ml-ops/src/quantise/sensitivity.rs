@@ -130,13 +130,7 @@ pub(super) fn levels(
 }
 
 /// Noise in the output when matrix products read what is not stored in 8 bits in units of rows.
-fn row_noise(
-    graph: &Graph,
-    samples: &[Vec<&[f32]>],
-    bases: &[Values<'_>],
-    levels: &[Level],
-    output: ValueId,
-) -> f64 {
+fn row_noise(graph: &Graph, samples: &[Vec<&[f32]>], bases: &[Values<'_>], levels: &[Level], output: ValueId) -> f64 {
     let read = |node: &Node, id: ValueId, data: &[f32]| {
         let product = matches!(node.operator, Operator::MatMul | Operator::Dense);
         let right = node.operator == Operator::MatMul && node.inputs.get(1) == Some(&id);

@@ -99,7 +99,8 @@ impl Epilogue {
         } else {
             totals.iter().filter_map(own).collect()
         };
-        let scales = frames.iter().map(|frame| self.scale.as_ref().and_then(|scale| frame.tensor(scale.place))).collect();
+        let scales =
+            frames.iter().map(|frame| self.scale.as_ref().and_then(|scale| frame.tensor(scale.place))).collect();
         Over { epilogue: self, fixed, totals, scales, frames, instruction }
     }
 }

@@ -4,10 +4,12 @@
 
 use std::arch::x86_64::{
     __m512i, _mm_cvtsi32_si128, _mm512_add_epi32, _mm512_add_epi64, _mm512_dpbusd_epi32, _mm512_dpwssd_epi32,
-    _mm512_loadu_si512, _mm512_mask_blend_epi32, _mm512_mask_cvtepi32_storeu_epi8, _mm512_mask_cvtepi32_storeu_epi16, _mm512_mask_storeu_epi8, _mm512_max_epi8, _mm512_max_epi32, _mm512_min_epi32, _mm512_slli_epi64, _mm512_sra_epi64, _mm512_max_epu8,
-    _mm512_min_epi8, _mm512_min_epu8, _mm512_mul_epi32, _mm512_packs_epi16, _mm512_packs_epi32, _mm512_packus_epi16,
+    _mm512_loadu_si512, _mm512_mask_blend_epi32, _mm512_mask_cvtepi32_storeu_epi8, _mm512_mask_cvtepi32_storeu_epi16,
+    _mm512_mask_storeu_epi8, _mm512_max_epi8, _mm512_max_epi32, _mm512_max_epu8, _mm512_min_epi8, _mm512_min_epi32,
+    _mm512_min_epu8, _mm512_mul_epi32, _mm512_packs_epi16, _mm512_packs_epi32, _mm512_packus_epi16,
     _mm512_permutexvar_epi32, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_epi64, _mm512_setr_epi32,
-    _mm512_setzero_si512, _mm512_sra_epi32, _mm512_srli_epi64, _mm512_storeu_si512,
+    _mm512_setzero_si512, _mm512_slli_epi64, _mm512_sra_epi32, _mm512_sra_epi64, _mm512_srli_epi64,
+    _mm512_storeu_si512,
 };
 
 use opml_vm::DType;

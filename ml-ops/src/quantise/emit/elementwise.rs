@@ -177,9 +177,7 @@ impl Emit<'_> {
         let pair = single(node.inputs[1]).zip(single(node.inputs[2]));
         let exact = to.is_integer() && from.dtype != DType::I64;
         let enough = multiplier::power((multiplier::bits(to.dtype) + 3).min(50));
-        Ok(pair
-            .filter(|_| exact)
-            .map(|(m, b)| (m * from.scale / to.scale, (b / to.scale).clamp(-enough, enough))))
+        Ok(pair.filter(|_| exact).map(|(m, b)| (m * from.scale / to.scale, (b / to.scale).clamp(-enough, enough))))
     }
 
     /// The constants of `x · m + b` as integers.
@@ -266,7 +264,11 @@ impl AffineTables {
         own.for_each(|(number, offset)| {
             let factor = if many { factors.get(number).copied().unwrap_or(0) } else { one };
             let share = factor.saturating_mul(zero);
-            *offset = offset.saturating_sub(if self.cut > 0 { (share >> (self.cut - 1)).saturating_add(1) >> 1 } else { share });
+            *offset = offset.saturating_sub(if self.cut > 0 {
+                (share >> (self.cut - 1)).saturating_add(1) >> 1
+            } else {
+                share
+            });
         });
         true
     }

@@ -38,7 +38,9 @@ fn dense_rows_have_scales_of_their_own() {
         let mut expected = Vec::new();
         for row in stored(&x).chunks(k) {
             let (bytes, largest) = quantised(row);
-            assert!(bytes.iter().all(|byte| byte.abs() <= 127) && (largest == 0 || bytes.iter().any(|b| b.abs() == 127)));
+            assert!(
+                bytes.iter().all(|byte| byte.abs() <= 127) && (largest == 0 || bytes.iter().any(|b| b.abs() == 127))
+            );
             for (w, bias) in weights.chunks(k).zip(biases) {
                 let sum: i64 = bytes.iter().zip(w).map(|(x, w)| x * w).sum();
                 expected.push(sum as f64 * largest as f64 / 127.0 * (4.0 / 32767.0) / 100.0 + f64::from(bias));
@@ -153,7 +155,11 @@ fn a_layer_of_a_transformer() {
     assert_eq!(missing, ["Softmax", "Normalise"]);
     // With layer norms scales of rows are worth it.
     let (chosen, auto) = noise(Precision::Auto(1e-4));
-    assert!(chosen < 1e-3 && auto.points.iter().any(|point| point.level == Level::Dynamic), "{chosen} {:?}", auto.points);
+    assert!(
+        chosen < 1e-3 && auto.points.iter().any(|point| point.level == Level::Dynamic),
+        "{chosen} {:?}",
+        auto.points
+    );
     let (chosen, auto) = noise(Precision::Auto(1e-7));
     assert!(chosen < 3e-5 && auto.points.iter().all(|point| point.level != Level::Dynamic), "{chosen}");
 }
