@@ -3,7 +3,10 @@
 mod activations;
 mod affine;
 mod norms;
+mod scales;
 mod uses;
+
+pub use scales::real_products;
 
 use super::{Encoding, Graph, Node, Operator, ValueId};
 
