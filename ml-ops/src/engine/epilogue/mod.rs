@@ -1,7 +1,8 @@
 //! What follows a product: fixed-point arithmetic where `post` is recognised as such, else `post` itself.
 //!
 //! Recognised are chains `acc → + table → · table / 2^shift → + zero point → clamp`, in which any link may be missing
-//! and tables are numbers or constants that follow the column. No link may leave i64, by the bounds of the sums.
+//! and tables are numbers or constants that follow the column. No link may leave i64, by the bounds of the sums. Before all of
+//! that may come `acc → + table → · row / 2^shift`, with a number of each row that was computed before; these stay in i32.
 
 mod chain;
 
