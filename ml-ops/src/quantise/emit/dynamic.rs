@@ -145,8 +145,8 @@ impl Emit<'_> {
     }
 }
 
-/// The scales of rows as a product applies them: shifted such that sums below `sum` in magnitude, and a bias of real
-/// magnitude `bias` over the least of the `units` of sums, fit 31 bits. The second number is the power of two that was shifted out.
+/// The scales of rows, below `2^bits`, as a product applies them: shifted such that sums below `sum` in magnitude times them, and a
+/// bias of `bias` in units of such a product, fit 31 bits. The second number is the power of two that was shifted out.
 pub(super) fn row_scale(rows: &View, bits: i64, sum: f64, bias: f64) -> (RowScale, f64) {
     let most = (sum * multiplier::power(bits)).max(bias);
     let shift = (multiplier::exponent(most) - SUM_BITS).max(0);
