@@ -115,6 +115,9 @@ pub fn import_onnx(bytes: &[u8], options: &ImportOptions) -> Result<Imported, Im
     let reading = onnx::Options { shapes, constants, limits: options.limits.clone() };
     let onnx::Read { mut graph, encodings, .. } = onnx::read(bytes, &reading)?;
     choose_output(&mut graph, options.output.as_deref())?;
+    if matches!(options.precision, Precision::Dynamic | Precision::Auto(_)) {
+        graph::passes::real_products(&mut graph);
+    }
     graph::passes::simplify(&mut graph);
     let work = graph.work();
     if work > options.limits.work {

@@ -185,7 +185,10 @@ pub enum Precision {
     /// 16.
     #[value(name = "16")]
     Bits16,
-    /// 8, and 16 for the values where 8 change the output most, until its error is a thousandth of its power.
+    /// 16; matrix products read 8, with scales that the program computes for each row: for transformers.
+    Dynamic,
+    /// 8, and 16 for the values where 8 change the output most, until its error is a thousandth of its power. In models with layer
+    /// norms, matrix products then read these as `dynamic` does, if the error stays below a hundredth.
     Auto,
 }
 

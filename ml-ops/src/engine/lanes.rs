@@ -43,6 +43,7 @@ use super::{
     Frame,
     load::{self, Extents, Headers, size},
     pack,
+    pool::Pool,
 };
 use crate::tier::Tier;
 use analysis::Analysis;
@@ -55,9 +56,11 @@ use simd::Kernels;
 use space::{Block, Space};
 
 /// Steps over lanes below which a second thread does not pay.
-const PARALLEL: usize = 1 << 19;
-/// Steps over lanes of one task.
+const PARALLEL: usize = 1 << 18;
+/// Least steps over lanes of one task.
 const TASK: usize = 1 << 16;
+/// Most tasks for each thread: more would even out less than they cost.
+const TASKS: usize = 3;
 
 /// An instruction as a scalar program.
 #[derive(Debug, Clone)]
@@ -104,30 +107,33 @@ impl Lanes {
     }
 
     /// The instruction's value.
-    pub(super) fn run(&self, frame: Frame<'_>) -> Tensor {
+    pub(super) fn run(&self, frame: Frame<'_>, pool: &Pool) -> Tensor {
         let width = pack::width(self.dtype);
         let elements = size(self.elements);
-        let mut bytes = vec![0; elements * width];
+        let mut bytes = pool.take(elements * width);
         let steps = self.map.block.len() + self.map.term.len() + self.post.len() + 1;
         let each = size(self.terms.max(1)).saturating_mul(steps);
         let run = |worker: &mut Worker<'_>, (number, chunk): (usize, &mut [u8]), part: usize| {
             worker.range(number * part, chunk);
         };
-        if elements.saturating_mul(each) < PARALLEL {
+        let threads = rayon::current_num_threads();
+        if threads == 1 || elements.saturating_mul(each) < PARALLEL {
             if elements > 0 {
                 run(&mut Worker::new(self, frame), (0, &mut bytes), elements);
             }
         } else {
-            let part = self.part(each);
+            let part = self.part(each, threads);
             let chunks = bytes.par_chunks_mut(part * width).enumerate();
-            chunks.for_each_init(|| Worker::new(self, frame), |worker, chunk| run(worker, chunk, part));
+            chunks.for_each(|chunk| run(&mut Worker::new(self, frame), chunk, part));
         }
         pack::tensor(self.dtype, self.elements, bytes)
     }
 
     /// Elements of one task: whole rows of lanes where they are short.
-    fn part(&self, each: usize) -> usize {
-        let part = (TASK / each).max(1);
+    fn part(&self, each: usize, threads: usize) -> usize {
+        let elements = size(self.elements);
+        let tasks = (elements.saturating_mul(each) / TASK).clamp(1, threads * TASKS);
+        let part = elements.div_ceil(tasks).max(1);
         if self.along {
             return part;
         }

@@ -135,7 +135,7 @@ fn execute(form: &Form, instruction: &Instruction, frame: Frame<'_>, pool: &pool
     match form {
         Form::Gemm(gemm) => gemm.run(&[frame], pool).pop().unwrap_or_else(Tensor::empty),
         Form::Dot(dot) => dot.run(frame),
-        Form::Lanes(lanes) => lanes.run(frame),
+        Form::Lanes(lanes) => lanes.run(frame, pool),
         Form::Slow => slow::run(instruction, frame),
     }
 }

@@ -143,12 +143,29 @@ impl Source {
     ) -> Vec<u8> {
         let numbers = bytes.as_chunks::<I>().0;
         let length = size(self.elements) * O;
+        let Some(pads) = self.pads.as_deref() else {
+            // What a buffer held before is written over: there is nothing to clear.
+            out.resize(length + SPARE, 0);
+            let places = out.as_chunks_mut::<O>().0;
+            places.iter_mut().zip(numbers).for_each(|(place, &own)| *place = number(own));
+            let written = (numbers.len() * O).min(length);
+            out.get_mut(written..).unwrap_or(&mut []).fill(0);
+            return out;
+        };
         out.clear();
         out.reserve(length + SPARE);
-        fill(self.pads.as_deref().unwrap_or(&[]), numbers, &mut out, pad, number);
+        fill(pads, numbers, &mut out, pad, number);
         out.resize(length + SPARE, 0);
         out
     }
+}
+
+/// Appends numbers.
+fn append<const I: usize, const O: usize>(numbers: &[[u8; I]], out: &mut Vec<u8>, number: impl Fn([u8; I]) -> [u8; O]) {
+    let start = out.len();
+    out.resize(start + numbers.len() * O, 0);
+    let places = out.get_mut(start..).unwrap_or(&mut []).as_chunks_mut::<O>().0;
+    places.iter_mut().zip(numbers).for_each(|(place, &own)| *place = number(own));
 }
 
 /// Appends a copy axis by axis; `numbers` are those of the source under the outer indices.
@@ -160,7 +177,7 @@ fn fill<const I: usize, const O: usize>(
     number: impl Fn([u8; I]) -> [u8; O] + Copy,
 ) {
     let Some((axis, inner)) = axes.split_first() else {
-        out.extend(numbers.iter().flat_map(|&n| number(n)));
+        append(numbers, out, number);
         return;
     };
     let before = (-axis.low).clamp(0, axis.length);
@@ -178,7 +195,7 @@ fn fill<const I: usize, const O: usize>(
     pads(before, out);
     if inner.is_empty() {
         let numbers = numbers.get(size(first)..size(first + inside)).unwrap_or(&[]);
-        out.extend(numbers.iter().flat_map(|&n| number(n)));
+        append(numbers, out, number);
     } else {
         for index in size(first)..size(first + inside) {
             fill(inner, numbers.get(index * below..(index + 1) * below).unwrap_or(&[]), out, pad, number);

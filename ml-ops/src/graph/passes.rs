@@ -4,7 +4,10 @@ mod activations;
 mod affine;
 mod exponents;
 mod norms;
+mod scales;
 mod uses;
+
+pub use scales::real_products;
 
 use super::{Encoding, Graph, Node, Operator, Pairwise, ValueId};
 

@@ -113,8 +113,36 @@ pub fn product(
 pub struct Affine<'a> {
     /// Factors over `2^shift`.
     pub factors: (&'a [i64], &'a [i64]),
-    /// Summands over `2^shift`.
+    /// Summands over `2^(shift − cut)`.
     pub offsets: (&'a [i64], &'a [i64]),
+    /// See `offsets`.
+    pub cut: i64,
+}
+
+impl Affine<'_> {
+    /// Factors and summands as constants; none where one number serves all.
+    pub(super) fn views(&self, builder: &mut Builder) -> [Option<View>; 2] {
+        [self.factors, self.offsets]
+            .map(|(shape, values)| (values.len() > 1).then(|| builder.constant(Builder::width(values), shape, values)))
+    }
+
+    /// `(x · factor + offset · 2^cut) / 2^shift`, then what the result asks for.
+    pub(super) fn apply(&self, draft: &mut Draft, x: Reg, [factor, offset]: [Arg; 2], requant: &Requant) -> Reg {
+        let value = draft.mul(x, factor);
+        let offset = match offset {
+            Arg::Literal(n) => Arg::Literal(n.saturating_mul(1i64 << self.cut.clamp(0, 62))),
+            Arg::Reg(_) if self.cut == 0 => offset,
+            Arg::Reg(offset) => draft.mul(offset, 1i64 << self.cut.clamp(0, 62)).into(),
+        };
+        let value = draft.add(value, offset);
+        let value = draft.rshr(value, requant.scale.shift);
+        requant.place(draft, value)
+    }
+
+    /// The number that serves all, where there is no constant.
+    pub(super) fn single(&self) -> [i64; 2] {
+        [self.factors.1, self.offsets.1].map(|values| values.first().copied().unwrap_or(0))
+    }
 }
 
 /// `(x · factor + offset) / 2^shift` with tables of constants, then zero point and clamp of `requant`.
@@ -124,14 +152,7 @@ pub struct Affine<'a> {
 pub fn affine(builder: &mut Builder, x: &View, tables: &Affine<'_>, requant: &Requant) -> Result<View, LowerError> {
     let shape = x.shape();
     let domain = Domain::new(&[x], &shape)?;
-    let mut constant = |(own, values): (&[i64], &[i64])| -> Option<View> {
-        if values.len() <= 1 {
-            return None;
-        }
-        let table = builder.constant(Builder::width(values), own, values);
-        Some(table)
-    };
-    let tables_views = [constant(tables.factors), constant(tables.offsets)];
+    let tables_views = tables.views(builder);
     let mut operands = vec![x];
     operands.extend(tables_views.iter().flatten());
     let domain = if operands.len() == 1 { domain } else { Domain::new(&operands, &shape)? };
@@ -149,10 +170,7 @@ pub fn affine(builder: &mut Builder, x: &View, tables: &Affine<'_>, requant: &Re
     let value = draft.load_at(x, &x_terms);
     let factor = arg(&mut draft, &tables_views[0], tables.factors.1);
     let offset = arg(&mut draft, &tables_views[1], tables.offsets.1);
-    let value = draft.mul(value, factor);
-    let value = draft.add(value, offset);
-    let value = draft.rshr(value, requant.scale.shift);
-    requant.place(&mut draft, value);
+    tables.apply(&mut draft, value, [factor, offset], requant);
     let stored = builder.push(draft)?;
     debug_assert_eq!(num::signed(shape.len()), num::signed(x.axes.len()), "logical rank");
     Ok(domain.result(stored, 1))

@@ -21,6 +21,29 @@ pub fn lookup(builder: &mut Builder, x: &View, dtype: DType, table: &[i64]) -> R
     Ok(domain.result(stored, 1))
 }
 
+/// `table[⌊x / 2^shift⌋ − first]` for a table that has all of these.
+///
+/// # Errors
+/// The operand lies so that an instruction cannot address it.
+pub fn stairs(
+    builder: &mut Builder,
+    x: &View,
+    dtype: DType,
+    (shift, first): (i64, i64),
+    table: &[i64],
+) -> Result<View, LowerError> {
+    let domain = Domain::new(&[x], &x.shape())?;
+    let entries = num::signed(table.len());
+    let constant = builder.constant(dtype, &[entries], table);
+    let mut draft = Draft::new(dtype, Reducer::Sum);
+    let terms = loops(&mut draft, &domain, 1);
+    let stored = draft.load_at(x, &terms[0]);
+    let step = draft.shr(stored, shift);
+    draft.load(constant.stored, 0, vec![(entries, Index::from(step) - first)]);
+    let stored = builder.push(draft)?;
+    Ok(domain.result(stored, 1))
+}
+
 /// Bits of the position between two table entries.
 pub const FRACTION: i64 = 12;
 

@@ -28,6 +28,14 @@ impl Domain {
     /// # Errors
     /// Two operands cut an axis at places that do not divide each other.
     pub fn new(operands: &[&View], shape: &[i64]) -> Result<Self, LowerError> {
+        Self::sorted(operands, 0, shape)
+    }
+
+    /// [`Domain::new`] with the loops sorted as the operand of this number is stored.
+    ///
+    /// # Errors
+    /// As [`Domain::new`].
+    pub fn sorted(operands: &[&View], lead: usize, shape: &[i64]) -> Result<Self, LowerError> {
         let wide: Vec<View> = operands.iter().map(|view| view.broadcast(shape)).collect();
         let mut loops = Vec::new();
         let mut axes = Vec::new();
@@ -38,13 +46,13 @@ impl Domain {
             axes.push((start..loops.len()).collect());
         }
         let mut domain = Self { loops, axes };
-        domain.sort();
+        domain.sort(lead);
         Ok(domain)
     }
 
-    /// Sorts by the first operand's strides, descending; loops that it does not follow stay where they are.
-    fn sort(&mut self) {
-        let stride = |number: usize| self.loops[number].strides.first().copied().unwrap_or(0);
+    /// Sorts by an operand's strides, descending; loops that it does not follow stay where they are.
+    fn sort(&mut self, lead: usize) {
+        let stride = |number: usize| self.loops[number].strides.get(lead).copied().unwrap_or(0);
         let places: Vec<usize> = (0..self.loops.len()).filter(|&number| stride(number) != 0).collect();
         let mut sorted = places.clone();
         sorted.sort_by_key(|&number| std::cmp::Reverse(stride(number).abs()));

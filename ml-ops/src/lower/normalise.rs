@@ -2,7 +2,7 @@
 
 use opml_vm::{DType, Reducer};
 
-use super::{Arg, Builder, Draft, LowerError, Operand, Reg, Requant, Scale, View, pointwise, reduction};
+use super::{Affine, Arg, Builder, Draft, LowerError, Operand, Reg, Requant, Scale, View, pointwise, reduction};
 
 /// Integers of a normalisation. With `d = x · 2^guard − centre` in finer units:
 ///
@@ -37,7 +37,7 @@ fn difference(draft: &mut Draft, x: Arg, centre: Arg, guard: i64) -> Reg {
     draft.sub(fine, centre)
 }
 
-/// Normalises over axes: three instructions, or two without a mean.
+/// Normalises over axes: three instructions, or two without a mean. `scaled` multiplies the result, as its type holds it, and adds.
 ///
 /// # Errors
 /// The operand lies so that an instruction cannot address it.
@@ -47,6 +47,7 @@ pub fn normalise(
     axes: &[usize],
     plan: &Normalise,
     requant: &Requant,
+    scaled: Option<(&Affine<'_>, &Requant)>,
 ) -> Result<View, LowerError> {
     let mean = match &plan.mean {
         Some(scale) => {
@@ -70,11 +71,23 @@ pub fn normalise(
     let others: Vec<&View> = mean.iter().collect();
     let reciprocal = reduction(builder, (x, axes), (DType::I64, Reducer::Sum), &others, term, post)?;
     let centre = mean.map_or(Operand::Literal(plan.zero_point), Operand::View);
-    let operands = [Operand::View(x.clone()), centre, Operand::View(reciprocal)];
-    pointwise(builder, &operands, &x.shape(), requant.dtype, |draft, args| {
+    let mut operands = vec![Operand::View(x.clone()), centre, Operand::View(reciprocal)];
+    if let Some((tables, _)) = scaled {
+        let views = tables.views(builder).into_iter().zip(tables.single());
+        operands.extend(views.map(|(view, single)| view.map_or(Operand::Literal(single), Operand::View)));
+    }
+    let dtype = scaled.map_or(requant.dtype, |(_, last)| last.dtype);
+    pointwise(builder, &operands, &x.shape(), dtype, |draft, args| {
         let d = difference(draft, args[0], args[1], plan.guard);
         let value = draft.mul(d, args[2]);
         let value = draft.rshr(value, plan.shift);
-        requant.place(draft, value)
+        let value = requant.place(draft, value);
+        match scaled {
+            Some((tables, last)) => {
+                let value = draft.clamp(value, requant.dtype.min(), requant.dtype.max());
+                tables.apply(draft, value, [args[3], args[4]], last)
+            }
+            None => value,
+        }
     })
 }

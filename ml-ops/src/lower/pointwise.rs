@@ -22,7 +22,7 @@ impl Operand {
     }
 }
 
-/// `f(operands)` for each element of `shape`, to which the operands broadcast. The result has the loops of the first
+/// `f(operands)` for each element of `shape`, to which the operands broadcast. The result has the loops of the largest
 /// tensor among them.
 ///
 /// # Errors
@@ -63,7 +63,7 @@ pub(super) fn aligned(
     shape: &[i64],
 ) -> Result<(Vec<View>, Domain), LowerError> {
     let mut own: Vec<View> = operands.iter().map(|&view| view.clone()).collect();
-    if let Ok(domain) = Domain::new(operands, shape) {
+    if let Ok(domain) = Domain::sorted(operands, largest(operands), shape) {
         return Ok((own, domain));
     }
     for view in &mut own {
@@ -71,8 +71,17 @@ pub(super) fn aligned(
             *view = copy(builder, view)?;
         }
     }
-    let domain = Domain::new(&own.iter().collect::<Vec<_>>(), shape)?;
+    let domain = {
+        let views: Vec<&View> = own.iter().collect();
+        Domain::sorted(&views, largest(&views), shape)?
+    };
     Ok((own, domain))
+}
+
+/// The number of the tensor that follows most elements, the first of equals.
+fn largest(operands: &[&View]) -> usize {
+    let size = |number: &usize| operands[*number].elements();
+    (0..operands.len()).max_by_key(|number| (size(number), std::cmp::Reverse(*number))).unwrap_or(0)
 }
 
 /// The integer nearest to `x / 2^shift`, ties to even.

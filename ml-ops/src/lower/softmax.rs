@@ -2,7 +2,8 @@
 
 use opml_vm::{DType, Reducer};
 
-use super::{Arg, Builder, Draft, LowerError, Operand, Reg, Requant, View, pointwise, powers, reduction};
+use super::{Arg, Builder, Draft, Index, LowerError, Operand, Reg, Requant, View, pointwise, powers, reduction};
+use crate::num;
 
 /// Fraction bits of a power of two in a sum.
 const POWER_BITS: i64 = 29;
@@ -94,4 +95,38 @@ pub fn log_softmax(
         let value = draft.rshr(value, requant.scale.shift);
         requant.place(draft, value)
     })
+}
+
+/// `table[⌊(largest − x) / 2^shift⌉]` along an axis, 0 past the table's end, and `⌊2^bits / sum⌋` of these.
+///
+/// The table falls from 255 to 0.
+///
+/// # Errors
+/// The operand lies so that an instruction cannot address it.
+pub fn powers_of_rows(
+    builder: &mut Builder,
+    x: &View,
+    axis: usize,
+    table: &[i64],
+    shift: i64,
+    bits: i64,
+) -> Result<(View, View), LowerError> {
+    let form = (x.stored.dtype, Reducer::Max);
+    let largest = reduction(builder, (x, &[axis]), form, &[], |_, x, _| x, |_, acc| acc)?;
+    let entries = num::signed(table.len());
+    let constant = builder.constant(DType::U8, &[entries], table);
+    let operands = [x, &largest].map(|view| Operand::View(view.clone()));
+    let powers = pointwise(builder, &operands, &x.shape(), DType::U8, |draft, args| {
+        let below = draft.sub(args[1], args[0]);
+        let below = if shift > 0 { draft.rshr(below, shift) } else { below };
+        let place = draft.clamp(below, 0, entries - 1);
+        draft.load(constant.stored.clone(), 0, vec![(entries, Index::from(place))])
+    })?;
+    let post = |draft: &mut Draft, acc: Reg| {
+        // The largest one alone is 255.
+        let sum = draft.max(acc, 255);
+        draft.div(1 << bits, sum)
+    };
+    let total = reduction(builder, (&powers, &[axis]), (DType::I32, Reducer::Sum), &[], |_, x, _| x, post)?;
+    Ok((powers, total))
 }

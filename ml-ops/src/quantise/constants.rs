@@ -20,6 +20,13 @@ pub(super) struct Weights {
 }
 
 impl Weights {
+    /// Greatest sum of the magnitudes of a row.
+    pub(super) fn heaviest(&self) -> i64 {
+        let row = self.integers.len() / self.scales.len().max(1);
+        let sums = self.integers.chunks(row.max(1)).map(|row| row.iter().map(|w| w.saturating_abs()).sum::<i64>());
+        sums.max().unwrap_or(0)
+    }
+
     /// Sum of each row.
     pub(super) fn sums(&self) -> Vec<i64> {
         let row = self.integers.len() / self.scales.len().max(1);

@@ -1,6 +1,7 @@
 //! The graph as a program: for each node the integers of its lowering.
 
 mod curves;
+mod dynamic;
 mod elementwise;
 mod linear;
 mod lines;
@@ -48,6 +49,10 @@ pub(super) struct Emit<'g> {
     tops: BTreeMap<(ValueId, usize, usize, bool), lower::Top>,
     /// What products read in place of a value.
     copied: BTreeMap<ValueId, (View, Encoding)>,
+    /// Which values products read with scales of their own.
+    dynamic: &'g [bool],
+    /// These, by value and operand.
+    scaled: BTreeMap<(ValueId, dynamic::Side), dynamic::Factor>,
 }
 
 /// Emits all nodes.
@@ -59,7 +64,7 @@ pub(super) fn emit(
     settings: &Settings,
 ) -> Result<Emitted, ImportError> {
     let places = vec![None; graph.values.len()];
-    let Plan { encodings, copies } = plan;
+    let Plan { encodings, copies, dynamic } = plan;
     let mut emit = Emit {
         graph,
         encodings,
@@ -70,6 +75,8 @@ pub(super) fn emit(
         places,
         tops: BTreeMap::new(),
         copied: BTreeMap::new(),
+        dynamic,
+        scaled: BTreeMap::new(),
     };
     for (&id, encoding) in graph.inputs.iter().zip(inputs) {
         let view = emit.builder.input(encoding.dtype, &signed(graph.shape(id)));
@@ -77,10 +84,9 @@ pub(super) fn emit(
     }
     for node in &graph.nodes {
         let place = emit
-            .node(node)
-            .and_then(|place| emit.settled(node, place))
+            .stored(node)
             .map_err(|fault| ImportError::Lower { node: graph.value(node.output).name.clone(), fault })?;
-        emit.places[node.output.0] = Some(place);
+        emit.places[node.output.0] = place;
     }
     let output = graph.outputs.first().copied().ok_or(ImportError::NoOutput)?;
     let encoding =
@@ -122,6 +128,15 @@ impl Emit<'_> {
         Ok(Requant { dtype, scale, zero_point, low: stored(low), high: stored(high) })
     }
 
+    /// A node's result; none if only products read it, in a form of their own.
+    fn stored(&mut self, node: &Node) -> Result<Option<(View, Encoding)>, LowerError> {
+        if self.waits(node) || matches!(node.operator, Operator::Softmax { .. }) && self.powers(node)?.is_some() {
+            return Ok(None);
+        }
+        let place = self.node(node)?;
+        self.settled(node, place).map(Some)
+    }
+
     fn node(&mut self, node: &Node) -> Result<(View, Encoding), LowerError> {
         let inherited = |emit: &Self| Ok::<_, LowerError>(emit.place(node.inputs[0])?.1);
         let view = match &node.operator {
@@ -161,7 +176,7 @@ impl Emit<'_> {
             Operator::Select => self.select(node)?,
             Operator::Softmax { axis } => self.softmax(node, *axis)?,
             Operator::LogSoftmax { axis } => self.log_softmax(node, *axis)?,
-            Operator::Normalise { axes, epsilon, centre } => self.normalise(node, axes, *epsilon, *centre)?,
+            Operator::Normalise { .. } => self.normalise(node, None)?,
             Operator::ArgMax { axis, last } => self.arg_max(node, *axis, *last)?,
             Operator::Concat { axis } => self.concat(node, *axis)?,
         };

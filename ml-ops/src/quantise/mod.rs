@@ -5,6 +5,7 @@
 //! | read by | stored as |
 //! |---|---|
 //! | products, sums | u8 with a zero point, i8 for products of two values; i16 where [`Precision`] says so, and then maybe a copy of 8 bits for products |
+//! | matrix products, with [`Precision::Dynamic`] | i16, and a copy of i8 in units of the largest number of each row, which the program computes |
 //! | curves, norms, softmax | i16, symmetric |
 //! | logarithms, roots, divisors | i64 fixed point of 38 bits: small numbers count as much as large ones |
 //! | people, comparisons alone | i32 fixed point |
@@ -66,8 +67,11 @@ pub enum Precision {
     Bits8,
     /// 16 bits.
     Bits16,
+    /// 16 bits; matrix products read 8, with scales that the program computes row by row.
+    Dynamic,
     /// 8 bits where the output shows it least, as long as the noise that they bring to the output stays below this share
-    /// of its power; else 16.
+    /// of its power; else 16. In models with layer norms products read these values as with [`Precision::Dynamic`], if that noise
+    /// stays below ten times the share.
     Auto(f64),
 }
 

@@ -107,7 +107,12 @@ const fn counts(operator: &Operator) -> Option<DType> {
 
 /// The same precision for all values.
 pub(super) fn uniform(graph: &Graph, precision: Precision) -> Vec<Level> {
-    vec![if precision == Precision::Bits8 { Level::Low } else { Level::High }; graph.values.len()]
+    let level = match precision {
+        Precision::Bits8 => Level::Low,
+        Precision::Dynamic => Level::Dynamic,
+        Precision::Bits16 | Precision::Auto(_) => Level::High,
+    };
+    vec![level; graph.values.len()]
 }
 
 /// Whether an operator multiplies its operands with each other or with weights.
@@ -134,6 +139,8 @@ pub(super) struct Plan {
     pub(super) encodings: Vec<Option<Encoding>>,
     /// The encodings that products read, where they are not the stored ones.
     pub(super) copies: Vec<Option<Encoding>>,
+    /// Which values products read in 8 bits with scales that the program computes.
+    pub(super) dynamic: Vec<bool>,
 }
 
 impl Plan {
@@ -153,8 +160,14 @@ impl Plan {
             };
             (ranges[number].is_finite() && byte.scale > stored.scale).then_some(byte)
         };
-        let copies = factors(graph).into_iter().enumerate().map(copy).collect();
-        Self { encodings, copies }
+        let factors = factors(graph);
+        let scaled = |(number, need): (usize, &Option<Need>)| {
+            let narrow = |stored: &Encoding| matches!(stored.dtype, DType::I16 | DType::I32) && !stored.is_integer();
+            levels[number] == Level::Dynamic && need.is_some() && encodings[number].as_ref().is_some_and(narrow)
+        };
+        let dynamic = factors.iter().enumerate().map(scaled).collect();
+        let copies = factors.into_iter().enumerate().map(copy).collect();
+        Self { encodings, copies, dynamic }
     }
 }
 

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::{Range, Settings, plan};
 use crate::{
     float::{self, Values},
-    graph::{Encoding, Graph, Node, ValueId},
+    graph::{Encoding, Graph, Node, Operator, ValueId},
     num,
 };
 
@@ -15,6 +15,8 @@ use crate::{
 const WORK: u64 = 1 << 36;
 /// Most times that all points are measured together.
 const ROUNDS: usize = 8;
+/// The share of noise that scales of rows may bring, over the one that is asked for.
+const DYNAMIC: f64 = 10.0;
 /// Samples that are measured.
 const SAMPLES: usize = 2;
 
@@ -25,6 +27,8 @@ pub enum Level {
     Low,
     /// 16 bits; products read a copy of 8.
     Mixed,
+    /// 16 bits; matrix products read 8 bits with a scale of each row.
+    Dynamic,
     /// 16 bits.
     High,
 }
@@ -117,7 +121,31 @@ pub(super) fn levels(
             levels[node.output.0] = levels[node.inputs[0].0];
         }
     }
+    let normalised = graph.nodes.iter().any(|node| matches!(node.operator, Operator::Normalise { .. }));
+    if normalised && row_noise(graph, samples, &bases, &levels, output) <= DYNAMIC * share {
+        levels.iter_mut().filter(|level| **level == Level::High).for_each(|level| *level = Level::Dynamic);
+        points.iter_mut().filter(|point| point.level == Level::High).for_each(|point| point.level = Level::Dynamic);
+    }
     (levels, points)
+}
+
+/// Noise in the output when matrix products read what is not stored in 8 bits in units of rows.
+fn row_noise(graph: &Graph, samples: &[Vec<&[f32]>], bases: &[Values<'_>], levels: &[Level], output: ValueId) -> f64 {
+    let read = |node: &Node, id: ValueId, data: &[f32]| {
+        let product = matches!(node.operator, Operator::MatMul | Operator::Dense);
+        let right = node.operator == Operator::MatMul && node.inputs.get(1) == Some(&id);
+        let row = if right { data.len() } else { graph.shape(id).last().copied().unwrap_or(1) };
+        (product && levels[id.0] == Level::High).then(|| data.chunks(row.max(1)).flat_map(rounded_row).collect())
+    };
+    let pairs = samples.iter().zip(bases);
+    share(pairs.map(|(sample, base)| (float::run_altered(graph, sample, read, output), base.get(output).to_vec())))
+}
+
+/// Numbers in units of a 127th of the largest.
+fn rounded_row(row: &[f32]) -> Vec<f32> {
+    let largest = row.iter().fold(0.0, |most: f64, &v| most.max(f64::from(v).abs()));
+    let scale = if largest > 0.0 { largest / 127.0 } else { 1.0 };
+    row.iter().map(|&v| num::single(num::real(num::round(f64::from(v) / scale)) * scale)).collect()
 }
 
 /// Raises the noisiest points until the rest is quiet enough.
@@ -125,7 +153,7 @@ fn raise(points: &mut [Point], share: f64) {
     let noise = |point: &Point| match point.level {
         Level::Low => point.low,
         Level::Mixed => point.mixed.unwrap_or(0.0),
-        Level::High => 0.0,
+        Level::Dynamic | Level::High => 0.0,
     };
     let mut order: Vec<usize> = (0..points.len()).collect();
     while points.iter().map(noise).sum::<f64>() > share {

@@ -64,7 +64,7 @@ fn computed_columns() {
             low: DType::I32.min(),
             high: DType::I32.max(),
         };
-        lower::dense(&mut builder, &x, (DType::I8, &weights), &[7], &requant).unwrap();
+        lower::dense(&mut builder, &x, (DType::I8, &weights), &[7], None, &requant).unwrap();
         let program = builder.finish().unwrap();
         let values: Vec<i64> = (0..rows * terms).map(|n| n * 7919 % 65_521 - 32_760).collect();
         let input = Tensor::from_values(DType::I16, &values).unwrap();

@@ -47,8 +47,13 @@ enum Ending {
     },
     /// Nothing that is recognised: the maximum with 0 comes before the factor.
     Relu,
-    /// Scaled by a number of the row.
-    RowScale,
+    /// Scaled by a number of the row, maybe with a bias of the column before; then maybe a bias and factor of the column.
+    RowScale {
+        bias: bool,
+        shift: i64,
+        factor: Option<(i64, i64)>,
+        dtype: DType,
+    },
 }
 
 impl Numbers {
@@ -87,7 +92,7 @@ const K: u8 = 9;
 impl Product {
     fn tables(&self) -> (Vec<i64>, Vec<i64>) {
         let bias = (0..self.n).map(|n| i64::try_from(n).unwrap() * 977 - 40_000).collect();
-        let scales = (0..self.batch * self.m).map(|m| 1 + i64::try_from(m).unwrap() * 37 % 900).collect();
+        let scales = (0..self.batch * self.m).map(|m| i64::try_from(m).unwrap() * 9973 % 65_536 - 32_768).collect();
         (bias, scales)
     }
 
@@ -142,7 +147,7 @@ impl Product {
             Ending::Requant { limits: Some((0.., _)), .. } => DType::U8,
             Ending::Requant { factor: None, .. } => DType::I32,
             Ending::Requant { .. } | Ending::Relu => DType::I8,
-            Ending::RowScale => DType::I32,
+            Ending::RowScale { dtype, .. } => dtype,
         }
     }
 
@@ -154,7 +159,10 @@ impl Product {
                 vec![factor.unwrap_or(0), shift, zero, low, high]
             }
             Ending::Relu => vec![3, 9, 0, 0, 0],
-            Ending::RowScale => vec![0, 7, 0, 0, 0],
+            Ending::RowScale { shift, factor, .. } => {
+                let (factor, second) = factor.unwrap_or((0, 0));
+                vec![factor, second, shift, 0, 0]
+            }
         };
         constants.extend(numbers);
         let base = 18 + constants.len();
@@ -190,10 +198,23 @@ impl Product {
                 push(Opcode::Max, [value, 22, 0], &mut value);
                 push(Opcode::Mulshr, [value, 20, 21], &mut value);
             }
-            Ending::RowScale => {
-                ops.push(load(Source::Constant(1), self.batch * self.m, &[(BATCH, self.m), (M, 1)]));
-                let loaded = u8::try_from(base).unwrap();
-                ops.push(Op::Scalar { opcode: Opcode::Mulshr, operands: [value, loaded, 21] });
+            Ending::RowScale { bias, factor, .. } => {
+                let mut push = |op: Op| {
+                    ops.push(op);
+                    u8::try_from(base + ops.len() - 1).unwrap()
+                };
+                let scalar = |opcode, operands: [u8; 3]| Op::Scalar { opcode, operands };
+                if bias {
+                    let loaded = push(table.clone());
+                    value = push(scalar(Opcode::Add, [value, loaded, 0]));
+                }
+                let scale = push(load(Source::Constant(1), self.batch * self.m, &[(BATCH, self.m), (M, 1)]));
+                value = push(scalar(Opcode::Mulshr, [value, scale, 22]));
+                if factor.is_some() {
+                    let loaded = push(table);
+                    value = push(scalar(Opcode::Add, [value, loaded, 0]));
+                    push(scalar(Opcode::Mulshr, [value, 20, 21]));
+                }
             }
         }
         ops
@@ -222,7 +243,14 @@ impl Product {
                         limits.map_or(value, |(low, high)| scalar(Opcode::Clamp, value, low, high))
                     }
                     Ending::Relu => scalar(Opcode::Mulshr, sum.max(0), 3, 9),
-                    Ending::RowScale => scalar(Opcode::Mulshr, sum, scales[row], 7),
+                    Ending::RowScale { bias, shift, factor, .. } => {
+                        let value = scalar(Opcode::Add, sum, if bias { *biased_by } else { 0 }, 0);
+                        let value = scalar(Opcode::Mulshr, value, scales[row], shift);
+                        factor.map_or(value, |(factor, shift)| {
+                            let value = scalar(Opcode::Add, value, *biased_by, 0);
+                            scalar(Opcode::Mulshr, value, factor, shift)
+                        })
+                    }
                 };
                 out.push(self.stored().saturate(value));
             }
@@ -245,13 +273,24 @@ impl Product {
     }
 }
 
+fn arb_row_scale() -> impl Strategy<Value = Ending> {
+    let factor = prop_oneof![
+        Just(None),
+        (1i64..1 << 31, 0i64..62).prop_map(Some),
+        (1i64 << 20..1 << 31, 36i64..48).prop_map(Some),
+    ];
+    let dtype = prop_oneof![Just(DType::U8), Just(DType::I8), Just(DType::I16), Just(DType::I32)];
+    (any::<bool>(), prop_oneof![0i64..62, 8i64..16], factor, dtype)
+        .prop_map(|(bias, shift, factor, dtype)| Ending::RowScale { bias, shift, factor, dtype })
+}
+
 fn arb_ending() -> impl Strategy<Value = Ending> {
     let factor = prop_oneof![Just(None), (1i64..1 << 31).prop_map(Some), (1i64 << 31..1 << 50).prop_map(Some)];
     let limits = prop_oneof![Just(None), Just(Some((0, 255))), Just(Some((-20, 90))), Just(Some((3, 3000)))];
     prop_oneof![
         Just(Ending::None),
         Just(Ending::Relu),
-        Just(Ending::RowScale),
+        arb_row_scale(),
         (any::<bool>(), factor, 0i64..62, -200i64..200, limits)
             .prop_map(|(bias, factor, shift, zero, limits)| Ending::Requant { bias, factor, shift, zero, limits }),
     ]
@@ -340,7 +379,7 @@ fn thread_counts_agree() {
         constant: true,
         transposed: false,
         numbers: Numbers::Random(7),
-        post: Ending::RowScale,
+        post: Ending::RowScale { bias: true, shift: 12, factor: Some((1 << 29, 38)), dtype: DType::I16 },
     };
     let requant = Ending::Requant { bias: true, factor: Some(1 << 30), shift: 45, zero: 3, limits: None };
     let rows = Product { m: 3, n: 3000, post: requant, ..start.clone() };

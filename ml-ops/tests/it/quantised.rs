@@ -1,9 +1,14 @@
 //! Files with `QuantizeLinear` and `DequantizeLinear`: the program computes with the file's integers.
 
-use opml_ops::{ImportOptions, engine::Engine, import::PIXELS, import_onnx};
+use opml_ops::{
+    ImportOptions,
+    engine::Engine,
+    import::{InputEncoding, PIXELS, Precision},
+    import_onnx,
+};
 use opml_vm::{DType, interpreter::Stop};
 
-use crate::model::{Attribute::Int, Model, difference, weights};
+use crate::model::{Attribute::Int, Model, difference, numbers, weights};
 
 /// A quantised product with bias between quantised values, as ONNX Runtime's static quantiser writes it.
 fn product(kind: i64, zero: i64) -> Model {
@@ -41,10 +46,8 @@ fn scales_come_from_the_file_and_need_no_calibration() {
 
 #[test]
 fn another_input_scale_is_a_table() {
-    let options = ImportOptions {
-        default_encoding: opml_ops::import::InputEncoding { scale: 1.0 / 200.0, ..PIXELS },
-        ..ImportOptions::default()
-    };
+    let options =
+        ImportOptions { default_encoding: InputEncoding { scale: 1.0 / 200.0, ..PIXELS }, ..ImportOptions::default() };
     let imported = import_onnx(&product(3, 4).bytes(), &options).unwrap();
     assert_eq!(imported.program.instructions().len(), 2);
     assert!(difference(&imported, 50) < 1e-6);
@@ -74,7 +77,7 @@ fn ties_are_even_before_an_odd_zero_point() {
         .node("QuantizeLinear", &["x", "scale", "zero"], "y", &[])
         .output("y");
     let options = ImportOptions {
-        default_encoding: opml_ops::import::InputEncoding { dtype: DType::I32, scale: 0.5, zero_point: 0 },
+        default_encoding: InputEncoding { dtype: DType::I32, scale: 0.5, zero_point: 0 },
         ..ImportOptions::default()
     };
     let imported = import_onnx(&model.bytes(), &options).unwrap();
@@ -121,4 +124,44 @@ fn operators_on_stored_integers() {
         };
         assert_eq!(result(own), result(by_parts), "{quantised}");
     }
+}
+
+/// Two products of one tensor that is quantised while the network runs: with scales of rows both read the same bytes.
+#[test]
+fn products_of_dynamically_quantised_numbers() {
+    let scales = [0.01, 0.02, 0.005, 0.01, 0.03];
+    let mut model = Model::new(13).input("x", &[3, 16]).node("DynamicQuantizeLinear", &["x"], "q,s,z", &[]);
+    for (name, seed) in [("a", 3), ("b", 4)] {
+        let weights: Vec<i64> = weights(seed, 16, 5).iter().map(|&v| v as i64).collect();
+        let label = |part: &str| format!("{name} {part}");
+        let [w, zero, unit, sums, real, factor, scaled, bias] =
+            ["w", "zero", "unit", "sums", "real", "factor", "scaled", "bias"].map(label);
+        model = model
+            .small(&w, 3, &[16, 5], &weights)
+            .small(&zero, 3, &[], &[0])
+            .floats(&unit, &[5], &scales)
+            .floats(&bias, &[5], &[1.0, -2.0, 0.0, 0.5, 3.0])
+            .node("MatMulInteger", &["q", &w, "z", &zero], &sums, &[])
+            .node("Cast", &[&sums], &real, &[Int("to", 1)])
+            .node("Mul", &["s", &unit], &factor, &[])
+            .node("Mul", &[&real, &factor], &scaled, &[])
+            .node("Add", &[&scaled, &bias], name, &[]);
+    }
+    let model = model.node("Add", &["a", "b"], "y", &[]).output("y");
+    let encoding = InputEncoding { dtype: DType::I16, scale: 1.0 / 64.0, zero_point: 0 };
+    let calibration = (0..4).map(|seed| encoding.decode(&numbers(seed, 48, 256))).collect();
+    let options = ImportOptions {
+        calibration,
+        default_encoding: encoding,
+        precision: Precision::Dynamic,
+        ..ImportOptions::default()
+    };
+    let imported = import_onnx(&model.bytes(), &options).unwrap();
+    let names: Vec<&str> = imported.graph.nodes.iter().map(|node| node.operator.name()).collect();
+    assert_eq!(names, ["Dense", "Dense", "Add"]);
+    // Greatest numbers, bytes, two products, the sum.
+    assert_eq!(imported.program.instructions().len(), 5);
+    // Numbers up to 4, 16 weights up to 3.8 in magnitude: half a 127th of a row each.
+    let found = difference(&imported, 6);
+    assert!(found <= 0.5, "{found}");
 }

@@ -8,7 +8,7 @@ use opml_vm::{
 
 use super::{Bounds, Context};
 use crate::engine::{
-    kernels::{Channels, Fixed, STRIP, low_half},
+    kernels::{Channels, Fixed, RowStage, STRIP, low_half},
     load::{self, FIRST_K, LoadPlan, Place},
 };
 
@@ -21,6 +21,8 @@ const ZERO: i64 = 1 << 29;
 #[derive(Debug, Clone)]
 pub(super) struct Chain {
     stage: Stage,
+    /// What comes before all else.
+    pub(super) row: Option<RowLink>,
     add: Vec<i64>,
     factor: Vec<i64>,
     shift: i64,
@@ -28,6 +30,15 @@ pub(super) struct Chain {
     zero: i64,
     low: i64,
     high: i64,
+}
+
+/// `⌊(sum + add) · scale / 2^shift⌋`, maybe rounded, with a scale that follows the row.
+#[derive(Debug, Clone)]
+pub(super) struct RowLink {
+    pub(super) scale: Box<LoadPlan>,
+    add: Vec<i64>,
+    shift: i64,
+    half: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +53,7 @@ enum Stage {
 #[derive(Debug, Clone)]
 enum Value {
     Table(Vec<i64>),
+    Row(Box<LoadPlan>),
     Chain(Box<Chain>),
 }
 
@@ -49,6 +61,7 @@ enum Value {
 pub(super) fn find(context: &Context<'_>) -> Option<Chain> {
     let start = Chain {
         stage: Stage::Sum,
+        row: None,
         add: vec![0],
         factor: vec![1],
         shift: 0,
@@ -64,7 +77,7 @@ pub(super) fn find(context: &Context<'_>) -> Option<Chain> {
         let value = match op {
             Op::Load(load) => {
                 let plan = LoadPlan::new(instruction, load, &context.extents, context.header)?;
-                table(&plan, context).map(Value::Table)
+                table(&plan, context).map(Value::Table).or_else(|| row(plan, context).map(Value::Row))
             }
             Op::Scalar { opcode, operands } => {
                 let operand = |&slot: &u8| -> Option<Value> {
@@ -119,6 +132,12 @@ fn table(plan: &LoadPlan, context: &Context<'_>) -> Option<Vec<i64>> {
     Some(numbers)
 }
 
+/// A load that follows rows and blocks alone, and is always valid.
+fn row(plan: LoadPlan, context: &Context<'_>) -> Option<Box<LoadPlan>> {
+    let known = plan.inside && plan.range.is_narrow() && plan.slots().next().is_none();
+    (known && !plan.follows(context.split..FIRST_K)).then(|| Box::new(plan))
+}
+
 /// `f` over tables, of which those with one number are the same everywhere.
 fn zip(tables: &[&[i64]], f: impl Fn(&[i64]) -> i64) -> Vec<i64> {
     let length = tables.iter().map(|table| table.len()).max().unwrap_or(1);
@@ -131,7 +150,7 @@ fn apply(opcode: Opcode, operands: Vec<Value>) -> Option<Value> {
         .iter()
         .map(|value| match value {
             Value::Table(table) => Some(table.as_slice()),
-            Value::Chain(_) => None,
+            Value::Chain(_) | Value::Row(_) => None,
         })
         .collect();
     if let Some(tables) = tables {
@@ -149,6 +168,10 @@ fn apply(opcode: Opcode, operands: Vec<Value>) -> Option<Value> {
         (Opcode::Mulshr, Value::Chain(chain), Some(Value::Table(n)), Some(Value::Table(c)))
         | (Opcode::Mulshr, Value::Table(n), Some(Value::Chain(chain)), Some(Value::Table(c))) => {
             chain.times(n)?.shifted(&c, true)
+        }
+        (Opcode::Mulshr, Value::Chain(chain), Some(Value::Row(scale)), Some(Value::Table(c)))
+        | (Opcode::Mulshr, Value::Row(scale), Some(Value::Chain(chain)), Some(Value::Table(c))) => {
+            chain.rowed(scale, &c)
         }
         (Opcode::Rshr, Value::Chain(chain), Some(Value::Table(c)), _) => chain.shifted(&c, true),
         (Opcode::Shr, Value::Chain(chain), Some(Value::Table(c)), _) => chain.shifted(&c, false),
@@ -195,6 +218,17 @@ impl Chain {
         (std::mem::replace(&mut self.stage, Stage::Product) == Stage::Sum).then_some(self)
     }
 
+    /// The rest of the chain starts anew after the scale of a row.
+    fn rowed(mut self, scale: Box<LoadPlan>, shift: &[i64]) -> Option<Self> {
+        if self.row.is_some() || self.stage != Stage::Sum {
+            return None;
+        }
+        let shift = single(shift)?.clamp(0, 126);
+        let half = if shift > 0 { 1i64.checked_shl(u32::try_from(shift - 1).ok()?)? } else { 0 };
+        self.row = Some(RowLink { scale, add: std::mem::replace(&mut self.add, vec![0]), shift, half });
+        Some(self)
+    }
+
     fn shifted(mut self, shift: &[i64], rounded: bool) -> Option<Self> {
         self.shift = single(shift)?.clamp(0, 126);
         self.half = if rounded && self.shift > 0 { 1i64.checked_shl(u32::try_from(self.shift - 1).ok()?)? } else { 0 };
@@ -213,40 +247,80 @@ impl Chain {
     pub(super) fn fixed(&self, context: &Context<'_>, bounds: Bounds) -> Option<Fixed> {
         let dtype = context.instruction.dtype;
         let shift = u32::try_from(self.shift).ok().filter(|&shift| shift <= 61)?;
+        let (rows, bounds) = match &self.row {
+            Some(link) => {
+                let (stage, bounds) = link.stage(context, bounds)?;
+                (Some(stage), bounds)
+            }
+            None => (None, bounds),
+        };
         if self.zero.abs() > ZERO {
             return None;
         }
-        let points: i64 = context.own[..FIRST_K].iter().product();
-        let whole = vec![0; load::size(points)];
+        let whole = vec![0; points(context)];
         let add = zip(&[&self.add, &whole], |n| n[0]);
         let factor = zip(&[&self.factor, &whole], |n| n[0]);
-        let (mut narrow, mut split) = (true, false);
+        let (mut narrow, mut split, mut largest) = (true, false, 0);
         for (&add, &factor) in add.iter().zip(&factor) {
             let (low, high) = (bounds.low + i128::from(add), bounds.high + i128::from(add));
-            let largest = low.abs().max(high.abs());
+            let most = low.abs().max(high.abs());
             let fits = |n: i128| n < PRODUCT && n.checked_mul(i128::from(factor).abs()).is_some_and(|n| n < PRODUCT);
-            if !fits(largest) {
+            largest = largest.max((most.saturating_mul(i128::from(factor).abs())) >> shift);
+            if !fits(most) {
                 // The upper bits of a negative sum count one more.
-                if largest >= PRODUCT || shift < 16 || !fits((largest >> 16) + 1) || !fits(1 << 16) {
+                if most >= PRODUCT || shift < 16 || !fits((most >> 16) + 1) || !fits(1 << 16) {
                     return None;
                 }
                 split = true;
             }
             narrow &= i32::try_from(low).is_ok() && i32::try_from(high).is_ok() && i32::try_from(factor).is_ok();
         }
-        let spread = |table: &[i64]| -> Vec<i64> {
-            let padding = context.columns.next_multiple_of(STRIP) - context.columns;
-            let rows = table.chunks(context.columns.max(1));
-            rows.flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(0, padding))).collect()
-        };
-        let (add, factor) = (spread(&add), spread(&factor));
-        let halves = |table: &[i64]| table.iter().map(|&n| low_half(n)).collect();
+        if rows.is_some() && (!narrow || split) {
+            return None;
+        }
+        let (add, factor) = (spread(&add, context), spread(&factor, context));
         let channels = if narrow && !split {
             Channels::Narrow { add: halves(&add), factor: halves(&factor) }
         } else {
             Channels::Wide { add, factor }
         };
         let (low, high) = (self.low.max(dtype.min()).min(dtype.max()), self.high.max(dtype.min()).min(dtype.max()));
-        Some(Fixed { dtype, channels, shift, half: self.half, zero: self.zero, low, high, split })
+        // Stored numbers before they are cut.
+        let small = largest + 1 + i128::from(ZERO) < 1 << 31;
+        let rows = rows.map(|stage| RowStage { small, ..stage });
+        Some(Fixed { dtype, channels, shift, half: self.half, zero: self.zero, low, high, split, rows })
     }
+}
+
+impl RowLink {
+    /// The link as the kernels do it, and the bounds of what comes out; `None` if anything leaves i32.
+    fn stage(&self, context: &Context<'_>, bounds: Bounds) -> Option<(RowStage, Bounds)> {
+        let shift = u32::try_from(self.shift).ok().filter(|&shift| shift <= 61)?;
+        let add = zip(&[&self.add, &vec![0; points(context)]], |n| n[0]);
+        let (low, high) = (*add.iter().min()?, *add.iter().max()?);
+        let sums = [bounds.low + i128::from(low), bounds.high + i128::from(high)];
+        let scales = [i128::from(self.scale.range.low), i128::from(self.scale.range.high)];
+        let scaled = sums.iter().flat_map(|sum| scales.map(|scale| (sum * scale + i128::from(self.half)) >> shift));
+        let (low, high) = scaled.fold((0, 0), |(low, high): (i128, i128), n| (low.min(n), high.max(n)));
+        let fits = |n: i128| i32::try_from(n).is_ok();
+        let known = sums.into_iter().chain(scales).chain([low, high]).all(fits);
+        let stage = RowStage { add: halves(&spread(&add, context)), shift, half: self.half, small: false };
+        known.then_some((stage, Bounds { low, high }))
+    }
+}
+
+/// Columns of all blocks.
+fn points(context: &Context<'_>) -> usize {
+    load::size(context.own[..FIRST_K].iter().product())
+}
+
+/// A table of all columns with zeros up to whole strips.
+fn spread(table: &[i64], context: &Context<'_>) -> Vec<i64> {
+    let padding = context.columns.next_multiple_of(STRIP) - context.columns;
+    let rows = table.chunks(context.columns.max(1));
+    rows.flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(0, padding))).collect()
+}
+
+fn halves(table: &[i64]) -> Vec<i32> {
+    table.iter().map(|&n| low_half(n)).collect()
 }

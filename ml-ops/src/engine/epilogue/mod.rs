@@ -1,18 +1,20 @@
 //! What follows a product: fixed-point arithmetic where `post` is recognised as such, else `post` itself.
 //!
 //! Recognised are chains `acc → + table → · table / 2^shift → + zero point → clamp`, in which any link may be missing
-//! and tables are numbers or constants that follow the column. No link may leave i64, by the bounds of the sums.
+//! and tables are numbers or constants that follow the column. No link may leave i64, by the bounds of the sums. Before all of
+//! that may come `acc → + table → · row / 2^shift`, with a number of each row that was computed before; these stay in i32.
 
 mod chain;
 
-use opml_vm::{DType, Instruction, Program};
+use opml_vm::{DType, Instruction, Program, Tensor, tensor};
 
 use super::{
     Frame,
     kernels::{Channels, Finish, Fixed, STRIP, low_half},
     lanes::{Post, Workspace},
-    load::{Extents, Headers},
+    load::{self, Extents, FIRST_K, Headers, LoadPlan, Place},
 };
+use crate::num;
 
 /// Least and greatest sum.
 #[derive(Debug, Clone, Copy)]
@@ -39,11 +41,23 @@ impl Share {
 pub(super) struct Epilogue {
     /// With the columns' share in its table if the column factor is a constant.
     fixed: Option<Fixed>,
+    /// Where the scales of rows are: the tensor, and a position as a sum over output coordinates.
+    scale: Option<RowPlace>,
     post: Post,
     share: Share,
     columns: usize,
     /// Whether the column factor is a constant.
     constant: bool,
+}
+
+/// A number for each row.
+#[derive(Debug, Clone)]
+struct RowPlace {
+    place: Place,
+    dtype: DType,
+    base: i64,
+    /// Extents and coefficients of the output's axes, the last one first.
+    axes: Vec<(usize, i64)>,
 }
 
 /// The product's instruction.
@@ -55,18 +69,22 @@ pub(super) struct Context<'a> {
     pub(super) own: Extents,
     pub(super) header: Headers<'a>,
     pub(super) columns: usize,
+    /// First column axis.
+    pub(super) split: usize,
 }
 
 impl Epilogue {
     /// `None` if a load of `post` cannot be planned.
     pub(super) fn new(context: &Context<'_>, bounds: Bounds, share: Share, totals: Option<&[i64]>) -> Option<Self> {
         let post = Post::new(context.instruction, &context.extents, context.header)?;
-        let fixed = chain::find(context).and_then(|chain| chain.fixed(context, bounds));
+        let found = chain::find(context).and_then(|chain| Some((chain.fixed(context, bounds)?, chain.row)));
+        let (fixed, row) = found.map_or((None, None), |(fixed, row)| (Some(fixed), row));
+        let scale = row.map(|row| RowPlace::new(&row.scale, &context.extents));
         let fixed = match totals {
             Some(totals) => fixed.map(|fixed| shared(&fixed, share, totals, context.columns)),
             None => fixed,
         };
-        Some(Self { fixed, post, share, columns: context.columns, constant: totals.is_some() })
+        Some(Self { fixed, scale, post, share, columns: context.columns, constant: totals.is_some() })
     }
 
     /// The epilogue of runs, with the totals of each one's columns, or one set for all.
@@ -82,7 +100,27 @@ impl Epilogue {
         } else {
             totals.iter().filter_map(own).collect()
         };
-        Over { epilogue: self, fixed, totals, frames, instruction }
+        let scales =
+            frames.iter().map(|frame| self.scale.as_ref().and_then(|scale| frame.tensor(scale.place))).collect();
+        Over { epilogue: self, fixed, totals, scales, frames, instruction }
+    }
+}
+
+impl RowPlace {
+    fn new(plan: &LoadPlan, extents: &Extents) -> Self {
+        let (base, coefficients) = plan.linear();
+        let axes = (0..FIRST_K).rev().map(|axis| (load::size(extents[axis]), coefficients[axis]));
+        Self { place: plan.place, dtype: plan.dtype, base, axes: axes.filter(|(extent, _)| *extent != 1).collect() }
+    }
+
+    /// Where the number of an element's row is.
+    fn position(&self, element: usize) -> u64 {
+        let (mut rest, mut position) = (element, self.base);
+        for &(extent, coefficient) in &self.axes {
+            position += coefficient * num::signed(rest % extent);
+            rest /= extent;
+        }
+        u64::try_from(position).unwrap_or(u64::MAX)
     }
 }
 
@@ -92,6 +130,12 @@ fn shared(fixed: &Fixed, share: Share, totals: &[i64], columns: usize) -> Fixed 
     let mut fixed = fixed.clone();
     for (number, &total) in totals.iter().enumerate() {
         let at = number / columns * padded + number % columns;
+        if let Some(stage) = &mut fixed.rows {
+            if let Some(add) = stage.add.get_mut(at) {
+                *add = add.wrapping_add(low_half(share.of(total)));
+            }
+            continue;
+        }
         match &mut fixed.channels {
             // Low halves suffice: the sum of all parts fits i32.
             Channels::Narrow { add, .. } => {
@@ -114,6 +158,7 @@ pub(super) struct Over<'a> {
     epilogue: &'a Epilogue,
     fixed: Vec<Fixed>,
     totals: Vec<&'a [i64]>,
+    scales: Vec<Option<&'a Tensor>>,
     frames: &'a [Frame<'a>],
     instruction: (DType, &'a [i64], Extents),
 }
@@ -127,6 +172,12 @@ impl<'a> Finish for Over<'a> {
 
     fn fixed(&self, sample: usize) -> Option<&Fixed> {
         self.fixed.get(sample).or(self.epilogue.fixed.as_ref())
+    }
+
+    fn scale(&self, sample: usize, element: usize) -> i32 {
+        let tensor = self.scales.get(sample).copied().flatten();
+        let Some((place, tensor)) = self.epilogue.scale.as_ref().zip(tensor) else { return 0 };
+        low_half(tensor::element_at(place.dtype, tensor.bytes(), place.position(element)).unwrap_or(0))
     }
 
     fn values(

@@ -55,7 +55,7 @@ impl Plan<'_> {
                 return None;
             }
             let share = Share { shift, offset: 0 };
-            let epilogue = Epilogue::new(&self.context(column), bounds, share, Some(&taps.totals))?;
+            let epilogue = Epilogue::new(&self.context(sides), bounds, share, Some(&taps.totals))?;
             return Some(self.gemm(sides, source, (terms, layout), 0, Kept::Taps(taps), epilogue));
         }
         terms.row_factor = i64::from(column_offset);
@@ -67,7 +67,7 @@ impl Plan<'_> {
         }
         let share = Share { shift, offset: shift.checked_mul(i64::from(column_offset))?.checked_mul(self.terms)? };
         let totals = packed.as_ref().map(|packed| packed.totals.as_slice());
-        let epilogue = Epilogue::new(&self.context(column), bounds, share, totals)?;
+        let epilogue = Epilogue::new(&self.context(sides), bounds, share, totals)?;
         let kept = packed.map_or(Kept::Nothing, Kept::Packed);
         Some(self.gemm(sides, source, (terms, layout), column_offset, kept, epilogue))
     }
@@ -141,7 +141,8 @@ impl Plan<'_> {
         })
     }
 
-    fn context(&self, column: &Factor) -> epilogue::Context<'_> {
+    fn context(&self, sides: &Sides) -> epilogue::Context<'_> {
+        let column = &sides.column;
         let mut own = self.extents;
         for axis in (0..FIRST_K).filter(|&axis| !column.load.follows(axis..axis + 1)) {
             own[axis] = 1;
@@ -153,6 +154,7 @@ impl Plan<'_> {
             own,
             header: self.header,
             columns: size(self.columns),
+            split: sides.split,
         }
     }
 

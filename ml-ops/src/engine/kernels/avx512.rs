@@ -4,17 +4,19 @@
 
 use std::arch::x86_64::{
     __m512i, _mm_cvtsi32_si128, _mm512_add_epi32, _mm512_add_epi64, _mm512_dpbusd_epi32, _mm512_dpwssd_epi32,
-    _mm512_loadu_si512, _mm512_mask_blend_epi32, _mm512_mask_storeu_epi8, _mm512_max_epi8, _mm512_max_epu8,
-    _mm512_min_epi8, _mm512_min_epu8, _mm512_mul_epi32, _mm512_packs_epi16, _mm512_packs_epi32, _mm512_packus_epi16,
+    _mm512_loadu_si512, _mm512_mask_blend_epi32, _mm512_mask_cvtepi32_storeu_epi8, _mm512_mask_cvtepi32_storeu_epi16,
+    _mm512_mask_storeu_epi8, _mm512_max_epi8, _mm512_max_epi32, _mm512_max_epu8, _mm512_min_epi8, _mm512_min_epi32,
+    _mm512_min_epu8, _mm512_mul_epi32, _mm512_packs_epi16, _mm512_packs_epi32, _mm512_packus_epi16,
     _mm512_permutexvar_epi32, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_epi64, _mm512_setr_epi32,
-    _mm512_setzero_si512, _mm512_sra_epi32, _mm512_srli_epi64, _mm512_storeu_si512,
+    _mm512_setzero_si512, _mm512_slli_epi64, _mm512_sra_epi32, _mm512_sra_epi64, _mm512_srli_epi64,
+    _mm512_storeu_si512,
 };
 
 use opml_vm::DType;
 
 use super::{
     GROUP, Isa, LINE, PANEL, STRIP,
-    finish::{Fixed, Rows, Tables, low_byte, low_half},
+    finish::{Fixed, RowTables, Rows, Tables, low_byte, low_half},
     tile::{Sums, Tile, Width},
 };
 use crate::tier::Tier;
@@ -181,6 +183,63 @@ pub(super) unsafe fn requantise(
         } else {
             // SAFETY: the mask admits as many bytes as `out` has.
             unsafe { _mm512_mask_storeu_epi8(out.as_mut_ptr().cast(), (1 << out.len()) - 1, bytes) };
+        }
+    }
+}
+
+/// Rows of a tile with scales of rows, as numbers of 8 or 16 bits.
+///
+/// # Safety
+/// The CPU has the tier.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+pub(super) unsafe fn requantise_rows(
+    fixed: &Fixed,
+    sums: &[[i32; STRIP]],
+    rows: &mut Rows<'_, '_>,
+    (stage, before, (add, factor)): RowTables<'_>,
+) {
+    let count = |shift: u32| _mm_cvtsi32_si128(i32::try_from(shift).unwrap_or(63));
+    let (first, second) = (count(stage.shift), count(fixed.shift));
+    let (first_half, half) = (_mm512_set1_epi64(stage.half), _mm512_set1_epi64(fixed.half));
+    let limit = |n: i64| _mm512_set1_epi32(low_half(n));
+    let (zero, low, high) = (limit(fixed.zero), limit(fixed.low), limit(fixed.high));
+    let lines = sums.iter().zip(rows.totals).zip(rows.scales).zip(rows.out.iter_mut());
+    for (((sums, &total), &scale), out) in lines {
+        let (total, scale) = (_mm512_set1_epi32(low_half(total)), _mm512_set1_epi32(scale));
+        let size = if fixed.dtype == DType::I16 { 2 } else { 1 };
+        for (number, out) in out.chunks_mut(PANEL * size).enumerate() {
+            let at = number * PANEL;
+            // SAFETY: all four have 64 numbers, and a row has at most 64 columns.
+            let (sum, before, add, factor) = unsafe {
+                (
+                    _mm512_loadu_si512(sums.as_ptr().add(at).cast()),
+                    _mm512_loadu_si512(before.as_ptr().add(at).cast()),
+                    _mm512_loadu_si512(add.as_ptr().add(at).cast()),
+                    _mm512_loadu_si512(factor.as_ptr().add(at).cast()),
+                )
+            };
+            // Even and odd lanes apart; only the low halves of 64-bit lanes are looked at.
+            let sum = _mm512_add_epi32(_mm512_add_epi32(sum, before), total);
+            let scaled = |sum, scale, add| {
+                let sum = _mm512_sra_epi64(_mm512_add_epi64(_mm512_mul_epi32(sum, scale), first_half), first);
+                _mm512_add_epi32(sum, add)
+            };
+            let even = scaled(sum, scale, add);
+            let odd = scaled(_mm512_srli_epi64::<32>(sum), scale, _mm512_srli_epi64::<32>(add));
+            let stored = |sum, factor| _mm512_sra_epi64(_mm512_add_epi64(_mm512_mul_epi32(sum, factor), half), second);
+            let (even, odd) = (stored(even, factor), stored(odd, _mm512_srli_epi64::<32>(factor)));
+            let value = _mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64::<32>(odd));
+            let value = _mm512_add_epi32(value, zero);
+            let value = _mm512_min_epi32(_mm512_max_epi32(value, low), high);
+            let mask = u16::MAX.checked_shr(u32::try_from(PANEL - out.len() / size).unwrap_or(0)).unwrap_or(0);
+            // SAFETY: the mask admits as many numbers as `out` has.
+            unsafe {
+                if size == 2 {
+                    _mm512_mask_cvtepi32_storeu_epi16(out.as_mut_ptr().cast(), mask, value);
+                } else {
+                    _mm512_mask_cvtepi32_storeu_epi8(out.as_mut_ptr().cast(), mask, value);
+                }
+            }
         }
     }
 }

@@ -46,12 +46,29 @@ pub(in crate::engine) struct Fixed {
     /// Whether products leave i64 and are made of two, of the sum's bits from 16 on and of those below. The shift is 16
     /// at least, and the channels are wide.
     pub(in crate::engine) split: bool,
+    /// What sums go through before all that; then they have 32 bits, and the channels are narrow.
+    pub(in crate::engine) rows: Option<RowStage>,
+}
+
+/// `⌊((sum + row + add) · scale + half) / 2^shift⌋` with a scale for each row; neither the first sum nor the result leave i32.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct RowStage {
+    /// For each column, as [`Channels`].
+    pub(in crate::engine) add: Vec<i32>,
+    /// Below 62.
+    pub(in crate::engine) shift: u32,
+    /// `2^(shift-1)` to round half up, or 0.
+    pub(in crate::engine) half: i64,
+    /// Whether stored numbers fit i32 before they are cut to their range.
+    pub(in crate::engine) small: bool,
 }
 
 /// Rows of a tile on their way out.
 pub(super) struct Rows<'a, 'b> {
     /// Added to all sums of a row, for each row.
     pub(super) totals: &'a [i64],
+    /// The scale of each row, if rows have scales.
+    pub(super) scales: &'a [i32],
     /// The tile's first column, counted with the padding of the blocks before.
     pub(super) first: usize,
     /// Where each row goes.
@@ -73,6 +90,9 @@ impl Fixed {
             let wide: Vec<[i64; STRIP]> = sums.iter().map(|row| row.map(i64::from)).collect();
             return self.wide(isa, &wide, rows);
         };
+        if let Some(stage) = &self.rows {
+            return self.scaled(isa, sums, rows, (stage, tables));
+        }
         #[cfg(target_arch = "x86_64")]
         {
             let bytes = matches!(self.dtype, DType::U8 | DType::I8) && self.shift >= 32;
@@ -95,6 +115,11 @@ impl Fixed {
 
     /// Same from i64 sums.
     pub(super) fn wide(&self, isa: Isa, sums: &[[i64; STRIP]], rows: &mut Rows<'_, '_>) {
+        if self.rows.is_some() {
+            // With all of their parts they fit.
+            let narrow: Vec<[i32; STRIP]> = sums.iter().map(|row| row.map(low_half)).collect();
+            return self.narrow(isa, &narrow, rows);
+        }
         #[cfg(target_arch = "x86_64")]
         {
             // SAFETY: the CPU has the tier.
@@ -110,6 +135,38 @@ impl Fixed {
         {
             let _ = isa;
             wide(self, sums, rows);
+        }
+    }
+
+    /// Same with scales of rows.
+    fn scaled(
+        &self,
+        isa: Isa,
+        sums: &[[i32; STRIP]],
+        rows: &mut Rows<'_, '_>,
+        (stage, tables): (&RowStage, Tables<'_>),
+    ) {
+        let before = stage.add.get(rows.first..).and_then(<[i32]>::first_chunk);
+        let Some(before) = before else { return };
+        #[cfg(target_arch = "x86_64")]
+        {
+            let short = stage.small && matches!(self.dtype, DType::U8 | DType::I8 | DType::I16);
+            // SAFETY: the CPU has the tier.
+            unsafe {
+                match isa.tier() {
+                    Tier::Amx | Tier::Avx512 if short => {
+                        super::avx512::requantise_rows(self, sums, rows, (stage, before, tables));
+                    }
+                    Tier::Amx | Tier::Avx512 => scaled_avx512(self, sums, rows, (stage, before, tables)),
+                    Tier::Avx2 => scaled_avx2(self, sums, rows, (stage, before, tables)),
+                    Tier::Portable => scaled(self, sums, rows, (stage, before, tables)),
+                }
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        {
+            let _ = isa;
+            scaled(self, sums, rows, (stage, before, tables));
         }
     }
 
@@ -163,6 +220,26 @@ fn narrow(fixed: &Fixed, sums: &[[i32; STRIP]], rows: &mut Rows<'_, '_>, (add, f
     }
 }
 
+/// Tables of sums before and after the scale of their row.
+pub(super) type RowTables<'a> = (&'a RowStage, &'a [i32; STRIP], Tables<'a>);
+
+#[inline(always)]
+fn scaled(fixed: &Fixed, sums: &[[i32; STRIP]], rows: &mut Rows<'_, '_>, (stage, before, tables): RowTables<'_>) {
+    let (add, factor) = tables;
+    let lines = sums.iter().zip(rows.totals).zip(rows.scales).zip(rows.out.iter_mut());
+    for (((sums, &total), &scale), out) in lines {
+        let row = low_half(total);
+        let mut values = [0; STRIP];
+        let columns = sums.iter().zip(before).zip(add).zip(factor);
+        for (value, (((&sum, &before), &add), &factor)) in values.iter_mut().zip(columns) {
+            let sum = sum.wrapping_add(row).wrapping_add(before);
+            let sum = (i64::from(sum) * i64::from(scale)).wrapping_add(stage.half) >> stage.shift;
+            *value = fixed.scale(i64::from(low_half(sum).wrapping_add(add)) * i64::from(factor));
+        }
+        store(fixed.dtype, &values, out);
+    }
+}
+
 #[inline(always)]
 fn wide(fixed: &Fixed, sums: &[[i64; STRIP]], rows: &mut Rows<'_, '_>) {
     let strip = rows.first..rows.first + STRIP;
@@ -203,6 +280,8 @@ macro_rules! with_instructions {
 with_instructions! {
     narrow_avx512 = narrow(i32, tables: Tables<'_>) with "avx512f,avx512bw,avx512dq,avx512vl";
     narrow_avx2 = narrow(i32, tables: Tables<'_>) with "avx2";
+    scaled_avx512 = scaled(i32, tables: RowTables<'_>) with "avx512f,avx512bw,avx512dq,avx512vl";
+    scaled_avx2 = scaled(i32, tables: RowTables<'_>) with "avx2";
     wide_avx512 = wide(i64) with "avx512f,avx512bw,avx512dq,avx512vl";
     wide_avx2 = wide(i64) with "avx2";
 }

@@ -34,7 +34,7 @@ mod avx512;
 use crate::tier::Tier;
 
 pub(super) use buffer::Aligned;
-pub(super) use finish::{Channels, Fixed, low_half};
+pub(super) use finish::{Channels, Fixed, RowStage, low_half};
 pub(super) use job::{Columns, Finish, Job, Piece, Terms};
 pub(super) use layout::{Axis, Layout};
 pub(super) use pack::{Grid, Packed};

@@ -1,5 +1,7 @@
 //! A scalar program in the form that runs: steps over rows and over blocks of lanes.
 
+use std::sync::{Arc, OnceLock};
+
 use opml_vm::{DType, Opcode};
 
 use super::{linear::Constants, pure::Function, space::Space};
@@ -176,7 +178,12 @@ pub(super) struct TablePlan {
 #[derive(Debug, Clone)]
 pub(super) enum TableSource {
     /// A load whose only index decides, over an axis of this extent.
-    Load { load: usize, extent: i64 },
+    Load {
+        load: usize,
+        extent: i64,
+        /// The numbers of a constant, once they are known.
+        known: Arc<OnceLock<Vec<i64>>>,
+    },
     /// Part of the program.
     Function(Box<Function>),
 }

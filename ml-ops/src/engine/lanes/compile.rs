@@ -1,6 +1,6 @@
 //! Writes a program as steps: what is asked for, where it changes least often, in the narrowest width that is exact.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use opml_vm::{Instruction, Op, Opcode, isa::SLOT_ACC};
 
@@ -12,7 +12,7 @@ use super::{
         Arg, Calc, Code, LaneStep, LoadCode, Path, Reg, Shape, SlotStep, Step, TablePlan, TableSource, When, Width,
     },
     linear::{Factor, Finder, Linear},
-    pure::{self, Pure},
+    pure::Pure,
     shape::Shapes,
     space::Space,
 };
@@ -21,6 +21,8 @@ use crate::engine::{
     load::{self, Place},
 };
 
+/// Most entries of a table: 16 KiB stay in the nearest cache.
+const ENTRIES: i64 = 4096;
 /// Rows shorter than this get a row's number copied into each lane.
 const SHORT: usize = 64;
 
@@ -208,7 +210,7 @@ impl Writer<'_> {
         let (sum, extent) = &access.axes[plan.axis];
         let [(slot, 1)] = sum.slots.as_slice() else { return None };
         let alone = sum.coordinates.iter().zip(&self.analysis.extents).all(|(&c, &extent)| c == 0 || extent == 1);
-        let few = i128::from(load::count(plan.size)) <= pure::VALUES && self.work / 8 >= load::count(plan.size);
+        let few = load::count(plan.size) <= ENTRIES && self.work / 8 >= load::count(plan.size);
         if !alone || !few || self.shape(*slot) != Shape::Lane || self.natural(*slot) != Width::Narrow {
             return None;
         }
@@ -220,7 +222,7 @@ impl Writer<'_> {
     /// A table with the given indices; one of the same numbers grows to hold them.
     fn share_table(&mut self, access: &Access, extent: i64, (low, size): (i64, usize), width: Width) -> usize {
         for (number, table) in self.code.tables.iter_mut().enumerate() {
-            let TableSource::Load { load, extent: own } = table.source else { continue };
+            let TableSource::Load { load, extent: own, .. } = table.source else { continue };
             let known = &self.code.loads[load];
             if known.place != access.place || known.pad != access.pad || own != extent || table.width != width {
                 continue;
@@ -235,7 +237,8 @@ impl Writer<'_> {
         }
         let load = self.code.loads.len();
         self.code.loads.push(LoadCode::plain(access));
-        self.code.tables.push(TablePlan { source: TableSource::Load { load, extent }, low, size, width });
+        let source = TableSource::Load { load, extent, known: Arc::default() };
+        self.code.tables.push(TablePlan { source, low, size, width });
         self.code.tables.len() - 1
     }
 

@@ -11,7 +11,7 @@ use super::{
     simd::Kernels,
     space::{Block, Space},
 };
-use crate::engine::{Frame, ops};
+use crate::engine::{Frame, load::Place, ops};
 
 /// Lanes, aligned for whole vectors.
 #[derive(Debug, Clone)]
@@ -251,11 +251,9 @@ impl Machine {
 
 /// A table's numbers.
 fn table(code: &Code, plan: &TablePlan, frame: Frame<'_>) -> Table {
-    let numbers: Vec<i64> = match &plan.source {
-        TableSource::Function(function) => {
-            return cut(plan.width, function.values(frame.program).iter().copied());
-        }
-        TableSource::Load { load, extent } => {
+    match &plan.source {
+        TableSource::Function(function) => cut(plan.width, function.values(frame.program).iter().copied()),
+        TableSource::Load { load, extent, known } => {
             let load = &code.loads[*load];
             let empty = Tensor::empty();
             let tensor = frame.tensor(load.place).unwrap_or(&empty);
@@ -264,10 +262,13 @@ fn table(code: &Code, plan: &TablePlan, frame: Frame<'_>) -> Table {
                 let position = u64::try_from(index).ok().filter(|_| index < extent);
                 position.and_then(|position| tensor.get(position)).unwrap_or(load.pad)
             };
-            (plan.low..).take(plan.size).map(entry).collect()
+            let entries = (plan.low..).take(plan.size).map(entry);
+            match load.place {
+                Place::Constant(_) => cut(plan.width, known.get_or_init(|| entries.collect()).iter().copied()),
+                _ => cut(plan.width, entries),
+            }
         }
-    };
-    cut(plan.width, numbers.into_iter())
+    }
 }
 
 fn cut(width: Width, numbers: impl Iterator<Item = i64>) -> Table {

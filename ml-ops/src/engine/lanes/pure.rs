@@ -14,7 +14,7 @@ use super::{
 use crate::engine::load::{Place, size};
 
 /// Most values of the number.
-pub(super) const VALUES: i128 = 2048;
+const VALUES: i128 = 2048;
 /// A table pays for operations of this cost and above.
 const PAYS: u32 = 14;
 

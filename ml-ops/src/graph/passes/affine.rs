@@ -68,6 +68,9 @@ pub(super) fn join(sweep: &mut Sweep<'_>, node: Node) -> Outcome {
         return Outcome::Keep(node);
     }
     let [x, m, b] = [node.inputs[0], node.inputs[1], node.inputs[2]];
+    if let Some(outcome) = through_views(sweep, &node) {
+        return outcome;
+    }
     let Some(producer) = sweep.sole_producer(x).filter(|producer| producer.clamp.is_none()) else {
         return Outcome::Keep(node);
     };
@@ -89,6 +92,28 @@ pub(super) fn join(sweep: &mut Sweep<'_>, node: Node) -> Outcome {
         }
         None => Outcome::Keep(node),
     }
+}
+
+/// One number for all elements goes through other shapes into the weights before them.
+fn through_views(sweep: &mut Sweep<'_>, node: &Node) -> Option<Outcome> {
+    let [x, m, b] = [node.inputs[0], node.inputs[1], node.inputs[2]];
+    let single = |id: ValueId| elements(sweep.graph.shape(id)) == 1;
+    if node.clamp.is_some() || !single(m) || !single(b) {
+        return None;
+    }
+    let mut id = x;
+    while let Some(view) = sweep.sole_producer(id).filter(|node| node.operator.is_view()) {
+        id = view.inputs[0];
+    }
+    let producer = sweep.sole_producer(id).filter(|_| id != x)?;
+    if producer.operator != Operator::Dense || producer.clamp.is_some() {
+        return None;
+    }
+    let inputs = producer.inputs.clone();
+    let axis = sweep.graph.shape(id).len().saturating_sub(1);
+    let joined = into_weights(sweep.graph, &inputs, m, b, axis, id)?;
+    sweep.sole_producer(id)?.inputs = joined;
+    Some(Outcome::Alias(x))
 }
 
 /// `(x·m1 + b1)·m2 + b2 = x·(m1·m2) + (b1·m2 + b2)`.

@@ -36,6 +36,19 @@ impl Uses {
         (node.output == id && node.clamp.is_none()).then_some(node)
     }
 
+    /// The nodes that use a value.
+    pub(super) fn users(&self, id: ValueId) -> &[usize] {
+        self.users.get(id.0).map_or(&[], Vec::as_slice)
+    }
+
+    /// The value whose other shape this is.
+    pub(super) fn behind_views(&self, graph: &Graph, mut id: ValueId) -> ValueId {
+        while let Some(node) = self.producer(graph, id).filter(|node| node.operator == Operator::Reshape) {
+            id = node.inputs[0];
+        }
+        id
+    }
+
     /// The number of the node that computes a value.
     pub(super) fn number(&self, id: ValueId) -> Option<usize> {
         *self.producer.get(id.0)?

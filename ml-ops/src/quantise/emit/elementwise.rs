@@ -14,6 +14,9 @@ use crate::{
     num,
 };
 
+/// Bits of a factor that are enough for results of 16.
+const ENOUGH: i64 = 24;
+
 /// Bits of a factor that multiplies a stored number, so that sums of products stay in 64 bits.
 fn factor_bits(dtype: DType) -> i64 {
     match dtype {
@@ -105,7 +108,12 @@ impl Emit<'_> {
         let enough = multiplier::power(multiplier::bits(self.encoding(node)?.dtype) + 2);
         let factors = [a_encoding.scale / unit, b_encoding.scale / unit].map(|factor| factor.min(enough));
         let sizes = [a_encoding, b_encoding].map(|encoding| magnitude_bits(&encoding));
-        let shift = common_shift(&[(factors[0], sizes[0]), (factors[1], sizes[1])], Some(self.encoding(node)?.dtype));
+        let dtype = self.encoding(node)?.dtype;
+        let shift = common_shift(&[(factors[0], sizes[0]), (factors[1], sizes[1])], Some(dtype));
+        // For few bits the larger factor need not have more than 31, in which machines multiply fastest.
+        let short = multiplier::shift(&factors, 31);
+        let fine = factors.iter().all(|&factor| multiplier::fixed(factor, short) >= 1 << ENOUGH);
+        let shift = if dtype.bits() <= 16 && fine { shift.min(short) } else { shift };
         let requant = self.requant_scaled(node, Scale { multipliers: vec![], shift })?;
         let scaled = |view, encoding: Encoding, factor: f64, sign: i64| Scaled {
             view,
@@ -143,49 +151,60 @@ impl Emit<'_> {
                 draft.add(product, args[2])
             });
         }
-        let (x, from) = self.place(node.inputs[0])?;
-        let unit = self.encoding(node)?.scale;
-        let (m, b) = (self.graph.value(node.inputs[1]), self.graph.value(node.inputs[2]));
-        let factors: Vec<f64> = m.floats().unwrap_or(&[]).iter().map(|&m| f64::from(m) * from.scale / unit).collect();
-        // An offset that fills the result's type is as good as any larger one.
-        let enough = multiplier::power((multiplier::bits(self.encoding(node)?.dtype) + 3).min(50));
-        let offset = |&b: &f32| (f64::from(b) / unit).clamp(-enough, enough);
-        let offsets: Vec<f64> = b.floats().unwrap_or(&[]).iter().map(offset).collect();
-        if let ([factor], [offset], true) =
-            (factors.as_slice(), offsets.as_slice(), self.encoding(node)?.is_integer() && from.dtype != DType::I64)
-        {
-            return self.rounded_even(node, (&x, from), *factor, *offset);
+        if let Some(inner) = self.waiting(node.inputs[0]) {
+            return self.normalise(&inner, Some(node));
         }
+        let (x, from) = self.place(node.inputs[0])?;
+        if let Some((factor, offset)) = self.single_affine(node, from)? {
+            return self.rounded_even(node, (&x, from), factor, offset);
+        }
+        let mut tables = self.affine_tables(node, from)?;
+        // The zero point of x moves into the offset, where one factor serves all elements.
+        let mut x = x;
+        if from.zero_point != 0 && !tables.centre(from.zero_point) {
+            x = self.centred(&x, from)?;
+        }
+        let requant = self.requant_scaled(node, Scale { multipliers: vec![], shift: tables.shift })?;
+        lower::affine(&mut self.builder, &x, &tables.lowered(), &requant)
+    }
+
+    /// Factor and offset, if one of each gives integers.
+    fn single_affine(&self, node: &Node, from: Encoding) -> Result<Option<(f64, f64)>, LowerError> {
+        let to = self.encoding(node)?;
+        let single = |id: ValueId| match self.graph.value(id).floats() {
+            Some(&[one]) => Some(f64::from(one)),
+            _ => None,
+        };
+        let pair = single(node.inputs[1]).zip(single(node.inputs[2]));
+        let exact = to.is_integer() && from.dtype != DType::I64;
+        let enough = multiplier::power((multiplier::bits(to.dtype) + 3).min(50));
+        Ok(pair.filter(|_| exact).map(|(m, b)| (m * from.scale / to.scale, (b / to.scale).clamp(-enough, enough))))
+    }
+
+    /// The constants of `x · m + b` as integers.
+    pub(super) fn affine_tables(&self, node: &Node, from: Encoding) -> Result<AffineTables, LowerError> {
+        let to = self.encoding(node)?;
+        let (m, b) = (self.graph.value(node.inputs[1]), self.graph.value(node.inputs[2]));
+        let factor = |&m: &f32| f64::from(m) * from.scale / to.scale;
+        let factors: Vec<f64> = m.floats().unwrap_or(&[]).iter().map(factor).collect();
+        // An offset that fills the result's type is as good as any larger one.
+        let enough = multiplier::power((multiplier::bits(to.dtype) + 3).min(50));
+        let offset = |&b: &f32| (f64::from(b) / to.scale).clamp(-enough, enough);
+        let offsets: Vec<f64> = b.floats().unwrap_or(&[]).iter().map(offset).collect();
         let largest = offsets.iter().fold(0.0, |l: f64, o| l.max(o.abs()));
         let room = 58 - multiplier::exponent(largest).max(0);
         let shift = multiplier::shift(&factors, factor_bits(from.dtype)).min(room).max(0);
+        // Of results of 16 bits, 31 bits of an offset are more than enough, and multiply fastest.
+        let long = multiplier::exponent(largest) + shift - 31;
+        let cut = if to.dtype.bits() <= 16 && offsets.len().max(factors.len()) > 1 { long.clamp(0, 30) } else { 0 };
         let factors: Vec<i64> = factors.iter().map(|&f| multiplier::fixed(f, shift)).collect();
-        let mut offsets: Vec<i64> = offsets.iter().map(|&o| multiplier::fixed(o, shift)).collect();
-        // The zero point of x moves into the offset, where one factor serves all elements.
-        let (mut x, mut b_shape) = (x, b.shape.as_slice());
+        let mut offsets: Vec<i64> = offsets.iter().map(|&o| multiplier::fixed(o, shift - cut)).collect();
+        let mut b_shape = b.shape.as_slice();
         if let ([offset], true) = (offsets.as_slice(), factors.len() > 1) {
             offsets = vec![*offset; factors.len()];
             b_shape = &m.shape;
         }
-        if from.zero_point != 0 {
-            match factors.as_slice() {
-                [factor] => {
-                    for offset in &mut offsets {
-                        *offset = offset.saturating_sub(factor.saturating_mul(from.zero_point));
-                    }
-                }
-                _ if m.shape == b_shape => {
-                    for (offset, factor) in offsets.iter_mut().zip(&factors) {
-                        *offset = offset.saturating_sub(factor.saturating_mul(from.zero_point));
-                    }
-                }
-                _ => x = self.centred(&x, from)?,
-            }
-        }
-        let requant: Requant = self.requant_scaled(node, Scale { multipliers: vec![], shift })?;
-        let (m_shape, b_shape) = (signed(&m.shape), signed(b_shape));
-        let tables = lower::Affine { factors: (&m_shape, &factors), offsets: (&b_shape, &offsets) };
-        lower::affine(&mut self.builder, &x, &tables, &requant)
+        Ok(AffineTables { factors: (signed(&m.shape), factors), offsets: (signed(b_shape), offsets), cut, shift })
     }
 
     /// `x · factor + offset` as integers, ties to even before a whole offset is added: as `QuantizeLinear` rounds.
@@ -222,5 +241,41 @@ impl Emit<'_> {
         };
         let operand = Scaled { view: x, zero_point: from.zero_point, multiplier: 1 };
         lower::combine(&mut self.builder, &[operand], &x.shape(), &requant)
+    }
+}
+
+/// Constants of `(x · factor + offset · 2^cut) / 2^shift`.
+pub(super) struct AffineTables {
+    factors: (Vec<i64>, Vec<i64>),
+    offsets: (Vec<i64>, Vec<i64>),
+    cut: i64,
+    pub(super) shift: i64,
+}
+
+impl AffineTables {
+    /// Takes a zero point of `x` into the offsets; `false` if offsets and factors have different shapes.
+    fn centre(&mut self, zero: i64) -> bool {
+        let (shape, factors) = &self.factors;
+        if factors.len() != 1 && *shape != self.offsets.0 {
+            return false;
+        }
+        let one = factors.first().copied().unwrap_or(0);
+        let many = factors.len() > 1;
+        let own = self.offsets.1.iter_mut().enumerate();
+        own.for_each(|(number, offset)| {
+            let factor = if many { factors.get(number).copied().unwrap_or(0) } else { one };
+            let share = factor.saturating_mul(zero);
+            *offset = offset.saturating_sub(if self.cut > 0 {
+                (share >> (self.cut - 1)).saturating_add(1) >> 1
+            } else {
+                share
+            });
+        });
+        true
+    }
+
+    pub(super) fn lowered(&self) -> lower::Affine<'_> {
+        let (factors, offsets) = (&self.factors, &self.offsets);
+        lower::Affine { factors: (&factors.0, &factors.1), offsets: (&offsets.0, &offsets.1), cut: self.cut }
     }
 }

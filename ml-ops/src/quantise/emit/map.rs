@@ -15,6 +15,11 @@ use crate::{
     num,
 };
 
+/// Stored numbers that share an entry of a table without interpolation.
+const COARSE: i64 = 16;
+/// Steps between such entries are below this part of the largest.
+const STEEP: i64 = 512;
+
 impl Emit<'_> {
     /// A function of each element.
     pub(super) fn map(&mut self, node: &Node, function: Function) -> Result<View, LowerError> {
@@ -30,7 +35,36 @@ impl Emit<'_> {
         if let Some(view) = self.arithmetic(node, &x, from, function)? {
             return Ok(view);
         }
+        if let Some(view) = self.coarse(node, &x, from, &|v| functions::real(function, v))? {
+            return Ok(view);
+        }
         self.smooth(node, &x, from, &|v| functions::real(function, v))
+    }
+
+    /// One entry for each [`COARSE`] stored numbers of 16 bits, where products read 8 bits of the result and the curve is not steep.
+    fn coarse(
+        &mut self,
+        node: &Node,
+        x: &View,
+        from: Encoding,
+        f: &dyn Fn(f64) -> f64,
+    ) -> Result<Option<View>, LowerError> {
+        if from.dtype != DType::I16 || !self.feeds_products(node.output) {
+            return Ok(None);
+        }
+        let (to, requant) = (self.encoding(node)?, self.bounds(node)?);
+        let entry = |number: i64| {
+            let middle = num::real(number * COARSE - from.zero_point) + num::real(COARSE - 1) / 2.0;
+            num::round(f(middle * from.scale) / to.scale).saturating_add(to.zero_point).clamp(requant.low, requant.high)
+        };
+        let (first, last) = (from.dtype.min() / COARSE, from.dtype.max() / COARSE);
+        let table: Vec<i64> = (first..=last).map(entry).collect();
+        let largest = table.iter().map(|entry| entry.saturating_sub(to.zero_point).abs()).max().unwrap_or(0);
+        if table.windows(2).any(|pair| pair[1].saturating_sub(pair[0]).abs() > largest / STEEP) {
+            return Ok(None);
+        }
+        let shift = i64::from(COARSE.ilog2());
+        lower::stairs(&mut self.builder, x, to.dtype, (shift, first), &table).map(Some)
     }
 
     /// One entry for each stored number of 8 bits.

@@ -4,7 +4,7 @@ use opml_vm::DType;
 
 use super::{super::multiplier, Emit};
 use crate::{
-    graph::{Encoding, Node},
+    graph::{Encoding, Node, Operator, ValueId},
     lower::{self, Exponent, LowerError, Operand, Scale, View, powers},
     num,
 };
@@ -13,14 +13,35 @@ use crate::{
 const BITS: i64 = 62;
 
 impl Emit<'_> {
-    /// `(x − mean) / √(variance + ε)`.
-    pub(super) fn normalise(
-        &mut self,
-        node: &Node,
-        axes: &[usize],
-        epsilon: f32,
-        centre: bool,
-    ) -> Result<View, LowerError> {
+    /// Whether a normalisation is computed together with the factors and summands that alone read it.
+    pub(super) fn waits(&self, node: &Node) -> bool {
+        let id = node.output;
+        let mut users = self.graph.nodes.iter().filter(|user| user.inputs.contains(&id));
+        let scaled = users.next().is_some_and(|user| {
+            let whole = self.graph.shape(user.output) == self.graph.shape(id);
+            user.operator == Operator::Affine && user.inputs.first() == Some(&id) && whole
+        });
+        let plain = |encoding: &Encoding| encoding.dtype == DType::I16 && encoding.zero_point == 0;
+        let stored = self.encodings[id.0].as_ref().is_some_and(plain) && self.graph.value(id).encoding.is_none();
+        matches!(node.operator, Operator::Normalise { .. })
+            && scaled
+            && users.next().is_none()
+            && stored
+            && !self.graph.outputs.contains(&id)
+    }
+
+    /// The normalisation that waits for its factors.
+    pub(super) fn waiting(&self, id: ValueId) -> Option<Node> {
+        let node = self.graph.nodes.iter().find(|node| node.output == id)?;
+        self.waits(node).then(|| node.clone())
+    }
+
+    /// `(x − mean) / √(variance + ε)`, maybe times factors plus summands.
+    pub(super) fn normalise(&mut self, node: &Node, scaled: Option<&Node>) -> Result<View, LowerError> {
+        let Operator::Normalise { axes, epsilon, centre } = &node.operator else {
+            return Err(LowerError::Layout("not a normalisation"));
+        };
+        let (epsilon, centre) = (*epsilon, *centre);
         let (x, from) = self.narrow(node)?;
         let count: i64 = axes.iter().map(|&axis| x.shape()[axis]).product::<i64>().max(1);
         let count_bits = multiplier::exponent(num::real(count));
@@ -52,7 +73,17 @@ impl Emit<'_> {
             shift: shift.max(0),
         };
         let requant = self.bounds(node)?;
-        lower::normalise(&mut self.builder, &x, axes, &plan, &requant)
+        let tables = match scaled {
+            Some(user) => {
+                let tables = self.affine_tables(user, self.encoding(node)?)?;
+                let last = self.requant_scaled(user, Scale { multipliers: vec![], shift: tables.shift })?;
+                Some((tables, last))
+            }
+            None => None,
+        };
+        let lowered = tables.as_ref().map(|(tables, last)| (tables.lowered(), last));
+        let scaled = lowered.as_ref().map(|(tables, last)| (tables, *last));
+        lower::normalise(&mut self.builder, &x, axes, &plan, &requant, scaled)
     }
 
     /// The operand in at most 32 bits.

@@ -10,6 +10,9 @@ use crate::{
     lower::{self, Arg, Draft, LowerError, Operand, Reg, Scale, View, powers},
 };
 
+/// Far below all stored numbers of 32 bits.
+const LEAST: i64 = -(1 << 40);
+
 impl Emit<'_> {
     /// A function of two operands.
     pub(super) fn zip(&mut self, node: &Node, function: Pairwise) -> Result<View, LowerError> {
@@ -176,9 +179,14 @@ impl Emit<'_> {
         let shape = self.shape(node);
         lower::pointwise(&mut self.builder, &operands, &shape, requant.dtype, |draft, args| {
             let holds = holds(draft, args[0]);
-            let [x, y] = aligned(draft, [&a, &b], &args[1..], [factors[0], factors[1]]);
+            // Each is brought to the result's unit before the choice: numbers of the result's size are quick to choose.
+            let half = |product: i64| product.saturating_add((1i64 << requant.scale.shift.clamp(0, 62)) >> 1);
+            let mut stored = |number: &Number, x: Arg, factor: i64| match number.scaled(draft, x, factor) {
+                Arg::Literal(n) => Arg::Literal((half(n) >> requant.scale.shift.clamp(0, 63)).clamp(LEAST, -LEAST)),
+                Arg::Reg(x) => draft.rshr(x, requant.scale.shift).into(),
+            };
+            let (x, y) = (stored(&a, args[1], factors[0]), stored(&b, args[2], factors[1]));
             let value = draft.select(holds, x, y);
-            let value = draft.rshr(value, requant.scale.shift);
             requant.place(draft, value)
         })
     }

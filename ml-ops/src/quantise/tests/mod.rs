@@ -1,6 +1,7 @@
 //! Lowerings against plain formulas, by the interpreter and by the engine.
 #![allow(clippy::as_conversions, reason = "tests convert small numbers")]
 
+mod dynamic;
 mod lines;
 mod maps;
 mod moves;

@@ -102,7 +102,7 @@ fn affine(shape: &[i64]) -> Sample {
         let offsets: Vec<i64> = (0..shape[1]).map(|c| (c - 190) << 28).collect();
         let own = [shape[1]];
         assert_eq!(factors.len(), width);
-        let tables = lower::Affine { factors: (&own, &factors), offsets: (&own, &offsets) };
+        let tables = lower::Affine { factors: (&own, &factors), offsets: (&own, &offsets), cut: 0 };
         lower::affine(builder, &x, &tables, &requant(DType::I16, 21, 0, -32768, 32767)).unwrap();
     })
 }

@@ -48,6 +48,7 @@ pub(super) fn read(arguments: &arguments::Import, onnx: &[u8]) -> Result<ImportO
         precision: match arguments.precision {
             arguments::Precision::Bits8 => Precision::Bits8,
             arguments::Precision::Bits16 => Precision::Bits16,
+            arguments::Precision::Dynamic => Precision::Dynamic,
             arguments::Precision::Auto => Precision::Auto(NOISE),
         },
         weights: match arguments.weights {

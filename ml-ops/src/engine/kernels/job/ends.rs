@@ -12,7 +12,7 @@ impl<F: Finish> Job<'_, F> {
         &self,
         lying: &Lying,
         places: &[Place],
-        totals: &[i64],
+        (totals, scales): (&[i64], &[i32]),
         strip: Strip,
         scratch: &mut Scratch,
         outputs: &Outputs<'_>,
@@ -35,7 +35,8 @@ impl<F: Finish> Job<'_, F> {
             let range = done..done + count;
             done += count;
             let Some(fixed) = self.finish.fixed(place.sample) else { continue };
-            let mut rows = Rows { totals: &totals[range.clone()], first, out: &mut out[range.clone()] };
+            let scales = scales.get(range.clone()).unwrap_or(&[]);
+            let mut rows = Rows { totals: &totals[range.clone()], scales, first, out: &mut out[range.clone()] };
             if narrow {
                 fixed.narrow(self.isa, &scratch.sums[range], &mut rows);
             } else {

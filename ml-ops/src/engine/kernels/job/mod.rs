@@ -59,6 +59,8 @@ pub(in crate::engine) trait Finish: Sync {
     fn state(&self) -> Self::State;
     /// If a sample's sums only go through fixed-point arithmetic.
     fn fixed(&self, sample: usize) -> Option<&Fixed>;
+    /// The scale of the row of a sample that starts at an element, if rows have scales.
+    fn scale(&self, sample: usize, element: usize) -> i32;
     /// Stores consecutive elements of a sample, from number `first` on, from sums less their columns' share. They are rows
     /// of columns: the first of these, counted with the padding of the blocks before, and their number.
     fn values(
@@ -112,6 +114,7 @@ struct Item {
 struct Scratch {
     places: Vec<Place>,
     totals: Vec<i64>,
+    scales: Vec<i32>,
     packed: Aligned,
     sums: Vec<[i32; STRIP]>,
     wide: Vec<[i64; STRIP]>,
@@ -213,15 +216,21 @@ impl<F: Finish> Job<'_, F> {
         totals.extend(places.iter().map(|place| self.total(place)));
         let mut state = self.finish.state();
         let sample = places.first().map_or(0, |place| place.sample);
-        if self.finish.fixed(sample).is_some() {
+        if let Some(fixed) = self.finish.fixed(sample) {
+            let mut scales = std::mem::take(&mut scratch.scales);
+            scales.clear();
+            let scale = |place: &Place| self.finish.scale(place.sample, place.out);
+            scales.extend(places.iter().filter(|_| fixed.rows.is_some()).map(scale));
             for column in (item.columns.0..item.columns.1).step_by(STRIP) {
                 let count = STRIP.min(item.columns.1 - column);
                 let strip = Strip { block: item.block, column, count };
                 for (number, places) in places.chunks(ROWS).enumerate() {
                     let totals = &totals[number * ROWS..][..places.len()];
-                    self.fixed(&tiles[number], places, totals, strip, scratch, outputs);
+                    let scales = scales.get(number * ROWS..).unwrap_or(&[]);
+                    self.fixed(&tiles[number], places, (totals, scales), strip, scratch, outputs);
                 }
             }
+            scratch.scales = scales;
         } else {
             for (number, places) in places.chunks(ROWS).enumerate() {
                 let totals = &totals[number * ROWS..][..places.len()];
