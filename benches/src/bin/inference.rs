@@ -68,8 +68,8 @@ fn main() -> Result<()> {
         })?;
         let hasher = Hasher::current();
         let commit = least(span, || {
-            for run in engine.run_batch(&batch, stop, u64::MAX)? {
-                black_box(hasher.trace(&program, run).root());
+            for trace in hasher.traces(&program, engine.run_batch(&batch, stop, u64::MAX)?) {
+                black_box(trace.root());
             }
             Ok(())
         })?;

@@ -61,7 +61,7 @@ impl Hasher {
     }
 
     /// Trees over `counts` leaves each, without the levels below `cut`, but with the root.
-    fn trees(self, counts: &[usize], leaves: Vec<Hash>, cut: u32) -> Vec<Tree> {
+    pub(super) fn trees(self, counts: &[usize], leaves: Vec<Hash>, cut: u32) -> Vec<Tree> {
         let no_leaves = |&count: &usize| if count == 0 { vec![Vec::new()] } else { Vec::new() };
         let mut kept: Vec<Vec<Vec<Hash>>> = counts.iter().map(no_leaves).collect();
         forest::grow(self, counts, leaves, |tree, level, nodes| {

@@ -45,6 +45,7 @@ use super::{
     Frame,
     load::{self, Extents, Headers, size},
     pack,
+    pool::Pool,
 };
 use crate::tier::Tier;
 use analysis::Analysis;
@@ -58,9 +59,9 @@ use simd::Kernels;
 use space::{Block, Space};
 
 /// Steps over lanes below which a second thread does not pay.
-const PARALLEL: usize = 1 << 19;
+const PARALLEL: usize = 1 << 17;
 /// Steps over lanes of one task.
-const TASK: usize = 1 << 16;
+const TASK: usize = 1 << 14;
 
 /// An instruction as a scalar program.
 #[derive(Debug, Clone)]
@@ -110,10 +111,10 @@ impl Lanes {
     }
 
     /// The instruction's value.
-    pub(super) fn run(&self, frame: Frame<'_>) -> Tensor {
+    pub(super) fn run(&self, frame: Frame<'_>, pool: &Pool) -> Tensor {
         let width = pack::width(self.dtype);
         let elements = size(self.elements);
-        let mut bytes = vec![0; elements * width];
+        let mut bytes = pool.take(elements * width);
         if let Some(fold) = self.fold.as_ref().filter(|_| elements > 0) {
             fold.run(&self.post, self.kernels, frame, self.dtype, &mut bytes);
             return pack::tensor(self.dtype, self.elements, bytes);

@@ -15,7 +15,10 @@ impl Pool {
     /// `length` bytes of unknown content, of a buffer that is not much larger, if there is one.
     pub(super) fn take(&self, length: usize) -> Vec<u8> {
         if length < SHORTEST {
-            return vec![0; length];
+            // Allocators have short buffers at hand, but not cleared ones.
+            let mut buffer = Vec::with_capacity(length);
+            buffer.resize(length, 0);
+            return buffer;
         }
         let found = {
             let mut buffers = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -19,7 +19,7 @@ pub struct Stored {
 }
 
 /// Collects a program.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Builder {
     instructions: Vec<Instruction>,
     constants: Vec<Tensor>,

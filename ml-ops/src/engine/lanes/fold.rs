@@ -24,7 +24,7 @@ const MOST: i64 = 1 << 22;
 /// Lanes of a step.
 const LANES: usize = 64;
 /// Bytes below which a second thread does not pay.
-const PARALLEL: usize = 1 << 22;
+const PARALLEL: usize = 1 << 20;
 
 /// A fold of bytes.
 #[derive(Debug, Clone)]

@@ -18,7 +18,7 @@ use rows::{Lying, PIECE, Place};
 /// Rows that are packed at a time.
 const BATCH: usize = 4 * ROWS;
 /// Nanoseconds of work below which a second thread does not pay.
-const PARALLEL: usize = 30_000;
+const PARALLEL: usize = 8_000;
 
 /// A piece of a row that is put together from scattered terms, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,7 +160,7 @@ impl<F: Finish> Job<'_, F> {
             return rows * (narrow.products() / 80 + 2);
         }
         // Every element is stored, and every row looked for.
-        let ends = rows * self.layout.blocks() * (self.layout.columns() / 8 + 8);
+        let ends = rows * self.layout.blocks() * (self.layout.columns() / 3 + 8);
         if let Columns::Taps(taps) = self.columns {
             let products = rows * self.layout.columns() * taps.count();
             return ends + products / if self.isa.tier() >= Tier::Avx512 { 50 } else { 5 };
