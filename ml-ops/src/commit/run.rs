@@ -23,6 +23,13 @@ impl Hasher {
         parts.map(|((run, roots), tree)| Trace::from_hashes(program.counts().instructions, run, roots, tree)).collect()
     }
 
+    /// The roots of the traces of runs, without the trees below them.
+    pub fn trace_roots(self, runs: &[Run]) -> Vec<Hash> {
+        let counts: Vec<usize> = runs.iter().map(|run| run.values.len()).collect();
+        let values: Vec<&Tensor> = runs.iter().flat_map(|run| &run.values).collect();
+        self.roots(&counts, self.headers_of(&values).1)
+    }
+
     /// The hashes that commit to a program, as [`Program::roots`].
     pub fn model_roots(self, program: &Program) -> ModelRoots {
         let instructions = program.encodings().iter().map(|encoding| merkle::instruction_hash(encoding)).collect();

@@ -16,8 +16,13 @@ impl Hasher {
     /// Roots of tensors' bytes.
     pub fn tensor_roots(self, tensors: &[&[u8]]) -> Vec<Hash> {
         let (counts, leaves) = forest::leaves(self, tensors);
-        let mut roots = vec![ZERO; tensors.len()];
-        forest::grow(self, &counts, leaves, |tree, _, nodes| {
+        self.roots(&counts, leaves)
+    }
+
+    /// Roots of trees over `counts` leaves each.
+    pub(super) fn roots(self, counts: &[usize], leaves: Vec<Hash>) -> Vec<Hash> {
+        let mut roots = vec![ZERO; counts.len()];
+        forest::grow(self, counts, leaves, |tree, _, nodes| {
             if let ([root], Some(place)) = (nodes, roots.get_mut(tree)) {
                 *place = *root;
             }

@@ -61,7 +61,7 @@ use space::{Block, Space};
 /// Steps over lanes below which a second thread does not pay.
 const PARALLEL: usize = 1 << 17;
 /// Steps over lanes of one task.
-const TASK: usize = 1 << 14;
+const TASK: usize = 1 << 15;
 
 /// An instruction as a scalar program.
 #[derive(Debug, Clone)]
@@ -124,7 +124,7 @@ impl Lanes {
         let run = |worker: &mut Worker<'_>, (number, chunk): (usize, &mut [u8]), part: usize| {
             worker.range(number * part, chunk);
         };
-        if elements.saturating_mul(each) < PARALLEL {
+        if elements.saturating_mul(each) < PARALLEL || rayon::current_num_threads() == 1 {
             if elements > 0 {
                 run(&mut Worker::new(self, frame), (0, &mut bytes), elements);
             }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Most buffers that are kept.
-const KEPT: usize = 64;
+const KEPT: usize = 256;
 /// Shorter ones are as cheap to allocate.
 const SHORTEST: usize = 1 << 14;
 

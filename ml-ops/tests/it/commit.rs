@@ -166,6 +166,8 @@ fn traces_of_many_runs_at_once() {
             assert!((0..trace.leaves()).all(|leaf| trace.tensor_root(leaf) == expected.tensor_root(leaf)));
         }
         assert_eq!(traces.len(), runs.len());
+        let roots: Vec<Hash> = traces.iter().map(Trace::root).collect();
+        assert_eq!(hasher.trace_roots(&runs), roots);
         assert!(hasher.traces(&program, Vec::new()).is_empty());
     }
 }
