@@ -16,9 +16,7 @@ impl Pool {
     pub(super) fn take(&self, length: usize) -> Vec<u8> {
         if length < SHORTEST {
             // Allocators have short buffers at hand, but not cleared ones.
-            let mut buffer = Vec::with_capacity(length);
-            buffer.resize(length, 0);
-            return buffer;
+            return std::iter::repeat_n(0, length).collect();
         }
         let found = {
             let mut buffers = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -167,9 +167,9 @@ fn each(
         // What is too much is covered by the next row.
         let done = match width - lane {
             0 => true,
-            ..=8 => step::<8>(to, from, neutral, f, end),
-            ..=16 => step::<16>(to, from, neutral, f, end),
-            ..=32 => step::<32>(to, from, neutral, f, end),
+            1..=8 => step::<8>(to, from, neutral, f, end),
+            9..=16 => step::<16>(to, from, neutral, f, end),
+            17..=32 => step::<32>(to, from, neutral, f, end),
             _ => step::<LANES>(to, from, neutral, f, end),
         };
         if !done {
