@@ -38,6 +38,25 @@ FIXTURES = {
 }
 
 
+GEMM = (128, 1024, 1024)
+
+
+def product(shape):
+    """A product of a matrix with constant weights as a case: its file, a sample and calibration samples."""
+    rows, terms, columns = shape
+    rng = np.random.default_rng(1)
+    weights = rng.normal(0, 0.05, (terms, columns)).astype(np.float32)
+    port = lambda name, extent: onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, (rows, extent))
+    node = onnx.helper.make_node("MatMul", ["input", "weights"], ["output"])
+    constants = [onnx.numpy_helper.from_array(weights, "weights")]
+    graph = onnx.helper.make_graph([node], "product", [port("input", terms)], [port("output", columns)], constants)
+    path = WORK / "gemm.onnx"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
+    model = Model(source=None, licence="", shapes={"input": (rows, terms)}, output="output", decision="values", encodings={"input": "i8:1/127"})
+    return path, model, rng.uniform(-1, 1, (9, rows, terms)).astype(np.float32)
+
+
 class Case:
     """A model with one sample as input, its calibration samples, and how many samples are one inference."""
 
@@ -50,6 +69,9 @@ class Case:
             rows = pictures.reshape(-1, *self.model.shapes["input"])
             self.samples = {"input": rows[:batch]}
             self.calibration = {"input": rows[128:160]}
+        elif name == "gemm":
+            self.onnx, self.model, arrays = product(GEMM)
+            self.samples, self.calibration = {"input": arrays[:1]}, {"input": arrays[1:]}
         else:
             self.model = MODELS[name]
             self.onnx = real.REAL / "models" / f"{name}.onnx"
@@ -58,6 +80,8 @@ class Case:
 
     @property
     def label(self):
+        if self.name == "gemm":
+            return "gemm " + "×".join(map(str, GEMM))
         return self.name if self.batch == 1 else f"{self.name} ×{self.batch}"
 
     def feed(self):
@@ -238,7 +262,7 @@ def main():
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     cases = [Case("mlp-fashion"), Case("mlp-fashion", 100), Case("lenet-fashion"), Case("lenet-fashion", 100)]
-    cases += [Case(name) for name in MODELS]
+    cases += [Case("gemm"), *(Case(name) for name in MODELS)]
     chosen = [case for case in cases if not arguments.names or case.name in arguments.names]
     rows = []
     print("| " + " | ".join(HEADINGS) + " |\n|" + "---|" * len(HEADINGS))

@@ -2,7 +2,8 @@
 //!
 //!     inference MODEL.opml INPUT.npy ... [--threads N] [--seconds S] [--batch B]
 //!
-//! With `--batch` one run answers the first B samples of the inputs. Prints the least milliseconds of each as one JSON object.
+//! With `--batch` one run answers the first B samples of the inputs. Prints the least milliseconds of each as one JSON object, with
+//! the bytes of the trace, the permutations of Keccak that commit to them and the least milliseconds that these alone take.
 #![allow(clippy::print_stdout, reason = "a command line program")]
 
 use std::{
@@ -15,7 +16,11 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use opml_ops::{commit::Hasher, engine::Engine};
 use opml_prover::{files, input};
-use opml_vm::{Tensor, interpreter::Stop, merkle};
+use opml_vm::{
+    Tensor,
+    interpreter::{Run, Stop},
+    merkle,
+};
 
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -68,14 +73,45 @@ fn main() -> Result<()> {
         })?;
         let hasher = Hasher::current();
         let commit = least(span, || {
-            for run in engine.run_batch(&batch, stop, u64::MAX)? {
-                black_box(hasher.trace(&program, run).root());
-            }
+            let runs = engine.run_batch(&batch, stop, u64::MAX)?;
+            black_box(hasher.trace_roots(&runs));
+            runs.into_iter().for_each(|run| engine.reclaim(run));
             Ok(())
         })?;
-        println!("{{\"run_ms\": {run}, \"lazy_ms\": {lazy}, \"commit_ms\": {commit}}}");
+        let runs = engine.run_batch(&batch, stop, u64::MAX)?;
+        let hashed: usize = runs.iter().flat_map(|run| &run.values).map(|value| value.bytes().len()).sum();
+        let permutations: usize = runs.iter().map(permutations).sum();
+        let bytes = vec![7; MEASURED * merkle::LEAF_BYTES];
+        let leaves: Vec<&[u8; merkle::LEAF_BYTES]> = bytes.as_chunks().0.iter().collect();
+        let measured = least(span / 4, || {
+            black_box(hasher.leaves(&leaves));
+            Ok(())
+        })?;
+        let floor = measured * f64::from(u32::try_from(permutations)?) / f64::from(u32::try_from(2 * MEASURED)?);
+        println!(
+            "{{\"run_ms\": {run}, \"lazy_ms\": {lazy}, \"commit_ms\": {commit}, \"hashed_bytes\": {hashed}, \
+             \"permutations\": {permutations}, \"hash_floor_ms\": {floor}}}"
+        );
         Ok(())
     })
+}
+
+/// Leaves that are hashed to measure the rate of permutations, two a leaf.
+const MEASURED: usize = 1024;
+
+/// Permutations of Keccak that a trace takes: two a leaf, one a header, one a node of a tree.
+fn permutations(run: &Run) -> usize {
+    let nodes = |leaves: usize| {
+        let (mut level, mut nodes) = (leaves, 0);
+        while level > 1 {
+            level = level.div_ceil(2);
+            nodes += level;
+        }
+        nodes
+    };
+    let values = run.values.iter().map(|value| value.bytes().len().div_ceil(merkle::LEAF_BYTES));
+    let values: usize = values.map(|leaves| 2 * leaves + nodes(leaves) + 1).sum();
+    values + nodes(run.values.len())
 }
 
 /// Prints for each instruction the least microseconds it takes, the slowest first.

@@ -19,10 +19,10 @@ pub struct Hasher {
 }
 
 /// Permutations of a task.
-const GRAIN: usize = 512;
+const GRAIN: usize = 256;
 
 /// Permutations that are worth a fork.
-const FORK: usize = 4096;
+const FORK: usize = 1024;
 
 impl Hasher {
     /// The hasher of a tier, or of the best one below it that this CPU has.

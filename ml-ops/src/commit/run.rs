@@ -7,8 +7,27 @@ use super::hasher::Hasher;
 impl Hasher {
     /// The trace of a run, as [`Trace::new`].
     pub fn trace(self, program: &Program, run: Run) -> Trace {
-        let (roots, headers) = self.headers_of(&run.values);
+        let (roots, headers) = self.headers_of(&run.values.iter().collect::<Vec<_>>());
         Trace::from_hashes(program.counts().instructions, run, roots, self.tree(headers))
+    }
+
+    /// The traces of runs, as [`Trace::new`]; those of short runs are hashed side by side.
+    pub fn traces(self, program: &Program, runs: Vec<Run>) -> Vec<Trace> {
+        let counts: Vec<usize> = runs.iter().map(|run| run.values.len()).collect();
+        let values: Vec<&Tensor> = runs.iter().flat_map(|run| &run.values).collect();
+        let (roots, headers) = self.headers_of(&values);
+        let mut roots = roots.into_iter();
+        let own: Vec<Vec<Hash>> = counts.iter().map(|&count| roots.by_ref().take(count).collect()).collect();
+        let trees = self.trees(&counts, headers, 0);
+        let parts = runs.into_iter().zip(own).zip(trees);
+        parts.map(|((run, roots), tree)| Trace::from_hashes(program.counts().instructions, run, roots, tree)).collect()
+    }
+
+    /// The roots of the traces of runs, without the trees below them.
+    pub fn trace_roots(self, runs: &[Run]) -> Vec<Hash> {
+        let counts: Vec<usize> = runs.iter().map(|run| run.values.len()).collect();
+        let values: Vec<&Tensor> = runs.iter().flat_map(|run| &run.values).collect();
+        self.roots(&counts, self.headers_of(&values).1)
     }
 
     /// The hashes that commit to a program, as [`Program::roots`].
@@ -29,14 +48,14 @@ impl Hasher {
     }
 
     fn header_root(self, tensors: &[Tensor]) -> Hash {
-        self.tree(self.headers_of(tensors).1).root()
+        self.tree(self.headers_of(&tensors.iter().collect::<Vec<_>>()).1).root()
     }
 
     /// Roots and header hashes of tensors.
-    fn headers_of(self, tensors: &[Tensor]) -> (Vec<Hash>, Vec<Hash>) {
-        let bytes: Vec<&[u8]> = tensors.iter().map(Tensor::bytes).collect();
+    fn headers_of(self, tensors: &[&Tensor]) -> (Vec<Hash>, Vec<Hash>) {
+        let bytes: Vec<&[u8]> = tensors.iter().map(|tensor| tensor.bytes()).collect();
         let roots = self.tensor_roots(&bytes);
-        let header = |(tensor, root): (&Tensor, &Hash)| merkle::header(tensor.dtype().code(), tensor.elements(), root);
+        let header = |(tensor, root): (&&Tensor, &Hash)| merkle::header(tensor.dtype().code(), tensor.elements(), root);
         let headers: Vec<_> = tensors.iter().zip(&roots).map(header).collect();
         (roots, self.headers(&headers))
     }

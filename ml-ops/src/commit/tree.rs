@@ -16,8 +16,13 @@ impl Hasher {
     /// Roots of tensors' bytes.
     pub fn tensor_roots(self, tensors: &[&[u8]]) -> Vec<Hash> {
         let (counts, leaves) = forest::leaves(self, tensors);
-        let mut roots = vec![ZERO; tensors.len()];
-        forest::grow(self, &counts, leaves, |tree, _, nodes| {
+        self.roots(&counts, leaves)
+    }
+
+    /// Roots of trees over `counts` leaves each.
+    pub(super) fn roots(self, counts: &[usize], leaves: Vec<Hash>) -> Vec<Hash> {
+        let mut roots = vec![ZERO; counts.len()];
+        forest::grow(self, counts, leaves, |tree, _, nodes| {
             if let ([root], Some(place)) = (nodes, roots.get_mut(tree)) {
                 *place = *root;
             }
@@ -61,7 +66,7 @@ impl Hasher {
     }
 
     /// Trees over `counts` leaves each, without the levels below `cut`, but with the root.
-    fn trees(self, counts: &[usize], leaves: Vec<Hash>, cut: u32) -> Vec<Tree> {
+    pub(super) fn trees(self, counts: &[usize], leaves: Vec<Hash>, cut: u32) -> Vec<Tree> {
         let no_leaves = |&count: &usize| if count == 0 { vec![Vec::new()] } else { Vec::new() };
         let mut kept: Vec<Vec<Vec<Hash>>> = counts.iter().map(no_leaves).collect();
         forest::grow(self, counts, leaves, |tree, level, nodes| {

@@ -9,6 +9,7 @@
 //! | `shape`, `compile`, `code`, `buffers` | steps: once, once a block, once a term; rows and lanes; buffers shared |
 //! | `pure`, `linear` | several operations as one step: a table, a sum of products |
 //! | `machine`, `step`, `fetch`, `reduce` | run steps, loads, reductions |
+//! | `fold` | sums and extremes of bytes, without registers |
 //! | `kernel`, `divide`, `bytes`, `number` | the loops |
 //! | `simd`, `products` | their compilation for each tier; products by hand |
 //!
@@ -23,6 +24,7 @@ mod code;
 mod compile;
 mod divide;
 mod fetch;
+mod fold;
 mod kernel;
 mod linear;
 mod machine;
@@ -48,6 +50,7 @@ use super::{
 use crate::tier::Tier;
 use analysis::Analysis;
 use code::Code;
+use fold::Fold;
 use machine::Machine;
 pub(super) use machine::Numbers;
 pub(super) use post::{Post, Workspace};
@@ -78,6 +81,8 @@ pub(super) struct Lanes {
     /// What an empty reduction gives, where it is one.
     empty: Option<i64>,
     kernels: Kernels,
+    /// If it is a plain one of bytes.
+    fold: Option<Fold>,
 }
 
 impl Lanes {
@@ -103,6 +108,7 @@ impl Lanes {
             constants: instruction.constants.clone(),
             empty: (terms == 0).then(|| eval::empty(instruction.reducer)),
             kernels: Kernels::new(tier),
+            fold: Fold::new(instruction, &extents, terms, header),
         })
     }
 
@@ -111,6 +117,10 @@ impl Lanes {
         let width = pack::width(self.dtype);
         let elements = size(self.elements);
         let mut bytes = pool.take(elements * width);
+        if let Some(fold) = self.fold.as_ref().filter(|_| elements > 0) {
+            fold.run(&self.post, self.kernels, frame, self.dtype, &mut bytes);
+            return pack::tensor(self.dtype, self.elements, bytes);
+        }
         let steps = self.map.block.len() + self.map.term.len() + self.post.len() + 1;
         let each = size(self.terms.max(1)).saturating_mul(steps);
         let run = |worker: &mut Worker<'_>, (number, chunk): (usize, &mut [u8]), part: usize| {

@@ -88,7 +88,7 @@ pub(super) fn extents(instruction: &Instruction, t: u64) -> Extents {
 }
 
 /// An axis of a view.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct AxisPlan {
     pub(super) extent: i64,
     pub(super) base: i64,
@@ -101,7 +101,7 @@ pub(super) struct AxisPlan {
 }
 
 /// A load.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LoadPlan {
     pub(super) place: Place,
     pub(super) dtype: DType,

@@ -12,6 +12,7 @@
 //! Forms of instructions whose extents and sources are the same at every iteration are made once, the others whenever
 //! these change.
 
+mod awake;
 mod dot;
 mod epilogue;
 mod gemm;
@@ -47,6 +48,8 @@ pub struct Engine {
     tier: Tier,
     ranges: Ranges,
     lifetimes: run::Lifetimes,
+    /// Terms and elements of one iteration, a measure of its time.
+    work: u64,
     pool: pool::Pool,
 }
 
@@ -110,7 +113,8 @@ impl Engine {
         let forms = instructions.map(|(n, instruction)| fixed_form(&program, n, instruction, &ranges, tier));
         let forms = forms.collect();
         let lifetimes = run::Lifetimes::new(&program);
-        Self { program, forms, tier, ranges, lifetimes, pool: pool::Pool::default() }
+        let work = run::work(&program);
+        Self { program, forms, tier, ranges, lifetimes, work, pool: pool::Pool::default() }
     }
 
     /// The program.

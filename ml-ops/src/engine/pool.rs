@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Most buffers that are kept.
-const KEPT: usize = 64;
+const KEPT: usize = 256;
 /// Shorter ones are as cheap to allocate.
 const SHORTEST: usize = 1 << 14;
 
@@ -15,7 +15,8 @@ impl Pool {
     /// `length` bytes of unknown content, of a buffer that is not much larger, if there is one.
     pub(super) fn take(&self, length: usize) -> Vec<u8> {
         if length < SHORTEST {
-            return vec![0; length];
+            // Allocators have short buffers at hand, but not cleared ones.
+            return std::iter::repeat_n(0, length).collect();
         }
         let found = {
             let mut buffers = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -6,11 +6,23 @@ use opml_vm::{
 };
 use rayon::prelude::*;
 
-use super::{Engine, Form, Frame, execute, moving::Moving, pool::Pool};
+use super::{Engine, Form, Frame, awake, execute, moving::Moving, pool::Pool};
 use crate::num;
 
 /// Terms below which the runs of a batch are not computed in parallel.
 const PARALLEL: u64 = 1 << 14;
+
+/// Work of an iteration from which on a run takes some 100 µs: the pool's threads are kept awake for it.
+const LONG: u64 = 1 << 21;
+
+/// Terms of an iteration's reductions, and elements, each as some terms.
+pub(super) fn work(program: &Program) -> u64 {
+    let one = |instruction: &Instruction| {
+        let elements = instruction.elements(0);
+        elements.saturating_mul(instruction.terms(0).max(1)).saturating_add(elements.saturating_mul(16))
+    };
+    program.instructions().iter().map(one).fold(0, u64::saturating_add)
+}
 
 /// The end of a run whose other values are gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,6 +127,12 @@ impl Engine {
         self.runs(&batch, stop, budget, None, &mut |_, _| ())
     }
 
+    /// Takes the memory of values that are not needed any more, for later runs of this engine and its clones: fresh memory
+    /// costs a page fault every 4 KiB.
+    pub fn reclaim(&self, run: Run) {
+        run.values.into_iter().for_each(|value| self.pool.put(value.into_bytes()));
+    }
+
     /// Runs the program for its output alone: values are dropped when nobody reads them any more, and their memory is used
     /// again, also by later runs of this engine and its clones.
     ///
@@ -158,11 +176,27 @@ impl Engine {
         pool: Option<&Pool>,
         observe: &mut dyn FnMut(u64, u32),
     ) -> Result<Vec<Run>, ModelError> {
+        let long = self.work.saturating_mul(num::wide(batch.len())) >= LONG;
+        if long && rayon::current_num_threads() > 1 {
+            return awake::during(|| self.in_step(batch, stop, budget, pool, observe));
+        }
+        self.in_step(batch, stop, budget, pool, observe)
+    }
+
+    fn in_step(
+        &self,
+        batch: &[&[Tensor]],
+        stop: Stop,
+        budget: u64,
+        pool: Option<&Pool>,
+        observe: &mut dyn FnMut(u64, u32),
+    ) -> Result<Vec<Run>, ModelError> {
         let program = self.program.as_ref();
         batch.iter().try_for_each(|inputs| program.check_inputs(inputs))?;
         let (Stop::Halt { max: longest } | Stop::Exactly(longest)) = stop;
         interpreter::check_length(program, longest)?;
-        let sample = |&inputs| Sample { inputs, values: Vec::new(), length: None };
+        let room = if longest == 1 { self.forms.len() } else { 0 };
+        let sample = |&inputs| Sample { inputs, values: Vec::with_capacity(room), length: None };
         let mut samples: Vec<Sample<'_>> = batch.iter().map(sample).collect();
         let mut spent: u64 = 0;
         let mut moving = Moving::new(self.forms.len());

@@ -14,7 +14,7 @@ use super::{
 const LIMIT: i64 = 1 << 30;
 const GROWTH: i64 = 6;
 /// Bytes past the last number of a copy: kernels read whole vectors.
-const SPARE: usize = 64;
+const SPARE: usize = 192;
 
 /// How a load's source is turned into a buffer in which every load of the instruction is inside.
 #[derive(Debug, Clone)]
@@ -115,7 +115,11 @@ impl Source {
                 let flip = if self.dtype == DType::I8 { 0x80 } else { 0 };
                 // The pad is in the type's range: its low byte is the stored one.
                 let [pad, ..] = self.pad.to_le_bytes();
-                self.copy(tensor.bytes(), [pad ^ flip], |[byte]| [byte ^ flip], out)
+                if flip == 0 {
+                    self.copy::<1, 1>(tensor.bytes(), [pad], None::<fn([u8; 1]) -> [u8; 1]>, out)
+                } else {
+                    self.copy(tensor.bytes(), [pad ^ flip], Some(|[byte]: [u8; 1]| [byte ^ flip]), out)
+                }
             }
             Width::Word => {
                 let word = |n: i64| {
@@ -124,21 +128,26 @@ impl Source {
                 };
                 let pad = word(self.pad);
                 match self.dtype {
-                    DType::U8 => self.copy(tensor.bytes(), pad, |[byte]| word(i64::from(byte)), out),
-                    DType::I8 => self.copy(tensor.bytes(), pad, |byte| word(i64::from(i8::from_le_bytes(byte))), out),
-                    _ => self.copy(tensor.bytes(), pad, |pair| word(i64::from(i16::from_le_bytes(pair))), out),
+                    DType::U8 => self.copy(tensor.bytes(), pad, Some(|[byte]: [u8; 1]| word(i64::from(byte))), out),
+                    DType::I8 => {
+                        self.copy(tensor.bytes(), pad, Some(|byte| word(i64::from(i8::from_le_bytes(byte)))), out)
+                    }
+                    _ if self.offset == 0 => {
+                        self.copy::<2, 2>(tensor.bytes(), pad, None::<fn([u8; 2]) -> [u8; 2]>, out)
+                    }
+                    _ => self.copy(tensor.bytes(), pad, Some(|pair| word(i64::from(i16::from_le_bytes(pair)))), out),
                 }
             }
         };
         Cow::Owned(bytes)
     }
 
-    /// A copy, number by number, with pads.
+    /// A copy, number by number, with pads; without a function the numbers are as they are.
     fn copy<const I: usize, const O: usize>(
         &self,
         bytes: &[u8],
         pad: [u8; O],
-        number: impl Fn([u8; I]) -> [u8; O] + Copy,
+        number: Option<impl Fn([u8; I]) -> [u8; O] + Copy>,
         mut out: Vec<u8>,
     ) -> Vec<u8> {
         let numbers = bytes.as_chunks::<I>().0;
@@ -146,8 +155,13 @@ impl Source {
         let Some(pads) = self.pads.as_deref() else {
             // What a buffer held before is written over: there is nothing to clear.
             out.resize(length + SPARE, 0);
-            let places = out.as_chunks_mut::<O>().0;
-            places.iter_mut().zip(numbers).for_each(|(place, &own)| *place = number(own));
+            match number {
+                Some(number) => {
+                    let places = out.as_chunks_mut::<O>().0;
+                    places.iter_mut().zip(numbers).for_each(|(place, &own)| *place = number(own));
+                }
+                None => out.iter_mut().zip(numbers.as_flattened()).for_each(|(place, &own)| *place = own),
+            }
             let written = (numbers.len() * O).min(length);
             out.get_mut(written..).unwrap_or(&mut []).fill(0);
             return out;
@@ -174,11 +188,14 @@ fn fill<const I: usize, const O: usize>(
     numbers: &[[u8; I]],
     out: &mut Vec<u8>,
     pad: [u8; O],
-    number: impl Fn([u8; I]) -> [u8; O] + Copy,
+    number: Option<impl Fn([u8; I]) -> [u8; O] + Copy>,
 ) {
+    let all = |numbers: &[[u8; I]], out: &mut Vec<u8>| match number {
+        Some(number) => append(numbers, out, number),
+        None => out.extend_from_slice(numbers.as_flattened()),
+    };
     let Some((axis, inner)) = axes.split_first() else {
-        append(numbers, out, number);
-        return;
+        return all(numbers, out);
     };
     let before = (-axis.low).clamp(0, axis.length);
     let first = axis.low.max(0);
@@ -194,8 +211,7 @@ fn fill<const I: usize, const O: usize>(
     };
     pads(before, out);
     if inner.is_empty() {
-        let numbers = numbers.get(size(first)..size(first + inside)).unwrap_or(&[]);
-        append(numbers, out, number);
+        all(numbers.get(size(first)..size(first + inside)).unwrap_or(&[]), out);
     } else {
         for index in size(first)..size(first + inside) {
             fill(inner, numbers.get(index * below..(index + 1) * below).unwrap_or(&[]), out, pad, number);

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use opml_vm::{DType, InputHeader, Instruction, ModelError, Program, Source, Tensor, merkle};
+use opml_vm::{Counts, DType, InputHeader, Instruction, ModelError, Program, Source, Tensor, merkle};
 
-use super::{Draft, LowerError, View};
+use super::{Draft, LowerError, View, fuse};
 use crate::num;
 
 /// A tensor that a load can name.
@@ -19,7 +19,7 @@ pub struct Stored {
 }
 
 /// Collects a program.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Builder {
     instructions: Vec<Instruction>,
     constants: Vec<Tensor>,
@@ -82,6 +82,17 @@ impl Builder {
     /// Whether there is no instruction yet.
     pub const fn is_empty(&self) -> bool {
         self.instructions.is_empty()
+    }
+
+    /// Makes sums and short functions of their elements one instruction. Where the value of each instruction is then; none
+    /// for those that are not stored any more.
+    pub fn fuse(&mut self) -> Vec<Option<u32>> {
+        let counts = Counts {
+            instructions: count(self.instructions.len()),
+            constants: count(self.constants.len()),
+            inputs: count(self.inputs.len()),
+        };
+        fuse::fuse(&mut self.instructions, &counts)
     }
 
     /// The program; the last instruction's value is its output.

@@ -8,6 +8,7 @@ mod concat;
 mod convolution;
 mod draft;
 mod elementwise;
+mod fuse;
 mod gather;
 mod index;
 mod layout;

@@ -16,7 +16,7 @@ mod zip;
 
 use std::collections::BTreeMap;
 
-use opml_vm::Program;
+use opml_vm::{Program, Source};
 
 use super::{
     Range, Settings, multiplier,
@@ -91,6 +91,7 @@ pub(super) fn emit(
     let output = graph.outputs.first().copied().ok_or(ImportError::NoOutput)?;
     let encoding =
         emit.finish(output).map_err(|fault| ImportError::Lower { node: graph.value(output).name.clone(), fault })?;
+    emit.fuse();
     Ok(Emitted { program: emit.builder.finish()?, output: encoding, places: emit.places })
 }
 
@@ -99,6 +100,19 @@ fn signed(shape: &[usize]) -> Vec<i64> {
 }
 
 impl Emit<'_> {
+    /// Fuses instructions, and forgets where values were that are not stored any more.
+    fn fuse(&mut self) {
+        let places = self.builder.fuse();
+        for place in &mut self.places {
+            let Some((View { stored, .. }, _)) = place else { continue };
+            let Source::Value(number) = &mut stored.source else { continue };
+            match places.get(num::size((*number).into())).copied().flatten() {
+                Some(to) => *number = to,
+                None => *place = None,
+            }
+        }
+    }
+
     /// A computed value.
     fn place(&self, id: ValueId) -> Result<(View, Encoding), LowerError> {
         self.places[id.0].clone().ok_or(LowerError::Layout("a constant stands where a computed value is needed"))
@@ -211,7 +225,7 @@ impl Emit<'_> {
     fn finish(&mut self, id: ValueId) -> Result<Encoding, LowerError> {
         let (view, encoding) = self.place(id)?;
         let last = num::signed(self.builder.len()).checked_sub(1).and_then(|n| u32::try_from(n).ok());
-        let is_last = last.is_some_and(|last| view.stored.source == opml_vm::Source::Value(last));
+        let is_last = last.is_some_and(|last| view.stored.source == Source::Value(last));
         if !(is_last && view.is_contiguous()) {
             let copied = lower::copy(&mut self.builder, &view)?;
             self.places[id.0] = Some((copied, encoding));

@@ -151,3 +151,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn traces_of_many_runs_at_once() {
+    let (program, inputs, max_t) = random_program(77, &Limits::default());
+    let longest = max_t.max(2);
+    let run = |length: u64| interpreter::run(&program, &inputs, Stop::Exactly(length), 1 << 30).unwrap();
+    let runs: Vec<Run> = (1..=longest).map(run).collect();
+    for hasher in hashers() {
+        let traces = hasher.traces(&program, runs.clone());
+        for (trace, run) in traces.iter().zip(&runs) {
+            let expected = Trace::new(&program, run.clone());
+            assert_eq!((trace.root(), trace.run()), (expected.root(), expected.run()));
+            assert!((0..trace.leaves()).all(|leaf| trace.tensor_root(leaf) == expected.tensor_root(leaf)));
+        }
+        assert_eq!(traces.len(), runs.len());
+        let roots: Vec<Hash> = traces.iter().map(Trace::root).collect();
+        assert_eq!(hasher.trace_roots(&runs), roots);
+        assert!(hasher.traces(&program, Vec::new()).is_empty());
+    }
+}

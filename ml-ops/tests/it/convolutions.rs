@@ -130,3 +130,105 @@ fn larger_ones() {
     Case { groups: 70, channels: (1, 1), ..start.clone() }.check();
     Case { groups: 130, channels: (1, 1), dtype: DType::I8, ..start }.check();
 }
+
+/// Two to eight columns, whose rows stand in lanes: every distance of rows, both widths, ends of lines and of sources.
+#[test]
+fn few_columns() {
+    let widths = [DType::U8, DType::I8, DType::I16];
+    for (dtype, results) in widths.into_iter().flat_map(|dtype| (2i64..=8).map(move |results| (dtype, results))) {
+        for (channels, stride) in [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (3, 1), (4, 1), (8, 1), (1, 4), (5, 1)] {
+            for before in [0, 2] {
+                let axis = |extent| (extent, 5, stride, 1, before);
+                let spatial =
+                    if channels == 8 { vec![(3, 1, 1, 1, 0), (37, 1, 1, 1, 0)] } else { vec![axis(9), axis(41)] };
+                let seed = u64::try_from(results).unwrap();
+                Case { dtype, spatial, groups: 1, channels: (channels, results), pad: 3, per_channel: true, seed }
+                    .check();
+            }
+        }
+    }
+}
+
+/// The form that an engine recognises is named; each shift on both sides of 32 bits, each stored type.
+#[test]
+fn stored_types_and_shifts() {
+    for results in [6, 20] {
+        for (number, dtype) in (0u64..).zip([DType::U8, DType::I8, DType::I16, DType::I32, DType::I64]) {
+            for shift in [0, 1, 9, 20, 28, 31, 32, 33, 40, 55] {
+                let mut builder = Builder::new();
+                let x = builder.input(DType::U8, &[1, 9, 21, 1]).transpose(&[0, 3, 1, 2]);
+                let axis = |positions| Spatial { kernel: 3, stride: 1, dilation: 1, before: 1, positions };
+                let weights = numbers(number, results * 9, -127, 127);
+                let bias = numbers(number + 1, results, -5000, 5000);
+                let scale = Scale { multipliers: numbers(number + 2, results, -(1 << 20), 1 << 30), shift };
+                let requant = Requant { dtype, scale, zero_point: 5, low: dtype.min(), high: dtype.max() };
+                let spatial = vec![axis(9), axis(21)];
+                let weights = (DType::I8, weights.as_slice());
+                let convolution = Convolution { spatial, groups: 1, weights, bias: &bias, pad: 7 };
+                lower::convolution(&mut builder, &x, &convolution, &requant).unwrap();
+                let program = builder.finish().unwrap();
+                let inputs = [Tensor::from_values(DType::U8, &numbers(number + 3, 9 * 21, 0, 255)).unwrap()];
+                compare(&program, &inputs, &format!("{} by 2^{shift}", dtype.name()));
+            }
+        }
+    }
+}
+
+/// Hard-swish and its like behind a product, as one instruction.
+#[test]
+fn gates() {
+    for (depthwise, results, dtype) in [
+        (false, 6, DType::U8),
+        (false, 40, DType::U8),
+        (true, 70, DType::U8),
+        (false, 8, DType::I8),
+        (false, 24, DType::I16),
+    ] {
+        for (shift, second, low) in [(31, 50, 0), (28, 44, -30), (36, 33, -7), (20, 20, 0)] {
+            let mut builder = Builder::new();
+            let channels = if depthwise { results } else { 8 };
+            let x = builder.input(DType::U8, &[1, 5, 37, channels]).transpose(&[0, 3, 1, 2]);
+            let kernel = if depthwise { 3 } else { 1 };
+            let axis = |positions| Spatial { kernel, stride: 1, dilation: 1, before: kernel / 2, positions };
+            let terms = if depthwise { 9 } else { channels };
+            let weights = numbers(3, results * terms, -127, 127);
+            let bias = numbers(4, results, -5000, 5000);
+            let scale = Scale { multipliers: numbers(5, results, 1 << 29, 1 << 30), shift };
+            let stored = DType::I16;
+            let requant = Requant { dtype: stored, scale, zero_point: 0, low: stored.min(), high: stored.max() };
+            let groups = if depthwise { results } else { 1 };
+            let spatial = vec![axis(5), axis(37)];
+            let convolution = Convolution { spatial, groups, weights: (DType::I8, &weights), bias: &bias, pad: 7 };
+            let y = lower::convolution(&mut builder, &x, &convolution, &requant).unwrap();
+            let elements: i64 = y.shape().iter().product();
+            let y = lower::View::contiguous(y.stored, &[elements]);
+            let operands = [lower::Operand::View(y)];
+            lower::pointwise(&mut builder, &operands, &[elements], dtype, |draft, args| {
+                let x = draft.add(args[0], 0);
+                let ramp = draft.add(x, 5506);
+                let ramp = draft.clamp(ramp, low, 11_011);
+                let product = draft.mul(x, ramp);
+                let scaled = draft.mulshr(product, 1_590_959_121, second);
+                draft.add(scaled, 10)
+            })
+            .unwrap();
+            let apart = builder.clone().finish().unwrap();
+            builder.fuse();
+            let program = builder.finish().unwrap();
+            let inputs = [Tensor::from_values(DType::U8, &numbers(6, 5 * 37 * channels, 0, 255)).unwrap()];
+            let run = interpreter::run(&apart, &inputs, Stop::Exactly(1), 1 << 30).unwrap();
+            let fused = interpreter::run(&program, &inputs, Stop::Exactly(1), 1 << 30).unwrap();
+            assert_eq!((run.values.len(), fused.values.len()), (2, 1));
+            assert_eq!(run.values[1], fused.values[0], "shifts {shift}, {second}");
+            compare(&program, &inputs, &format!("gate of shifts {shift}, {second}"));
+        }
+    }
+}
+
+fn compare(program: &Program, inputs: &[Tensor], what: &str) {
+    let expected = interpreter::run(program, inputs, Stop::Exactly(1), 1 << 30).unwrap();
+    for tier in Tier::supported() {
+        let engine = Engine::compile_for(program, tier);
+        assert_eq!(engine.run(inputs, Stop::Exactly(1), 1 << 30).unwrap(), expected, "{what} on {}", tier.name());
+    }
+}

@@ -8,7 +8,7 @@ use opml_vm::{
 
 use super::{Bounds, Context};
 use crate::engine::{
-    kernels::{Channels, Fixed, RowStage, STRIP, low_half},
+    kernels::{Channels, Fixed, Gate, RowStage, STRIP, low_half},
     load::{self, FIRST_K, LoadPlan, Place},
 };
 
@@ -18,7 +18,7 @@ const PRODUCT: i128 = 1 << 61;
 const ZERO: i64 = 1 << 29;
 
 /// The links of a chain so far. Tables have one number, or one for each column of each block.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Chain {
     stage: Stage,
     /// What comes before all else.
@@ -30,10 +30,29 @@ pub(super) struct Chain {
     zero: i64,
     low: i64,
     high: i64,
+    gate: Option<Gated>,
+}
+
+/// A chain times its own ramp, and the links after that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Gated {
+    ramp: Ramp,
+    stage: Stage,
+    factor: i64,
+    shift: i64,
+    zero: i64,
+}
+
+/// `clamp(x + add, least, most)`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Ramp {
+    add: i64,
+    least: i64,
+    most: i64,
 }
 
 /// `⌊(sum + add) · scale / 2^shift⌋`, maybe rounded, with a scale that follows the row.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RowLink {
     pub(super) scale: Box<LoadPlan>,
     add: Vec<i64>,
@@ -55,6 +74,7 @@ enum Value {
     Table(Vec<i64>),
     Row(Box<LoadPlan>),
     Chain(Box<Chain>),
+    Ramp(Box<Chain>, Ramp),
 }
 
 /// `post` as a chain.
@@ -69,6 +89,7 @@ pub(super) fn find(context: &Context<'_>) -> Option<Chain> {
         zero: 0,
         low: i64::MIN,
         high: i64::MAX,
+        gate: None,
     };
     let instruction = context.instruction;
     let base = usize::from(SLOT_CONST) + instruction.constants.len();
@@ -100,7 +121,10 @@ pub(super) fn find(context: &Context<'_>) -> Option<Chain> {
     }
     match values.pop() {
         None => Some(start),
-        Some(Some(Value::Chain(chain))) => Some(*chain),
+        Some(Some(Value::Chain(chain))) => {
+            let half_made = chain.gate.is_some_and(|gate| gate.stage < Stage::Scaled);
+            Some(*chain).filter(|_| !half_made)
+        }
         Some(_) => None,
     }
 }
@@ -150,7 +174,7 @@ fn apply(opcode: Opcode, operands: Vec<Value>) -> Option<Value> {
         .iter()
         .map(|value| match value {
             Value::Table(table) => Some(table.as_slice()),
-            Value::Chain(_) | Value::Row(_) => None,
+            Value::Chain(_) | Value::Row(_) | Value::Ramp(..) => None,
         })
         .collect();
     if let Some(tables) = tables {
@@ -158,6 +182,10 @@ fn apply(opcode: Opcode, operands: Vec<Value>) -> Option<Value> {
         let value = |n: &[i64]| eval::scalar(opcode, operand(n, 0), operand(n, 1), operand(n, 2));
         return Some(Value::Table(zip(&tables, value)));
     }
+    let operands = match ramp(opcode, operands) {
+        Ok(value) => return Some(value),
+        Err(operands) => operands,
+    };
     let mut operands = operands.into_iter();
     let chain = match (opcode, operands.next()?, operands.next(), operands.next()) {
         (Opcode::Add, Value::Chain(chain), Some(Value::Table(n)), _)
@@ -187,6 +215,45 @@ fn apply(opcode: Opcode, operands: Vec<Value>) -> Option<Value> {
     chain.map(|chain| Value::Chain(Box::new(chain)))
 }
 
+/// Links of a chain's own ramp, from a chain that is clamped; else the operands.
+fn ramp(opcode: Opcode, operands: Vec<Value>) -> Result<Value, Vec<Value>> {
+    let clamped = |chain: &Chain| chain.stage == Stage::Clamped && chain.gate.is_none();
+    let number = |value: &Value| match value {
+        Value::Table(table) => single(table),
+        _ => None,
+    };
+    let value = match (opcode, operands.as_slice()) {
+        (Opcode::Add, [Value::Chain(chain), n]) if clamped(chain) => number(n).map(|add| {
+            let ramp = Ramp { add, least: i64::MIN, most: i64::MAX };
+            Value::Ramp(chain.clone(), ramp)
+        }),
+        (Opcode::Clamp, [Value::Ramp(chain, ramp), low, high]) => {
+            number(low).zip(number(high)).filter(|(low, high)| low <= high).map(|(least, most)| {
+                let limit = |n: i64| n.max(least).min(most);
+                Value::Ramp(chain.clone(), Ramp { least: limit(ramp.least), most: limit(ramp.most), ..*ramp })
+            })
+        }
+        (Opcode::Mul, [Value::Chain(chain), Value::Ramp(other, ramp)]) if clamped(chain) && chain == other => {
+            let gate = Gated { ramp: *ramp, stage: Stage::Sum, factor: 1, shift: 0, zero: 0 };
+            Some(Value::Chain(Box::new(Chain { gate: Some(gate), ..(**chain).clone() })))
+        }
+        (Opcode::Mulshr, [Value::Chain(chain), n, c]) => {
+            chain.gate.zip(number(n)).zip(number(c)).and_then(|((gate, n), c)| {
+                let gate = Gated { stage: Stage::Scaled, factor: n, shift: c.clamp(0, 126), ..gate };
+                let first = chain.gate.is_some_and(|gate| gate.stage == Stage::Sum);
+                first.then(|| Value::Chain(Box::new(Chain { gate: Some(gate), ..(**chain).clone() })))
+            })
+        }
+        (Opcode::Add, [Value::Chain(chain), n]) => chain.gate.zip(number(n)).and_then(|(gate, n)| {
+            let gate = Gated { zero: gate.zero.checked_add(n)?, ..gate };
+            let scaled = gate.stage == Stage::Scaled;
+            scaled.then(|| Value::Chain(Box::new(Chain { gate: Some(gate), ..(**chain).clone() })))
+        }),
+        _ => None,
+    };
+    value.ok_or(operands)
+}
+
 /// The number of a table that has one.
 fn single(table: &[i64]) -> Option<i64> {
     match table {
@@ -197,6 +264,9 @@ fn single(table: &[i64]) -> Option<i64> {
 
 impl Chain {
     fn plus(mut self, table: Vec<i64>, sign: i64) -> Option<Self> {
+        if self.gate.is_some() {
+            return None;
+        }
         let negatable = table.iter().all(|&n| n != i64::MIN);
         match self.stage {
             Stage::Sum if negatable => {
@@ -214,6 +284,9 @@ impl Chain {
     }
 
     fn times(mut self, table: Vec<i64>) -> Option<Self> {
+        if self.gate.is_some() {
+            return None;
+        }
         self.factor = table;
         (std::mem::replace(&mut self.stage, Stage::Product) == Stage::Sum).then_some(self)
     }
@@ -230,12 +303,18 @@ impl Chain {
     }
 
     fn shifted(mut self, shift: &[i64], rounded: bool) -> Option<Self> {
+        if self.gate.is_some() {
+            return None;
+        }
         self.shift = single(shift)?.clamp(0, 126);
         self.half = if rounded && self.shift > 0 { 1i64.checked_shl(u32::try_from(self.shift - 1).ok()?)? } else { 0 };
         (std::mem::replace(&mut self.stage, Stage::Scaled) <= Stage::Product).then_some(self)
     }
 
     fn clamped(mut self, low: &[i64], high: &[i64]) -> Option<Self> {
+        if self.gate.is_some() {
+            return None;
+        }
         let (low, high) = (single(low)?, single(high)?);
         self.low = self.low.max(low).min(high);
         self.high = self.high.max(low).min(high);
@@ -260,35 +339,67 @@ impl Chain {
         let whole = vec![0; points(context)];
         let add = zip(&[&self.add, &whole], |n| n[0]);
         let factor = zip(&[&self.factor, &whole], |n| n[0]);
-        let (mut narrow, mut split, mut largest) = (true, false, 0);
+        let (mut narrow, mut split, mut most, mut largest) = (true, false, 0, 0);
         for (&add, &factor) in add.iter().zip(&factor) {
             let (low, high) = (bounds.low + i128::from(add), bounds.high + i128::from(add));
-            let most = low.abs().max(high.abs());
+            let sum = low.abs().max(high.abs());
+            most = most.max(sum);
             let fits = |n: i128| n < PRODUCT && n.checked_mul(i128::from(factor).abs()).is_some_and(|n| n < PRODUCT);
-            largest = largest.max((most.saturating_mul(i128::from(factor).abs())) >> shift);
-            if !fits(most) {
+            largest = largest.max((sum.saturating_mul(i128::from(factor).abs())) >> shift);
+            if !fits(sum) {
                 // The upper bits of a negative sum count one more.
-                if most >= PRODUCT || shift < 16 || !fits((most >> 16) + 1) || !fits(1 << 16) {
+                if sum >= PRODUCT || shift < 16 || !fits((sum >> 16) + 1) || !fits(1 << 16) {
                     return None;
                 }
                 split = true;
             }
             narrow &= i32::try_from(low).is_ok() && i32::try_from(high).is_ok() && i32::try_from(factor).is_ok();
         }
-        if rows.is_some() && (!narrow || split) {
+        if rows.is_some() && (!narrow || split || self.gate.is_some()) {
             return None;
         }
+        let largest_factor = factor.iter().map(|&n| i128::from(n).abs()).max().unwrap_or(0);
         let (add, factor) = (spread(&add, context), spread(&factor, context));
         let channels = if narrow && !split {
             Channels::Narrow { add: halves(&add), factor: halves(&factor) }
         } else {
             Channels::Wide { add, factor }
         };
-        let (low, high) = (self.low.max(dtype.min()).min(dtype.max()), self.high.max(dtype.min()).min(dtype.max()));
+        // Products of sums that are shifted up stay what they are in number of bits, less those shifted out.
+        let up = 32u32.saturating_sub(shift);
+        let fits = most < 1 << (31 - up.min(30)) && PRODUCT >> up > most * largest_factor;
+        let lift = if fits && narrow && !split && rows.is_none() { up } else { 0 };
+        let stored = |n: i64| n.max(dtype.min()).min(dtype.max());
+        let (low, high, gate) = match &self.gate {
+            None => (stored(self.low), stored(self.high), None),
+            Some(gate) => {
+                (self.low, self.high, Some(gate.fixed((self.low, self.high), (stored(i64::MIN), stored(i64::MAX)))?))
+            }
+        };
         // Stored numbers before they are cut.
         let small = largest + 1 + i128::from(ZERO) < 1 << 31;
         let rows = rows.map(|stage| RowStage { small, ..stage });
-        Some(Fixed { dtype, channels, shift, half: self.half, zero: self.zero, low, high, split, rows })
+        Some(Fixed { dtype, channels, shift, half: self.half, zero: self.zero, low, high, split, lift, gate, rows })
+    }
+}
+
+impl Gated {
+    /// The gate as the kernels do it, if numbers between `low` and `high` and all that becomes of them fit.
+    fn fixed(&self, (low, high): (i64, i64), stored: (i64, i64)) -> Option<Gate> {
+        let narrow = |n: i64| i32::try_from(n).ok();
+        let Ramp { add, least, most } = self.ramp;
+        let ends = [low, high].map(|x| x.checked_add(add));
+        let fits = [narrow(low)?, narrow(high)?, narrow(ends[0]?)?, narrow(ends[1]?)?];
+        let ramp = i64::from(narrow(least)?).abs().max(i64::from(narrow(most)?).abs());
+        let largest = low.abs().max(high.abs()).checked_mul(ramp)?;
+        let product = i128::from(narrow(largest)?) * i128::from(narrow(self.factor)?).abs();
+        let shift = u32::try_from(self.shift).ok().filter(|&shift| shift <= 61)?;
+        let half = if shift > 0 { 1i64.checked_shl(shift - 1)? } else { 0 };
+        if product >= PRODUCT || self.zero.abs() > ZERO || fits.is_empty() {
+            return None;
+        }
+        let (least, most, add, factor) = (narrow(least)?, narrow(most)?, narrow(add)?, narrow(self.factor)?);
+        Some(Gate { add, least, most, factor, shift, half, zero: self.zero, low: stored.0, high: stored.1 })
     }
 }
 

@@ -18,7 +18,7 @@ use rayon::prelude::*;
 use super::{
     Frame, dot,
     epilogue::Epilogue,
-    kernels::{Columns, Grid, Isa, Job, Layout, Packed, Taps, Terms, Width},
+    kernels::{Columns, Grid, Isa, Job, Layout, Narrow, Packed, Taps, Terms, Width},
     load::{Extents, FIRST_K, Headers, Place},
     pack,
     pool::Pool,
@@ -51,6 +51,8 @@ pub(super) struct Gemm {
     /// Where a column factor lies that is packed as it is.
     grid: Option<Grid>,
     kept: Kept,
+    /// A constant column factor of few columns, for rows in lanes.
+    narrow: Option<Narrow>,
     epilogue: Epilogue,
 }
 
@@ -142,6 +144,7 @@ impl Gemm {
             terms: &self.terms,
             sources: &sources,
             columns,
+            narrow: self.narrow.as_ref(),
             size: pack::width(self.dtype),
             finish: &finish,
         };

@@ -6,7 +6,7 @@ use super::{Gemm, Kept, Sides};
 use crate::{
     engine::{
         epilogue::{self, Bounds, Epilogue, Share},
-        kernels::{Axis, GROUP, Grid, Isa, LINE, Layout, Packed, Piece, Run, Taps, Terms, Width},
+        kernels::{Axis, GROUP, Grid, Isa, LINE, Layout, Narrow, Packed, Piece, Run, Taps, Terms, Width},
         load::{self, Extents, FIRST_K, Headers, size},
         rows::{self, Factor},
         view::Source,
@@ -56,7 +56,7 @@ impl Plan<'_> {
             }
             let share = Share { shift, offset: 0 };
             let epilogue = Epilogue::new(&self.context(sides), bounds, share, Some(&taps.totals))?;
-            return Some(self.gemm(sides, source, (terms, layout), 0, Kept::Taps(taps), epilogue));
+            return Some(self.gemm(sides, source, (terms, layout), 0, (Kept::Taps(taps), None), epilogue));
         }
         terms.row_factor = i64::from(column_offset);
         let format = (self.width, terms.runs.as_slice(), terms.lines);
@@ -69,7 +69,9 @@ impl Plan<'_> {
         let totals = packed.as_ref().map(|packed| packed.totals.as_slice());
         let epilogue = Epilogue::new(&self.context(sides), bounds, share, totals)?;
         let kept = packed.map_or(Kept::Nothing, Kept::Packed);
-        Some(self.gemm(sides, source, (terms, layout), column_offset, kept, epilogue))
+        let few = terms.bounded && column_offset == 0 && self.isa.tier() >= Tier::Avx512;
+        let narrow = rows.filter(|_| few).and_then(|rows| self.narrow(&layout, &positions, rows));
+        Some(self.gemm(sides, source, (terms, layout), column_offset, (kept, narrow), epilogue))
     }
 
     fn gemm(
@@ -78,7 +80,7 @@ impl Plan<'_> {
         source: Source,
         (terms, layout): (Terms, Layout),
         column_offset: i32,
-        kept: Kept,
+        (kept, narrow): (Kept, Option<Narrow>),
         epilogue: Epilogue,
     ) -> Gemm {
         Gemm {
@@ -95,6 +97,7 @@ impl Plan<'_> {
             column_offset,
             grid: self.grid(sides, column_offset),
             kept,
+            narrow,
             epilogue,
         }
     }
@@ -139,6 +142,19 @@ impl Plan<'_> {
             terms: walk(FIRST_K, 16, -terms),
             flip,
         })
+    }
+
+    /// The column factor for rows in lanes, if columns are few and rows evenly spaced.
+    fn narrow(&self, layout: &Layout, positions: &[i64], rows: &[i32]) -> Option<Narrow> {
+        let line = layout.line()?;
+        if !Narrow::takes(usize::try_from(line.a).ok()?) {
+            return None;
+        }
+        let first = *positions.iter().min()?;
+        let bytes = self.width.bytes();
+        let piece = |(term, position, length)| (term, size(position - first) * bytes, length);
+        let pieces: Vec<_> = rows::runs(positions).into_iter().map(piece).collect();
+        Narrow::new(self.width, &pieces, rows, size(self.terms))
     }
 
     fn context(&self, sides: &Sides) -> epilogue::Context<'_> {

@@ -3,12 +3,14 @@
 #![allow(unsafe_code, reason = "vector instructions; every block says why it is sound")]
 
 use std::arch::x86_64::{
-    __m512i, _mm_cvtsi32_si128, _mm512_add_epi32, _mm512_add_epi64, _mm512_dpbusd_epi32, _mm512_dpwssd_epi32,
+    __m128i, __m512i, _mm_cvtsi32_si128, _mm_mask_storeu_epi8, _mm256_mask_storeu_epi16, _mm512_add_epi32,
+    _mm512_add_epi64, _mm512_cvtepi32_epi8, _mm512_cvtepi32_epi16, _mm512_dpbusd_epi32, _mm512_dpwssd_epi32,
     _mm512_loadu_si512, _mm512_mask_blend_epi32, _mm512_mask_cvtepi32_storeu_epi8, _mm512_mask_cvtepi32_storeu_epi16,
-    _mm512_mask_storeu_epi8, _mm512_max_epi8, _mm512_max_epi32, _mm512_max_epu8, _mm512_min_epi8, _mm512_min_epi32,
-    _mm512_min_epu8, _mm512_mul_epi32, _mm512_packs_epi16, _mm512_packs_epi32, _mm512_packus_epi16,
-    _mm512_permutexvar_epi32, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_epi64, _mm512_setr_epi32,
-    _mm512_setzero_si512, _mm512_slli_epi64, _mm512_sra_epi32, _mm512_sra_epi64, _mm512_srli_epi64,
+    _mm512_mask_storeu_epi8, _mm512_mask_storeu_epi32, _mm512_max_epi8, _mm512_max_epi32, _mm512_max_epi64,
+    _mm512_max_epu8, _mm512_min_epi8, _mm512_min_epi32, _mm512_min_epi64, _mm512_min_epu8, _mm512_mul_epi32,
+    _mm512_mullo_epi32, _mm512_packs_epi16, _mm512_packs_epi32, _mm512_packus_epi16, _mm512_permutexvar_epi32,
+    _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_epi64, _mm512_setr_epi32, _mm512_setzero_si512,
+    _mm512_shuffle_epi32, _mm512_sll_epi32, _mm512_slli_epi64, _mm512_sra_epi32, _mm512_sra_epi64, _mm512_srli_epi64,
     _mm512_storeu_si512,
 };
 
@@ -16,7 +18,7 @@ use opml_vm::DType;
 
 use super::{
     GROUP, Isa, LINE, PANEL, STRIP,
-    finish::{Fixed, RowTables, Rows, Tables, low_byte, low_half},
+    finish::{Fixed, Gate, RowTables, Rows, Tables, low_byte, low_half},
     tile::{Sums, Tile, Width},
 };
 use crate::tier::Tier;
@@ -238,6 +240,180 @@ pub(super) unsafe fn requantise_rows(
                     _mm512_mask_cvtepi32_storeu_epi16(out.as_mut_ptr().cast(), mask, value);
                 } else {
                     _mm512_mask_cvtepi32_storeu_epi8(out.as_mut_ptr().cast(), mask, value);
+                }
+            }
+        }
+    }
+}
+
+/// `clamp(⌊(x · factor + half) / 2^shift⌋ + zero, low, high)` in vectors of 16.
+#[derive(Clone, Copy)]
+pub(super) struct Scaling {
+    half: __m512i,
+    zero: __m512i,
+    low: __m512i,
+    high: __m512i,
+    lift: __m128i,
+    count: __m128i,
+    /// Whether the shift is 32 at least, so that the upper halves of products suffice; then the numbers above are of 32
+    /// bits, but for `half`.
+    upper: bool,
+}
+
+impl Scaling {
+    /// # Safety
+    /// The CPU has the tier.
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    pub(super) fn new(fixed: &Fixed) -> Self {
+        Self::of((fixed.shift, fixed.half, fixed.zero), (fixed.low, fixed.high), fixed.lift)
+    }
+
+    /// # Safety
+    /// The CPU has the tier.
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    fn gate(gate: &Gate) -> Self {
+        Self::of((gate.shift, gate.half, gate.zero), (gate.low, gate.high), 0)
+    }
+
+    /// # Safety
+    /// The CPU has the tier.
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    fn of((shift, half, zero): (u32, i64, i64), (low, high): (i64, i64), lift: u32) -> Self {
+        let limit = |n: i64| n.max(i64::from(i32::MIN)).min(i64::from(i32::MAX));
+        let upper = shift + lift >= 32;
+        let number = |n: i64| if upper { _mm512_set1_epi32(low_half(n)) } else { _mm512_set1_epi64(n) };
+        let count = if upper { shift + lift - 32 } else { shift };
+        let bits = |n: u32| _mm_cvtsi32_si128(i32::try_from(n).unwrap_or(63));
+        Self {
+            half: _mm512_set1_epi64(half << lift),
+            zero: number(zero),
+            low: number(limit(low)),
+            high: number(limit(high)),
+            lift: bits(lift),
+            count: bits(count),
+            upper,
+        }
+    }
+
+    /// # Safety
+    /// The CPU has the tier.
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    pub(super) fn run(&self, x: __m512i, factor: __m512i) -> __m512i {
+        // Even and odd lanes are multiplied apart.
+        let x = _mm512_sll_epi32(x, self.lift);
+        let even = _mm512_add_epi64(_mm512_mul_epi32(x, factor), self.half);
+        let odd = _mm512_mul_epi32(_mm512_shuffle_epi32::<0xf5>(x), _mm512_shuffle_epi32::<0xf5>(factor));
+        let odd = _mm512_add_epi64(odd, self.half);
+        if self.upper {
+            let upper = _mm512_mask_blend_epi32(0xaaaa, _mm512_shuffle_epi32::<0xf5>(even), odd);
+            let moved = _mm512_add_epi32(_mm512_sra_epi32(upper, self.count), self.zero);
+            return _mm512_min_epi32(_mm512_max_epi32(moved, self.low), self.high);
+        }
+        // A macro, as a call would cost too much here.
+        macro_rules! ends {
+            ($product:expr) => {{
+                let moved = _mm512_add_epi64(_mm512_sra_epi64($product, self.count), self.zero);
+                _mm512_min_epi64(_mm512_max_epi64(moved, self.low), self.high)
+            }};
+        }
+        let (even, odd) = (ends!(even), ends!(odd));
+        _mm512_mask_blend_epi32(0xaaaa, even, _mm512_shuffle_epi32::<0xa0>(odd))
+    }
+}
+
+/// See [`Gate`].
+#[derive(Clone, Copy)]
+pub(super) struct Gating {
+    add: __m512i,
+    least: __m512i,
+    most: __m512i,
+    factor: __m512i,
+    scaling: Scaling,
+}
+
+impl Gating {
+    /// # Safety
+    /// The CPU has the tier.
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    pub(super) fn new(gate: &Gate) -> Self {
+        let number = |n: i32| _mm512_set1_epi32(n);
+        let scaling = Scaling::gate(gate);
+        let (least, most) = (number(gate.least), number(gate.most));
+        Self { add: number(gate.add), least, most, factor: number(gate.factor), scaling }
+    }
+
+    /// # Safety
+    /// The CPU has the tier.
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    pub(super) fn run(&self, x: __m512i) -> __m512i {
+        let ramp = _mm512_min_epi32(_mm512_max_epi32(_mm512_add_epi32(x, self.add), self.least), self.most);
+        self.scaling.run(_mm512_mullo_epi32(x, ramp), self.factor)
+    }
+}
+
+/// Rows of a tile as numbers of up to 32 bits: as [`Fixed`] says, for any shift.
+///
+/// # Safety
+/// The CPU has the tier.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+pub(super) unsafe fn scale(fixed: &Fixed, sums: &[[i32; STRIP]], rows: &mut Rows<'_, '_>, tables: Tables<'_>) {
+    let scaling = Scaling::new(fixed);
+    match fixed.gate.as_ref() {
+        Some(gate) => {
+            let gating = Gating::new(gate);
+            // SAFETY: as this function.
+            unsafe { each(fixed.dtype, sums, rows, tables, |sum, factor| gating.run(scaling.run(sum, factor))) }
+        }
+        // SAFETY: as this function.
+        None => unsafe { each(fixed.dtype, sums, rows, tables, |sum, factor| scaling.run(sum, factor)) },
+    }
+}
+
+/// Stores what `f` makes of sums with what is added to them, and their factors.
+///
+/// # Safety
+/// The CPU has the tier.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+#[inline]
+unsafe fn each(
+    dtype: DType,
+    sums: &[[i32; STRIP]],
+    rows: &mut Rows<'_, '_>,
+    (add, factor): Tables<'_>,
+    f: impl Fn(__m512i, __m512i) -> __m512i,
+) {
+    let size = match dtype {
+        DType::I32 => 4,
+        DType::I16 => 2,
+        _ => 1,
+    };
+    for ((sums, &total), out) in sums.iter().zip(rows.totals).zip(rows.out.iter_mut()) {
+        let total = _mm512_set1_epi32(low_half(total));
+        let panels = sums.as_chunks::<PANEL>().0.iter();
+        let panels = panels.zip(add.as_chunks::<PANEL>().0).zip(factor.as_chunks::<PANEL>().0);
+        for (((sums, add), factor), out) in panels.zip(out.chunks_mut(PANEL * size)) {
+            // SAFETY: all three have 16 numbers.
+            let (sum, add, factor) = unsafe {
+                (
+                    _mm512_loadu_si512(sums.as_ptr().cast()),
+                    _mm512_loadu_si512(add.as_ptr().cast()),
+                    _mm512_loadu_si512(factor.as_ptr().cast()),
+                )
+            };
+            let numbers = f(_mm512_add_epi32(_mm512_add_epi32(sum, add), total), factor);
+            let mask = 0xffff >> (PANEL - out.len() / size).min(15);
+            // SAFETY: the mask admits as many numbers as `out` has, at least one.
+            unsafe {
+                match size {
+                    4 => _mm512_mask_storeu_epi32(out.as_mut_ptr().cast(), mask, numbers),
+                    2 => _mm256_mask_storeu_epi16(out.as_mut_ptr().cast(), mask, _mm512_cvtepi32_epi16(numbers)),
+                    _ => _mm_mask_storeu_epi8(out.as_mut_ptr().cast(), mask, _mm512_cvtepi32_epi8(numbers)),
                 }
             }
         }

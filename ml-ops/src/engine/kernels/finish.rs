@@ -48,6 +48,10 @@ pub(in crate::engine) struct Fixed {
     pub(in crate::engine) split: bool,
     /// What sums go through before all that; then they have 32 bits, and the channels are narrow.
     pub(in crate::engine) rows: Option<RowStage>,
+    /// Bits by which sums may be shifted up, and then down again with the rest: with them `shift` is 32 at least.
+    pub(in crate::engine) lift: u32,
+    /// What is made of these numbers before they are stored: then `low` and `high` are not the type's.
+    pub(in crate::engine) gate: Option<Gate>,
 }
 
 /// `⌊((sum + row + add) · scale + half) / 2^shift⌋` with a scale for each row; neither the first sum nor the result leave i32.
@@ -61,6 +65,42 @@ pub(in crate::engine) struct RowStage {
     pub(in crate::engine) half: i64,
     /// Whether stored numbers fit i32 before they are cut to their range.
     pub(in crate::engine) small: bool,
+}
+
+/// `clamp(⌊(x · clamp(x + add, least, most) · factor + half) / 2^shift⌋ + zero, low, high)`: a number that passes as far as
+/// it is large. Hard-swish is one. The product of `x` with the ramp and the factor fit i32, nothing leaves i64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) struct Gate {
+    /// Added to the number, which is the ramp.
+    pub(in crate::engine) add: i32,
+    /// Its least value.
+    pub(in crate::engine) least: i32,
+    /// Its greatest value.
+    pub(in crate::engine) most: i32,
+    /// Multiplies the product.
+    pub(in crate::engine) factor: i32,
+    /// Below 63.
+    pub(in crate::engine) shift: u32,
+    /// `2^(shift-1)` to round half up, or 0.
+    pub(in crate::engine) half: i64,
+    /// Zero point.
+    pub(in crate::engine) zero: i64,
+    /// Least stored number.
+    pub(in crate::engine) low: i64,
+    /// Greatest stored number.
+    pub(in crate::engine) high: i64,
+}
+
+impl Gate {
+    #[inline(always)]
+    fn apply(&self, values: &mut [i64; STRIP]) {
+        for value in values {
+            let x = low_half(*value);
+            let product = x.wrapping_mul(x.wrapping_add(self.add).max(self.least).min(self.most));
+            let scaled = i64::from(product).wrapping_mul(i64::from(self.factor)).wrapping_add(self.half) >> self.shift;
+            *value = scaled.wrapping_add(self.zero).max(self.low).min(self.high);
+        }
+    }
 }
 
 /// Rows of a tile on their way out.
@@ -95,11 +135,14 @@ impl Fixed {
         }
         #[cfg(target_arch = "x86_64")]
         {
-            let bytes = matches!(self.dtype, DType::U8 | DType::I8) && self.shift >= 32;
+            let bytes = matches!(self.dtype, DType::U8 | DType::I8) && self.shift >= 32 && self.gate.is_none();
             // SAFETY: the CPU has the tier.
             unsafe {
                 match isa.tier() {
                     Tier::Amx | Tier::Avx512 if bytes => super::avx512::requantise(self, sums, rows, tables),
+                    Tier::Amx | Tier::Avx512 if self.dtype != DType::I64 => {
+                        super::avx512::scale(self, sums, rows, tables)
+                    }
                     Tier::Amx | Tier::Avx512 => narrow_avx512(self, sums, rows, tables),
                     Tier::Avx2 => narrow_avx2(self, sums, rows, tables),
                     Tier::Portable => narrow(self, sums, rows, tables),
@@ -216,6 +259,9 @@ fn narrow(fixed: &Fixed, sums: &[[i32; STRIP]], rows: &mut Rows<'_, '_>, (add, f
             let sum = sum.wrapping_add(row).wrapping_add(add);
             *value = fixed.scale(i64::from(sum) * i64::from(factor));
         }
+        if let Some(gate) = &fixed.gate {
+            gate.apply(&mut values);
+        }
         store(fixed.dtype, &values, out);
     }
 }
@@ -258,6 +304,9 @@ fn wide(fixed: &Fixed, sums: &[[i64; STRIP]], rows: &mut Rows<'_, '_>) {
                 let sums = sums.map(|sum| sum.wrapping_add(total));
                 fixed.values(&sums, add.iter().zip(factor).map(|(&add, &factor)| (add, factor)), &mut values);
             }
+        }
+        if let Some(gate) = &fixed.gate {
+            gate.apply(&mut values);
         }
         store(fixed.dtype, &values, out);
     }

@@ -52,6 +52,12 @@ impl Layout {
         self.columns
     }
 
+    /// The innermost axis of rows, if rows are consecutive elements along it and there is one block.
+    pub(in crate::engine) fn line(&self) -> Option<Axis> {
+        let line = self.rows.last().copied();
+        line.filter(|line| line.out == self.columns && self.blocks.is_empty())
+    }
+
     /// Elements of the output.
     pub(in crate::engine) const fn elements(&self) -> usize {
         self.elements
@@ -79,6 +85,32 @@ impl Layout {
             left -= end - place;
             (line, place) = (line + 1, 0);
         }
+    }
+}
+
+impl Layout {
+    /// Calls `f` with stretches of rows along the innermost axis, at most `most` long: offset of the first in the row
+    /// factor, step there, offset in the output, number of rows. Ends early if `f` gives nothing.
+    pub(super) fn stretches(
+        &self,
+        first: usize,
+        count: usize,
+        most: usize,
+        mut f: impl FnMut(isize, isize, usize, usize) -> Option<()>,
+    ) -> Option<()> {
+        let (inner, outer) = self.rows.split_last()?;
+        let (mut line, mut place, mut left) = (first / inner.extent, first % inner.extent, count);
+        while left > 0 {
+            let (a, out) = offsets(outer, line);
+            let length = (inner.extent - place).min(left);
+            for at in (place..place + length).step_by(most) {
+                let count = most.min(place + length - at);
+                f(a + isize::try_from(at).ok()? * inner.a, inner.a, out + at * inner.out, count)?;
+            }
+            left -= length;
+            (line, place) = (line + 1, 0);
+        }
+        Some(())
     }
 }
 

@@ -11,6 +11,8 @@
 //! | avx512 | `vpdpbusd` | `vpdpwssd` |
 //! | amx | `tdpbusd` for 16 rows and more, else as avx512 | as avx512 |
 //!
+//! Products of up to eight columns have rows in their lanes instead (`narrow`), from avx512 on.
+//!
 //! All are exact as long as every sum of a tile fits i32; [`super::gemm`] proves that. There are no kernels for other
 //! instruction sets (NEON, SVE): they run the portable ones.
 
@@ -18,6 +20,7 @@ mod buffer;
 mod finish;
 mod job;
 mod layout;
+mod narrow;
 mod pack;
 mod portable;
 mod shared;
@@ -34,9 +37,10 @@ mod avx512;
 use crate::tier::Tier;
 
 pub(super) use buffer::Aligned;
-pub(super) use finish::{Channels, Fixed, RowStage, low_half};
+pub(super) use finish::{Channels, Fixed, Gate, RowStage, low_half};
 pub(super) use job::{Columns, Finish, Job, Piece, Terms};
 pub(super) use layout::{Axis, Layout};
+pub(super) use narrow::Narrow;
 pub(super) use pack::{Grid, Packed};
 pub(super) use taps::Taps;
 pub(super) use tile::{Run, Width};

@@ -6,7 +6,14 @@
 
 use opml_vm::{DType, Opcode};
 
-use super::{bytes, kernel, linear::Constants, number::Number, products};
+use super::{
+    bytes,
+    fold::{self, Fold},
+    kernel,
+    linear::Constants,
+    number::Number,
+    products,
+};
 use crate::tier::Tier;
 
 /// A tier that this CPU has.
@@ -85,6 +92,10 @@ tiered! {
     fn read_inside<O>(
         out: &mut [O], source: (DType, &[u8]), place: (&[i64], i64), valid: &[(usize, usize)], pad: i64
     ) = bytes::read_inside::<O>;
+    /// See [`fold::bytes`].
+    fn fold_bytes<>(out: &mut [u8], fold: &Fold, source: &[u8], first: usize) = fold::bytes;
+    /// See [`fold::numbers`].
+    fn fold_numbers<>(out: &mut [i32], fold: &Fold, source: &[u8], first: usize) = fold::numbers;
     /// See [`bytes::write`].
     fn write<A>(data: &mut [u8], dtype: DType, values: &[A]) = bytes::write::<A>;
 }

@@ -4,12 +4,15 @@ mod programs;
 
 use std::ops::Range;
 
-use opml_ops::tier::Tier;
+use opml_ops::{
+    lower::{self, Builder, Requant, Scale, Spatial},
+    tier::Tier,
+};
 use opml_vm::{
     DType, Extent, InputHeader, Opcode, Program, Reducer, Source, Tensor, Term,
     interpreter::Stop,
     isa::{SLOT_K, SLOT_O, SLOT_T},
-    testing::{Build, EDGES, Limits, axis, conformance_cases, random_program},
+    testing::{Build, EDGES, Limits, Rng, axis, conformance_cases, random_program},
 };
 
 use super::engine::compare_on;
@@ -123,4 +126,30 @@ fn one_operation(opcode: Opcode, x: DType, y: DType) -> Program {
     let headers = [(x, 0), (y, 1), (DType::I64, 2)];
     let headers = headers.map(|(dtype, _)| InputHeader { dtype, elements: u64::from(count) });
     Program::new(instructions, vec![], headers.to_vec(), 0, None).unwrap()
+}
+
+/// Pools of bytes: channels around the widths of steps, both signs, windows in a line and whole pictures of more than 256.
+#[test]
+fn pools_of_bytes() {
+    for (dtype, channels) in
+        [DType::U8, DType::I8].into_iter().flat_map(|dtype| [1, 2, 6, 8, 17, 33, 64, 65, 88, 130].map(|c| (dtype, c)))
+    {
+        for (extent, kernel, stride) in [(7, 2, 2), (9, 3, 1), (17, 17, 1)] {
+            let mut builder = Builder::new();
+            let x = builder.input(dtype, &[1, extent, extent, channels]).transpose(&[0, 3, 1, 2]);
+            let positions = (extent - kernel) / stride + 1;
+            let spatial = vec![Spatial { kernel, stride, dilation: 1, before: 0, positions }; 2];
+            let scale = Scale { multipliers: vec![1 << 20], shift: 25 };
+            let requant = Requant { dtype, scale, zero_point: 3, low: dtype.min(), high: dtype.max() };
+            lower::max_pool(&mut builder, &x, &spatial).unwrap();
+            lower::average_pool(&mut builder, &x, &spatial, 0, &requant).unwrap();
+            let program = builder.finish().unwrap();
+            let mut rng = Rng::new(3);
+            let mut number = || i64::try_from(rng.below(256)).unwrap() + dtype.min();
+            let values: Vec<i64> = (0..extent * extent * channels).map(|_| number()).collect();
+            let inputs = [Tensor::from_values(dtype, &values).unwrap()];
+            let what = format!("{} of {channels} channels, {kernel} by {kernel}", dtype.name());
+            compare_on(&tiers(), &program, &inputs, Stop::Exactly(1), &what);
+        }
+    }
 }

@@ -1,8 +1,9 @@
 //! A whole product: tiles over blocks, rows and columns, on any number of threads.
 //!
-//! `rows` finds and copies the row factor, `products` sums, `ends` stores.
+//! `rows` finds and copies the row factor, `products` sums, `ends` stores. `narrow` does all that for few columns.
 
 mod ends;
+mod narrow;
 mod products;
 mod rows;
 
@@ -10,14 +11,14 @@ use std::cell::Cell;
 
 use rayon::prelude::*;
 
-use super::{Aligned, Fixed, Isa, Layout, Packed, ROWS, Run, STRIP, Taps, shared::Outputs, tile::Width};
+use super::{Aligned, Fixed, Isa, Layout, Narrow, Packed, ROWS, Run, STRIP, Taps, shared::Outputs, tile::Width};
 use crate::tier::Tier;
 use rows::{Lying, PIECE, Place};
 
 /// Rows that are packed at a time.
 const BATCH: usize = 4 * ROWS;
 /// Nanoseconds of work below which a second thread does not pay.
-const PARALLEL: usize = 30_000;
+const PARALLEL: usize = 8_000;
 
 /// A piece of a row that is put together from scattered terms, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +96,8 @@ pub(in crate::engine) struct Job<'a, F> {
     pub(in crate::engine) sources: &'a [&'a [u8]],
     /// The column factor.
     pub(in crate::engine) columns: Columns<'a>,
+    /// The column factor for rows in lanes, if there are few columns.
+    pub(in crate::engine) narrow: Option<&'a Narrow>,
     /// Bytes of an output element.
     pub(in crate::engine) size: usize,
     /// What becomes of the sums.
@@ -133,6 +136,10 @@ impl<F: Finish> Job<'_, F> {
         let mut buffers: Vec<Vec<u8>> = self.sources.iter().map(|_| buffer(bytes)).collect();
         let outputs = Outputs::new(&mut buffers);
         let threads = if self.nanoseconds() < PARALLEL { 1 } else { rayon::current_num_threads() };
+        if self.narrow(threads, &outputs) {
+            drop(outputs);
+            return buffers;
+        }
         let items = self.items(threads);
         let work = |&item: &Item| {
             let mut scratch = SCRATCH.take().unwrap_or_default();
@@ -152,8 +159,11 @@ impl<F: Finish> Job<'_, F> {
     /// A rough measure of the work.
     fn nanoseconds(&self) -> usize {
         let rows = self.layout.rows() * self.sources.len();
+        if let Some(narrow) = self.narrow {
+            return rows * (narrow.products() / 80 + 2);
+        }
         // Every element is stored, and every row looked for.
-        let ends = rows * self.layout.blocks() * (self.layout.columns() / 8 + 8);
+        let ends = rows * self.layout.blocks() * (self.layout.columns() / 3 + 8);
         if let Columns::Taps(taps) = self.columns {
             let products = rows * self.layout.columns() * taps.count();
             return ends + products / if self.isa.tier() >= Tier::Avx512 { 50 } else { 5 };
