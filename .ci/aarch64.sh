@@ -60,3 +60,8 @@ on() {
 }
 
 "$RUSTC" --version
+# Every test of the machine and of the engine, those of hostile model files apart, which read files and run no kernel.
+on max neon-dotprod -p opml-vm -p opml-ops -- --skip hostile::
+# A processor without products of bytes in fours and without SHA-3's instructions, and one without the latter alone.
+on cortex-a53 neon -p opml-ops -- tier:: keccak conformance golden products::
+on neoverse-n1 neon-dotprod -p opml-ops -- tier:: keccak golden

@@ -158,6 +158,7 @@ fn dot<const LANE: i32>(mut acc: int32x4_t, columns: int8x16_t, terms: int8x16_t
 /// See [`Block`].
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn dots<const R: usize, const NEW: bool>(block: &mut Block<'_>) {
+    let Some(&rows) = block.rows.first_chunk::<R>() else { return };
     let flip = vdupq_n_s8(HIGHEST);
     let (mut acc, mut share) = ([[vdupq_n_s32(0); 4]; R], [vdupq_n_s32(0); 4]);
     macro_rules! line {
@@ -178,7 +179,7 @@ unsafe fn dots<const R: usize, const NEW: bool>(block: &mut Block<'_>) {
         let mut group = 0;
         let mut terms = [flip; R];
         while group + 4 <= run.groups {
-            for (terms, &row) in terms.iter_mut().zip(block.rows) {
+            for (terms, row) in terms.iter_mut().zip(rows) {
                 // SAFETY: four groups of the run are left.
                 *terms = veorq_s8(unsafe { vld1q_s8(block.a.add(row + run.offset + group * GROUP).cast()) }, flip);
             }
@@ -189,7 +190,7 @@ unsafe fn dots<const R: usize, const NEW: bool>(block: &mut Block<'_>) {
             group += 4;
         }
         while group < run.groups {
-            for (terms, &row) in terms.iter_mut().zip(block.rows) {
+            for (terms, row) in terms.iter_mut().zip(rows) {
                 // SAFETY: the group lies inside `a`.
                 *terms = veorq_s8(unsafe { one_group(block.a.add(row + run.offset + group * GROUP)) }, flip);
             }
@@ -259,28 +260,36 @@ fn columns(acc: &Half) -> [int32x4_t; 2] {
 /// See [`Block`].
 #[target_feature(enable = "neon")]
 unsafe fn bytes<const R: usize, const NEW: bool>(block: &mut Block<'_>, half: usize) {
+    let Some(&rows) = block.rows.first_chunk::<R>() else { return };
     let flips = [vdupq_n_s8(HIGHEST), vdupq_n_s8(OTHERS)];
     let none = vdupq_n_s8(0);
     let (mut acc, mut share) = ([[vdupq_n_s32(0); 4]; R], [vdupq_n_s32(0); 4]);
     for run in block.runs {
-        for group in (0..run.groups).step_by(2) {
-            let (line, pair) = (run.line + group, group + 1 < run.groups);
+        let mut group = 0;
+        while group + 2 <= run.groups {
             // SAFETY: the lines lie inside the panel.
-            let columns = unsafe {
-                let first = half_line(block.b, line, half);
-                [first, if pair { half_line(block.b, line + 1, half) } else { first }]
-            };
-            for (acc, &row) in acc.iter_mut().zip(block.rows) {
+            let columns = unsafe { [0, 1].map(|next| half_line(block.b, run.line + group + next, half)) };
+            for (acc, row) in acc.iter_mut().zip(rows) {
                 let a = block.a.wrapping_add(row + run.offset + group * GROUP);
-                // SAFETY: the groups lie inside `a`.
-                let groups = unsafe {
-                    let first = veorq_s8(one_group(a), flips[0]);
-                    [first, if pair { veorq_s8(one_group(a.add(GROUP)), flips[1]) } else { none }]
-                };
-                add_bytes(acc, &columns, groups);
+                // SAFETY: both groups lie inside `a`.
+                let groups = unsafe { [one_group(a), one_group(a.add(GROUP))] };
+                add_bytes(acc, &columns, [veorq_s8(groups[0], flips[0]), veorq_s8(groups[1], flips[1])]);
             }
             if NEW {
-                add_bytes(&mut share, &columns, [flips[0], if pair { flips[1] } else { none }]);
+                add_bytes(&mut share, &columns, flips);
+            }
+            group += 2;
+        }
+        if group < run.groups {
+            // SAFETY: the line lies inside the panel.
+            let columns = unsafe { [half_line(block.b, run.line + group, half); 2] };
+            for (acc, row) in acc.iter_mut().zip(rows) {
+                // SAFETY: the group lies inside `a`.
+                let last = unsafe { one_group(block.a.add(row + run.offset + group * GROUP)) };
+                add_bytes(acc, &columns, [veorq_s8(last, flips[0]), none]);
+            }
+            if NEW {
+                add_bytes(&mut share, &columns, [flips[0], none]);
             }
         }
     }
@@ -303,16 +312,16 @@ unsafe fn bytes<const R: usize, const NEW: bool>(block: &mut Block<'_>, half: us
 /// See [`Block`].
 #[target_feature(enable = "neon")]
 unsafe fn words<const R: usize>(block: &mut Block<'_>, half: usize) {
+    let Some(&rows) = block.rows.first_chunk::<R>() else { return };
     let mut acc = [[vdupq_n_s32(0); 4]; R];
     for run in block.runs {
         for group in 0..run.groups {
             // SAFETY: the line lies inside the panel.
-            let columns =
-                unsafe { half_line(block.b, run.line + group, half) }.map(|bytes| vreinterpretq_s16_s8(bytes));
-            for (acc, &row) in acc.iter_mut().zip(block.rows) {
+            let line = unsafe { half_line(block.b, run.line + group, half) };
+            for (acc, row) in acc.iter_mut().zip(rows) {
                 // SAFETY: the group lies inside `a`.
                 let group = unsafe { one_group(block.a.add(row + run.offset + group * GROUP)) };
-                add_words(acc, columns, vreinterpretq_s16_s8(group));
+                add_words(acc, line.map(|bytes| vreinterpretq_s16_s8(bytes)), vreinterpretq_s16_s8(group));
             }
         }
     }
