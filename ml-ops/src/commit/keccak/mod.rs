@@ -8,6 +8,9 @@
 //! | neon-dotprod | 2 | pairs, by SHA-3's instructions if the CPU has them, else as neon |
 //! | neon | 2 | pairs |
 //! | portable | 1 | the rest: the `sha3` crate, through `opml_vm` |
+//!
+//! A round of two states takes about 85 instructions with those of SHA-3 and 182 without. Times have not been measured
+//! on Arm.
 #![allow(unsafe_code, reason = "kernels need instructions that only their tier vouches for")]
 
 #[cfg(target_arch = "x86_64")]

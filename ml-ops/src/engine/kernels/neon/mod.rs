@@ -4,6 +4,9 @@
 //! changed, which is 128 less, or with all others changed, which is 127 less, and the sign turned. What is missing does
 //! not depend on the row: it is what a row of zeros, whose true sums are 0, comes out with.
 //!
+//! Sums stay in registers: of all instructions of an optimised loop over four rows there is one for 12 products of bytes
+//! with `sdot`, for 2.9 without, and for 2.6 of 16-bit numbers. Times have not been measured.
+//!
 //! `sdot` is not among the stable intrinsics of Rust 1.95; the instruction in `asm!` is.
 
 #![allow(unsafe_code, reason = "vector instructions; every block says why it is sound")]
