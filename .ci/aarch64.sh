@@ -26,12 +26,12 @@ install_tools() {
 
 # The library for arm64 is not installed but unpacked: it must be of the compiler's very version.
 unpack_library() {
-    rm -rf "$folder/package" "$folder/download"
-    mkdir -p "$folder/download"
-    (cd "$folder/download" && apt-get -o APT::Sandbox::User=root download -qq "libstd-rust-web-dev:arm64=$1")
-    dpkg -x "$folder"/download/*.deb "$folder/package"
-    rm -rf "$folder/download"
-    printf '%s\n' "$1" >"$folder/package/version"
+    rm -rf "$folder/package" "$folder/download" &&
+        mkdir -p "$folder/download" &&
+        (cd "$folder/download" && apt-get -o APT::Sandbox::User=root download -qq "libstd-rust-web-dev:arm64=$1") &&
+        dpkg -x "$folder"/download/*.deb "$folder/package" &&
+        rm -rf "$folder/download" &&
+        printf '%s\n' "$1" >"$folder/package/version"
 }
 
 for package in "${packages[@]}"; do
@@ -39,9 +39,9 @@ for package in "${packages[@]}"; do
 done
 compiler="$(version rustc-web)"
 if [ "$(cat "$folder/package/version" 2>/dev/null)" != "$compiler" ]; then
-    dpkg --print-foreign-architectures | grep -qx arm64 || install_tools
-    compiler="$(version rustc-web)"
-    unpack_library "$compiler"
+    # The archive keeps one version: where it has moved on, the compiler follows.
+    unpack_library "$compiler" || { install_tools && compiler="$(version rustc-web)" && unpack_library "$compiler"; } ||
+        fail "the library for arm64 of rustc-web $compiler could not be fetched"
 fi
 [ -d "$sysroot/lib/rustlib/$target/lib" ] || fail "libstd-rust-web-dev $compiler has no library for $target"
 
@@ -54,7 +54,7 @@ export CARGO_PROFILE_DEV_DEBUG=0
 on() {
     local cpu="$1" tier="$2"
     shift 2
-    printf 'aarch64: cpu %s, kernels %s: %s\n' "$cpu" "${tier:-of every tier}" "$*"
+    printf 'aarch64: cpu %s, kernels %s: %s\n' "$cpu" "$tier" "$*"
     CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu -cpu $cpu" OPML_KERNELS="$tier" \
         /usr/bin/cargo test --quiet --locked --target "$target" --target-dir "$folder/build" --lib --tests "$@"
 }
