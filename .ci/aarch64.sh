@@ -50,18 +50,20 @@ export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS="--sysroot $sysroot"
 export CARGO_PROFILE_DEV_DEBUG=0
 
-# on CPU TIER [cargo's arguments ...]: tests on one of QEMU's processors; the one that `tier::tests` asks for must be there.
+# on CPU TIER [arguments ...]: tests on one of QEMU's processors, which must have the tier. All runs are of both packages, so
+# that they are built once.
 on() {
     local cpu="$1" tier="$2"
     shift 2
     printf 'aarch64: cpu %s, kernels %s: %s\n' "$cpu" "$tier" "$*"
     CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu -cpu $cpu" OPML_KERNELS="$tier" \
-        /usr/bin/cargo test --quiet --locked --target "$target" --target-dir "$folder/build" --lib --tests "$@"
+        /usr/bin/cargo test --quiet --locked --target "$target" --target-dir "$folder/build" --lib --tests \
+        -p opml-vm -p opml-ops -- "$@"
 }
 
 "$RUSTC" --version
 # Every test of the machine and of the engine, those of hostile model files apart, which read files and run no kernel.
-on max neon-dotprod -p opml-vm -p opml-ops -- --skip hostile::
+on max neon-dotprod --skip hostile::
 # A processor without products of bytes in fours and without SHA-3's instructions, and one without the latter alone.
-on cortex-a53 neon -p opml-ops -- tier:: keccak conformance golden products::
-on neoverse-n1 neon-dotprod -p opml-ops -- tier:: keccak golden
+on cortex-a53 neon tier:: keccak conformance golden products::
+on neoverse-n1 neon-dotprod tier:: keccak golden
