@@ -10,11 +10,15 @@ use thiserror::Error;
 /// The environment variable that names the tier.
 pub const VARIABLE: &str = "OPML_KERNELS";
 
-/// A set of vector instructions; a greater one is faster.
+/// A set of vector instructions; of two that one CPU has, the greater one is faster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tier {
     /// Plain Rust, any CPU.
     Portable,
+    /// 64-bit Arm: NEON, which all of them have.
+    Neon,
+    /// 64-bit Arm with products of four bytes (DotProd, since Armv8.4), and SHA-3's instructions where they are.
+    NeonDot,
     /// x86-64 with AVX2.
     Avx2,
     /// x86-64 with AVX-512 F, BW, DQ, VL and VNNI (all since Cascade Lake and Zen 4).
@@ -27,7 +31,7 @@ pub enum Tier {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TierError {
     /// No tier has that name.
-    #[error("{VARIABLE} is {0:?}, which is none of portable, avx2, avx512, amx")]
+    #[error("{VARIABLE} is {0:?}, which is none of {names}", names = names())]
     Unknown(String),
     /// The CPU lacks the instructions.
     #[error("{VARIABLE} asks for {}, which this CPU does not have; its best is {}", asked.name(), best.name())]
@@ -41,12 +45,14 @@ pub enum TierError {
 
 impl Tier {
     /// All tiers, slowest first.
-    pub const ALL: [Self; 4] = [Self::Portable, Self::Avx2, Self::Avx512, Self::Amx];
+    pub const ALL: [Self; 6] = [Self::Portable, Self::Neon, Self::NeonDot, Self::Avx2, Self::Avx512, Self::Amx];
 
     /// The name, as in the environment variable.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Portable => "portable",
+            Self::Neon => "neon",
+            Self::NeonDot => "neon-dotprod",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
             Self::Amx => "amx",
@@ -57,6 +63,12 @@ impl Tier {
     pub fn is_supported(self) -> bool {
         match self {
             Self::Portable => true,
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => std::arch::is_aarch64_feature_detected!("neon"),
+            #[cfg(target_arch = "aarch64")]
+            Self::NeonDot => Self::Neon.is_supported() && std::arch::is_aarch64_feature_detected!("dotprod"),
+            #[cfg(not(target_arch = "aarch64"))]
+            Self::Neon | Self::NeonDot => false,
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => is_x86_feature_detected!("avx2"),
             #[cfg(target_arch = "x86_64")]
@@ -114,6 +126,11 @@ impl Tier {
     }
 }
 
+/// The names of all tiers.
+fn names() -> String {
+    Tier::ALL.map(Tier::name).join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Tier, TierError};
@@ -135,10 +152,18 @@ mod tests {
         }
     }
 
+    /// A run of the tests may ask for a tier, which then has to be there. 64-bit Arm always has NEON.
+    #[test]
+    fn the_tier_of_this_process_is_what_was_asked_for() {
+        assert_eq!(Tier::checked(), Ok(Tier::current()));
+        assert_eq!(Tier::Neon.is_supported(), cfg!(target_arch = "aarch64"));
+    }
+
     #[test]
     fn refusals_say_what_was_asked() {
         let unknown = TierError::Unknown("sse".into());
-        assert_eq!(unknown.to_string(), "OPML_KERNELS is \"sse\", which is none of portable, avx2, avx512, amx");
+        let words = "OPML_KERNELS is \"sse\", which is none of portable, neon, neon-dotprod, avx2, avx512, amx";
+        assert_eq!(unknown.to_string(), words);
         let lacking = TierError::Unsupported { asked: Tier::Avx512, best: Tier::Avx2 };
         let words = "OPML_KERNELS asks for avx512, which this CPU does not have; its best is avx2";
         assert_eq!(lacking.to_string(), words);

@@ -35,6 +35,7 @@ use std::sync::Arc;
 use opml_vm::{Instruction, Program, Source, Tensor, interpreter};
 
 use crate::tier::Tier;
+#[cfg(target_arch = "x86_64")]
 pub(crate) use kernels::has_matrix_unit;
 use load::{Header, Place};
 use ranges::Ranges;

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use opml_ops::{
     ImportOptions, Imported,
     accuracy::{self, decision_of},
+    commit::Hasher,
     engine::Engine,
     import::PIXELS,
     import_onnx, npy,
+    tier::Tier,
 };
 use opml_vm::{
-    Tensor,
+    Hash, Tensor,
     interpreter::{self, Stop},
     model_file,
 };
@@ -55,6 +57,31 @@ fn roots_are_the_committed_ones() {
     let expected: Vec<(&str, usize, String)> =
         MODELS.iter().map(|(model, _, count, root)| (*model, *count, (*root).to_owned())).collect();
     assert_eq!(roots, expected, "the import of a file is the same on every machine; a change of it is a new model");
+}
+
+/// `golden.json` has the roots that whoever claims a result of these models gets: on every machine, in every tier.
+#[test]
+fn golden_roots_on_every_tier() {
+    let golden: serde_json::Value = serde_json::from_slice(&file("golden.json")).unwrap();
+    assert_eq!(golden.as_object().unwrap().len(), MODELS.len());
+    let hex = |hash: Hash| hash.iter().fold("0x".to_owned(), |text, byte| format!("{text}{byte:02x}"));
+    for (model, data, ..) in MODELS {
+        let program = import(model, data).program;
+        let picture = Tensor::from_values(PIXELS.dtype, &images(&format!("samples/{data}_images.npy"))[0]).unwrap();
+        for tier in Tier::supported() {
+            let hasher = Hasher::new(tier);
+            let engine = Engine::compile_for(&program, tier);
+            let run = engine.run(std::slice::from_ref(&picture), Stop::Exactly(1), 1 << 20).unwrap();
+            let roots = [
+                ("model_root", hasher.model_roots(&program).model),
+                ("output_root", hasher.tensor_root(run.output(&program).unwrap().bytes())),
+                ("trace_root", hasher.trace(&program, run).root()),
+            ];
+            for (name, root) in roots {
+                assert_eq!(golden[model][name], hex(root), "{name} of {model} on {}", tier.name());
+            }
+        }
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use opml_vm::Hash;
 
 use super::{
     RATE, blocks,
-    kernel::{ROUNDS, kernel},
+    kernel::{ROUNDS, kernel, steps},
 };
 
 type Word = __m256i;
@@ -63,4 +63,5 @@ fn rotate<const LEFT: i32, const RIGHT: i32>(word: Word) -> Word {
     _mm256_or_si256(_mm256_slli_epi64::<LEFT>(word), _mm256_srli_epi64::<RIGHT>(word))
 }
 
+steps!("avx2");
 kernel!("avx2");

@@ -7,7 +7,7 @@ use opml_vm::Hash;
 
 use super::{
     RATE, blocks,
-    kernel::{ROUNDS, kernel},
+    kernel::{ROUNDS, kernel, steps},
 };
 
 type Word = __m512i;
@@ -59,4 +59,5 @@ fn rotate<const LEFT: i32, const RIGHT: i32>(word: Word) -> Word {
     _mm512_rol_epi64::<LEFT>(word)
 }
 
+steps!("avx512f");
 kernel!("avx512f");

@@ -32,8 +32,10 @@ pub(super) const ROUNDS: [u64; 24] = [
 ];
 
 /// Writes the functions of a kernel into a module that defines the vector `Word` of `LANES` words of 64 bits and
-/// `splat`, `pack`, `unpack`, `xor`, `xor3` (`a ^ b ^ c`), `chi` (`a ^ (!b & c)`) and `rotate::<LEFT, RIGHT>` (by `LEFT`
-/// bits, `RIGHT = 64 - LEFT`), all with the features named.
+/// `splat`, `pack`, `unpack`, `xor`, `xor3` (`a ^ b ^ c`) and `chi` (`a ^ (!b & c)`), and theta's and rho's steps: `theta`
+/// from the parities of the columns before and after, `add` of that to a word, and `add_rotate::<LEFT, RIGHT>`, which
+/// rotates the sum by `LEFT` bits (`RIGHT = 64 - LEFT`); all with the features named. [`steps`] derives the last three from
+/// `xor3` and `rotate`.
 macro_rules! kernel {
     ($features:literal) => {
         /// Hashes of `LANES` messages; `B` is [`blocks`](super::blocks) of `N`.
@@ -108,45 +110,41 @@ macro_rules! kernel {
             let c2 = xor3(xor3(s[2], s[7], s[12]), s[17], s[22]);
             let c3 = xor3(xor3(s[3], s[8], s[13]), s[18], s[23]);
             let c4 = xor3(xor3(s[4], s[9], s[14]), s[19], s[24]);
-            let r0 = rotate::<1, 63>(c0);
-            let r1 = rotate::<1, 63>(c1);
-            let r2 = rotate::<1, 63>(c2);
-            let r3 = rotate::<1, 63>(c3);
-            let r4 = rotate::<1, 63>(c4);
+            let [d0, d1, d2, d3, d4] = [theta(c4, c1), theta(c0, c2), theta(c1, c3), theta(c2, c4), theta(c3, c0)];
             let [o0, o1, o2, o3, o4] = chi_row([
-                xor3(s[0], c4, r1),
-                rotate::<44, 20>(xor3(s[6], c0, r2)),
-                rotate::<43, 21>(xor3(s[12], c1, r3)),
-                rotate::<21, 43>(xor3(s[18], c2, r4)),
-                rotate::<14, 50>(xor3(s[24], c3, r0)),
+                add(s[0], d0),
+                add_rotate::<44, 20>(s[6], d1),
+                add_rotate::<43, 21>(s[12], d2),
+                add_rotate::<21, 43>(s[18], d3),
+                add_rotate::<14, 50>(s[24], d4),
             ]);
             let [o5, o6, o7, o8, o9] = chi_row([
-                rotate::<28, 36>(xor3(s[3], c2, r4)),
-                rotate::<20, 44>(xor3(s[9], c3, r0)),
-                rotate::<3, 61>(xor3(s[10], c4, r1)),
-                rotate::<45, 19>(xor3(s[16], c0, r2)),
-                rotate::<61, 3>(xor3(s[22], c1, r3)),
+                add_rotate::<28, 36>(s[3], d3),
+                add_rotate::<20, 44>(s[9], d4),
+                add_rotate::<3, 61>(s[10], d0),
+                add_rotate::<45, 19>(s[16], d1),
+                add_rotate::<61, 3>(s[22], d2),
             ]);
             let [o10, o11, o12, o13, o14] = chi_row([
-                rotate::<1, 63>(xor3(s[1], c0, r2)),
-                rotate::<6, 58>(xor3(s[7], c1, r3)),
-                rotate::<25, 39>(xor3(s[13], c2, r4)),
-                rotate::<8, 56>(xor3(s[19], c3, r0)),
-                rotate::<18, 46>(xor3(s[20], c4, r1)),
+                add_rotate::<1, 63>(s[1], d1),
+                add_rotate::<6, 58>(s[7], d2),
+                add_rotate::<25, 39>(s[13], d3),
+                add_rotate::<8, 56>(s[19], d4),
+                add_rotate::<18, 46>(s[20], d0),
             ]);
             let [o15, o16, o17, o18, o19] = chi_row([
-                rotate::<27, 37>(xor3(s[4], c3, r0)),
-                rotate::<36, 28>(xor3(s[5], c4, r1)),
-                rotate::<10, 54>(xor3(s[11], c0, r2)),
-                rotate::<15, 49>(xor3(s[17], c1, r3)),
-                rotate::<56, 8>(xor3(s[23], c2, r4)),
+                add_rotate::<27, 37>(s[4], d4),
+                add_rotate::<36, 28>(s[5], d0),
+                add_rotate::<10, 54>(s[11], d1),
+                add_rotate::<15, 49>(s[17], d2),
+                add_rotate::<56, 8>(s[23], d3),
             ]);
             let [o20, o21, o22, o23, o24] = chi_row([
-                rotate::<62, 2>(xor3(s[2], c1, r3)),
-                rotate::<55, 9>(xor3(s[8], c2, r4)),
-                rotate::<39, 25>(xor3(s[14], c3, r0)),
-                rotate::<41, 23>(xor3(s[15], c4, r1)),
-                rotate::<2, 62>(xor3(s[21], c0, r2)),
+                add_rotate::<62, 2>(s[2], d2),
+                add_rotate::<55, 9>(s[8], d3),
+                add_rotate::<39, 25>(s[14], d4),
+                add_rotate::<41, 23>(s[15], d0),
+                add_rotate::<2, 62>(s[21], d1),
             ]);
             let o0 = xor(o0, splat(constant));
             [
@@ -169,3 +167,27 @@ macro_rules! kernel {
     };
 }
 pub(super) use kernel;
+
+/// Steps of theta and rho for vectors that have a `rotate::<LEFT, RIGHT>`: the sum of three words is left for last.
+macro_rules! steps {
+    ($features:literal) => {
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn theta(before: Word, after: Word) -> (Word, Word) {
+            (before, rotate::<1, 63>(after))
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn add(word: Word, (before, after): (Word, Word)) -> Word {
+            xor3(word, before, after)
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn add_rotate<const LEFT: i32, const RIGHT: i32>(word: Word, parities: (Word, Word)) -> Word {
+            rotate::<LEFT, RIGHT>(add(word, parities))
+        }
+    };
+}
+pub(super) use steps;

@@ -145,12 +145,17 @@ impl Fixed {
                     }
                     Tier::Amx | Tier::Avx512 => narrow_avx512(self, sums, rows, tables),
                     Tier::Avx2 => narrow_avx2(self, sums, rows, tables),
-                    Tier::Portable => narrow(self, sums, rows, tables),
+                    Tier::Portable | Tier::Neon | Tier::NeonDot => narrow(self, sums, rows, tables),
                 }
             }
         }
         #[cfg(not(target_arch = "x86_64"))]
         {
+            #[cfg(target_arch = "aarch64")]
+            if isa.tier() != Tier::Portable && matches!(self.dtype, DType::U8 | DType::I8) && self.shift >= 32 {
+                // SAFETY: the CPU has the tier.
+                return unsafe { super::neon::requantise(self, sums, rows, tables) };
+            }
             let _ = isa;
             narrow(self, sums, rows, tables);
         }
@@ -170,7 +175,7 @@ impl Fixed {
                 match isa.tier() {
                     Tier::Amx | Tier::Avx512 => wide_avx512(self, sums, rows),
                     Tier::Avx2 => wide_avx2(self, sums, rows),
-                    Tier::Portable => wide(self, sums, rows),
+                    Tier::Portable | Tier::Neon | Tier::NeonDot => wide(self, sums, rows),
                 }
             }
         }
@@ -242,6 +247,7 @@ pub(in crate::engine) fn low_half(n: i64) -> i32 {
 }
 
 /// The low byte.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub(super) fn low_byte(n: i64) -> i8 {
     let [a, ..] = n.to_le_bytes();
     i8::from_le_bytes([a])

@@ -7,14 +7,15 @@
 //! | tier | 8-bit: rows u8, columns i8 | 16-bit: both i16 |
 //! |---|---|---|
 //! | portable | plain Rust | plain Rust |
+//! | neon | `smull`, `smlsl`, `sadalp` over bytes made signed | `smlal` |
+//! | neon-dotprod | `sdot` over bytes made signed | as neon |
 //! | avx2 | `vpmaddwd` over widened bytes (`vpmaddubsw` saturates) | `vpmaddwd` |
 //! | avx512 | `vpdpbusd` | `vpdpwssd` |
 //! | amx | `tdpbusd` for 16 rows and more, else as avx512 | as avx512 |
 //!
 //! Products of up to eight columns have rows in their lanes instead (`narrow`), from avx512 on.
 //!
-//! All are exact as long as every sum of a tile fits i32; [`super::gemm`] proves that. There are no kernels for other
-//! instruction sets (NEON, SVE): they run the portable ones.
+//! All are exact as long as every sum of a tile fits i32; [`super::gemm`] proves that.
 
 mod buffer;
 mod finish;
@@ -33,6 +34,8 @@ mod amx;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 
 use crate::tier::Tier;
 
@@ -73,9 +76,10 @@ impl Isa {
 }
 
 /// Whether the CPU has the matrix unit's 8-bit product and the system lets this process use it.
+#[cfg(target_arch = "x86_64")]
 pub(crate) fn has_matrix_unit() -> bool {
-    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    #[cfg(target_os = "linux")]
     return amx::is_usable();
-    #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+    #[cfg(not(target_os = "linux"))]
     false
 }

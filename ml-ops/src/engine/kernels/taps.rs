@@ -16,6 +16,7 @@ pub(in crate::engine) struct Taps {
     /// For each strip of 64 channels: for each tap, the weights.
     weights: Vec<[i16; STRIP]>,
     /// For each strip: for each four taps, four lines in the order of [`place`].
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "of AVX-512"))]
     lines: Vec<[[i8; LINE]; 4]>,
     /// For each channel, the sum of its weights.
     pub(in crate::engine) totals: Vec<i64>,
@@ -79,6 +80,11 @@ impl Taps {
                 // SAFETY: the CPU has the tier.
                 return unsafe { avx2(self.width, &self.offsets, weights, &a[start..], sums) };
             }
+        }
+        #[cfg(target_arch = "aarch64")]
+        if isa.tier() != Tier::Portable && start + self.last + STRIP * self.width.bytes() <= a.len() {
+            // SAFETY: the CPU has the tier; a strip of numbers from each tap on lies inside `a`.
+            return unsafe { super::neon::taps(self.width, &self.offsets, weights, &a[start..], sums) };
         }
         let _ = isa;
         portable(self.width, &self.offsets, weights, &a[start..], sums);

@@ -1,6 +1,7 @@
 //! A tile and the choice of its kernel.
 
 use super::{GROUP, Isa, LINE, PANEL, ROWS, STRIP, portable};
+#[cfg(target_arch = "x86_64")]
 use crate::tier::Tier;
 
 /// Consecutive terms of a row, and where their columns stand in a panel.
@@ -35,6 +36,7 @@ pub(super) struct Tile<'a> {
     /// Where rows start in `a`, at most [`ROWS`].
     pub(super) rows: &'a [usize],
     /// Distance of rows if it is the same for all.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "of the matrix unit"))]
     pub(super) stride: Option<usize>,
     /// The terms. All that a run reads past a row's last term meets zeros in the columns.
     pub(super) runs: &'a [Run],
@@ -97,6 +99,10 @@ impl Tile<'_> {
             if tier >= Tier::Avx2 && avx2::sums(isa, self, width, sums) {
                 return;
             }
+        }
+        #[cfg(target_arch = "aarch64")]
+        if super::neon::sums(isa, self, width, sums) {
+            return;
         }
         let _ = isa;
         portable::sums(self, width, sums);

@@ -2,9 +2,13 @@
 //!
 //! Products of the even and of the odd lanes are of 64 bits each. A shift by at most 32 brings 32 bits of each to its own
 //! half, where both halves meet; what is left of the shift keeps the sign. The compiler does not find this form.
-#![cfg(target_arch = "x86_64")]
+#![cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #![allow(unsafe_code, reason = "loads and stores of whole vectors take pointers")]
 
+#[cfg(target_arch = "aarch64")]
+mod neon;
+
+#[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{
     _mm_cvtsi64_si128, _mm256_add_epi32, _mm256_add_epi64, _mm256_blend_epi32, _mm256_loadu_si256, _mm256_max_epi32,
     _mm256_min_epi32, _mm256_mul_epi32, _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_sll_epi64, _mm256_sra_epi32,
@@ -13,7 +17,12 @@ use std::arch::x86_64::{
     _mm512_set1_epi64, _mm512_sll_epi64, _mm512_sra_epi32, _mm512_srl_epi64, _mm512_srli_epi64, _mm512_storeu_si512,
 };
 
-use super::{kernel, linear::Constants, number::Number};
+use super::number::Number;
+#[cfg(target_arch = "x86_64")]
+use super::{kernel, linear::Constants};
+
+#[cfg(target_arch = "aarch64")]
+pub(super) use neon::neon;
 
 /// `a · b + c · d`; without lanes `b` is `y`, `d` is `w`, and `c · d` is 0.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +41,7 @@ fn bound(bound: i64) -> i32 {
 }
 
 /// A loop over whole vectors of `$lanes`, the rest in plain Rust.
+#[cfg(target_arch = "x86_64")]
 macro_rules! loops {
     (
         $(#[$doc:meta])* $name:ident, $one:ident, $features:literal, $lanes:literal, load $load:ident,
@@ -102,6 +112,7 @@ macro_rules! loops {
     };
 }
 
+#[cfg(target_arch = "x86_64")]
 loops! {
     /// 16 lanes at a time.
     avx512, lanes_512, "avx512f", 16, load _mm512_loadu_si512, store _mm512_storeu_si512, mul _mm512_mul_epi32,
@@ -110,6 +121,7 @@ loops! {
     all64 _mm512_set1_epi64, blend |even, high| _mm512_mask_blend_epi32(0xaaaa, even, high)
 }
 
+#[cfg(target_arch = "x86_64")]
 loops! {
     /// 8 lanes at a time.
     avx2, lanes_256, "avx2", 8, load _mm256_loadu_si256, store _mm256_storeu_si256, mul _mm256_mul_epi32,
@@ -123,7 +135,10 @@ mod tests {
     use opml_vm::testing::Rng;
 
     use super::*;
-    use crate::{engine::lanes::simd::Kernels, tier::Tier};
+    use crate::{
+        engine::lanes::{kernel, linear::Constants, simd::Kernels},
+        tier::Tier,
+    };
 
     #[test]
     fn products_equal_the_plain_loop() {

@@ -1,7 +1,7 @@
 //! The loops of [`kernel`] and [`bytes`], compiled for each tier.
 //!
 //! A loop is written once, in plain Rust; a function with `#[target_feature]` around it lets the compiler use wider
-//! vectors. This is the only module of the scalar programs with unsafe code.
+//! vectors. NEON needs none: all of 64-bit Arm has it. This is the only module of the scalar programs with unsafe code.
 #![allow(unsafe_code, reason = "a function for a CPU with more instructions may only be called on such a CPU")]
 
 use opml_vm::{DType, Opcode};
@@ -114,15 +114,20 @@ impl Kernels {
         w: i64,
         constants: &Constants,
     ) {
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
         if constants.narrow && out.len() >= 16 {
             let factors = products::Factors { a, b, c, d, y, w };
             match self.0 {
                 // SAFETY: `Kernels` holds a tier that this CPU has.
+                #[cfg(target_arch = "x86_64")]
                 Tier::Avx512 | Tier::Amx => return unsafe { products::avx512(out, factors, constants) },
                 // SAFETY: as above.
+                #[cfg(target_arch = "x86_64")]
                 Tier::Avx2 => return unsafe { products::avx2(out, factors, constants) },
-                Tier::Portable => {}
+                // SAFETY: as above.
+                #[cfg(target_arch = "aarch64")]
+                Tier::Neon | Tier::NeonDot => return unsafe { products::neon(out, factors, constants) },
+                _ => {}
             }
         }
         self.linear_wide(out, a, b, c, d, y, w, constants);

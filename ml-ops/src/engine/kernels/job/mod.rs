@@ -172,6 +172,7 @@ impl<F: Finish> Job<'_, F> {
         // Groups that a core multiplies in a nanosecond.
         let rate = match (self.isa.tier(), rows, self.terms.width) {
             (Tier::Portable, ..) => 1,
+            (Tier::Neon, ..) => 4,
             (Tier::Avx2, ..) => 8,
             (_, ..4, _) => 16,
             (Tier::Amx, 16.., Width::Byte) => 150,
