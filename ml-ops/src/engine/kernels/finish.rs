@@ -152,7 +152,9 @@ impl Fixed {
         #[cfg(not(target_arch = "x86_64"))]
         {
             #[cfg(target_arch = "aarch64")]
-            if isa.tier() != Tier::Portable && matches!(self.dtype, DType::U8 | DType::I8) && self.shift >= 32 {
+            let bytes = matches!(self.dtype, DType::U8 | DType::I8) && self.shift >= 32 && self.gate.is_none();
+            #[cfg(target_arch = "aarch64")]
+            if isa.tier() != Tier::Portable && bytes {
                 // SAFETY: the CPU has the tier.
                 return unsafe { super::neon::requantise(self, sums, rows, tables) };
             }
@@ -207,7 +209,7 @@ impl Fixed {
                     }
                     Tier::Amx | Tier::Avx512 => scaled_avx512(self, sums, rows, (stage, before, tables)),
                     Tier::Avx2 => scaled_avx2(self, sums, rows, (stage, before, tables)),
-                    Tier::Portable => scaled(self, sums, rows, (stage, before, tables)),
+                    Tier::Portable | Tier::Neon | Tier::NeonDot => scaled(self, sums, rows, (stage, before, tables)),
                 }
             }
         }

@@ -102,7 +102,7 @@ impl Narrow {
     /// Sums and stores the rows of a stretch; `false` if this CPU or this epilogue is not for these kernels.
     pub(super) fn run(&self, isa: Isa, fixed: &Fixed, stretch: Stretch<'_>, out: &mut Stored) -> bool {
         #[cfg(target_arch = "x86_64")]
-        if isa.tier() >= Tier::Avx512 && Self::takes(stretch.stride) && stretch.count <= ROWS {
+        if isa.tier() >= Tier::Avx512 && fixed.rows.is_none() && Self::takes(stretch.stride) && stretch.count <= ROWS {
             let blocks = if stretch.count > ROWS / 2 { 2 } else { 1 };
             let reach = stretch.start + (blocks - 1) * ROWS / 2 * stretch.stride + self.last + REACH;
             if reach <= stretch.source.len() {
