@@ -2,6 +2,8 @@
 
 mod arena;
 mod encode;
+mod record;
+mod replay;
 mod step;
 mod tier;
 
@@ -19,6 +21,8 @@ use opml_vm::{Program, Tensor};
 use crate::error::ProverError;
 
 pub use arena::{ContractArena, Transaction};
+pub use record::{Record, function};
+pub use replay::Replay;
 pub use step::StepChain;
 pub use tier::{bond_of_challenger, bond_of_submitter, tier};
 
@@ -131,6 +135,20 @@ impl Chain {
         call: &C,
     ) -> Result<(C::Return, Receipt), ProverError> {
         self.host.send(from, self.dispute, value, call).map_err(refused(what))
+    }
+
+    /// Sends calldata to the dispute contract.
+    ///
+    /// # Errors
+    /// The chain refuses it.
+    pub fn call(
+        &mut self,
+        what: &'static str,
+        from: Address,
+        value: U256,
+        data: Bytes,
+    ) -> Result<Receipt, ProverError> {
+        self.host.call(from, self.dispute, value, data).map_err(refused(what))
     }
 
     /// Registers a model; gives its root as the contract computes it.
