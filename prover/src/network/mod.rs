@@ -3,14 +3,16 @@
 mod deployment;
 mod error;
 mod rpc;
+mod send;
 mod wallet;
 
 use alloy_primitives::{Address, B256, Bytes, Log, U256};
 use alloy_sol_types::SolCall;
 
-pub use deployment::{Deployment, TIERS};
+pub use deployment::{Deployment, TIERS, Times, ether};
 pub use error::NetworkError;
 pub use rpc::Rpc;
+pub use send::{Done, Sender};
 pub use wallet::Wallet;
 
 /// A block's place in the chain.
@@ -149,17 +151,14 @@ pub trait Network {
     /// # Errors
     /// The endpoint does not answer, or refuses.
     fn mined(&self, hash: B256) -> Result<Option<Mined>, NetworkError>;
+}
 
-    /// Asks a contract.
-    ///
-    /// # Errors
-    /// As [`Network::call`]; and an answer that is not the function's.
-    fn view<C: SolCall>(&self, to: Address, call: &C) -> Result<C::Return, NetworkError>
-    where
-        Self: Sized,
-    {
-        let data = call.abi_encode().into();
-        let answer = self.call(&Request { from: Address::ZERO, to: Some(to), value: U256::ZERO, data })?;
-        C::abi_decode_returns(&answer).map_err(|_| NetworkError::Answer { what: C::SIGNATURE, contract: to })
-    }
+/// Asks a contract.
+///
+/// # Errors
+/// As [`Network::call`]; and an answer that is not the function's.
+pub fn view<C: SolCall>(network: &dyn Network, to: Address, call: &C) -> Result<C::Return, NetworkError> {
+    let data = call.abi_encode().into();
+    let answer = network.call(&Request { from: Address::ZERO, to: Some(to), value: U256::ZERO, data })?;
+    C::abi_decode_returns(&answer).map_err(|_| NetworkError::Answer { what: C::SIGNATURE, contract: to })
 }

@@ -36,8 +36,9 @@ impl Rpc {
     /// # Errors
     /// The address is none, or nobody answers there.
     pub fn connect(url: &str) -> Result<Self, NetworkError> {
-        let parsed: url::Url =
-            url.parse().map_err(|error: url::ParseError| NetworkError::Url { url: url.to_owned(), why: error.to_string() })?;
+        let parsed: url::Url = url
+            .parse()
+            .map_err(|error: url::ParseError| NetworkError::Url { url: url.to_owned(), why: error.to_string() })?;
         if !["http", "https"].contains(&parsed.scheme()) {
             let why = format!("scheme {}", parsed.scheme());
             return Err(NetworkError::Url { url: url.to_owned(), why });
@@ -137,9 +138,11 @@ impl Network for Rpc {
             let last = to.min(first.saturating_add(SPAN - 1));
             let filter = Filter::new().address(contract).from_block(first).to_block(last);
             let logs = self.ask("events", || self.provider.get_logs(&filter))?;
-            events.extend(logs.into_iter().filter(|log| !log.removed).filter_map(|log| {
-                Some(Event { block: log.block_number?, index: log.log_index?, log: log.inner })
-            }));
+            events.extend(
+                logs.into_iter()
+                    .filter(|log| !log.removed)
+                    .filter_map(|log| Some(Event { block: log.block_number?, index: log.log_index?, log: log.inner })),
+            );
             first = last.saturating_add(1);
         }
         events.sort_by_key(|event| (event.block, event.index));
@@ -174,9 +177,8 @@ impl Network for Rpc {
     }
 
     fn submit(&self, signed: &Signed) -> Result<(), NetworkError> {
-        let sent = self.ask("a transaction", || async {
-            self.provider.send_raw_transaction(&signed.raw).await.map(|_| ())
-        });
+        let sent =
+            self.ask("a transaction", || async { self.provider.send_raw_transaction(&signed.raw).await.map(|_| ()) });
         match sent {
             Err(NetworkError::Refused { why, .. }) if is_known(&why) => Ok(()),
             sent => sent,

@@ -10,9 +10,9 @@ use alloy_signer_local::PrivateKeySigner;
 use super::{NetworkError, Request, Signed, Terms};
 
 /// Environment variable of a private key: 64 hexadecimal digits.
-pub const KEY: &str = "OPML_PRIVATE_KEY";
+const KEY: &str = "OPML_PRIVATE_KEY";
 /// Environment variable of a keystore's password.
-pub const PASSWORD: &str = "OPML_KEYSTORE_PASSWORD";
+const PASSWORD: &str = "OPML_KEYSTORE_PASSWORD";
 
 /// A key that signs for one account.
 #[derive(Debug, Clone)]
@@ -36,7 +36,8 @@ impl Wallet {
     fn from_keystore(path: &Path) -> Result<PrivateKeySigner, NetworkError> {
         let password = std::env::var(PASSWORD)
             .map_err(|_| NetworkError::Key(format!("{}: its password is missing; set {PASSWORD}", path.display())))?;
-        let refused = |error| NetworkError::Key(format!("{}: no key: {error}; is {PASSWORD} its password?", path.display()));
+        let refused =
+            |error| NetworkError::Key(format!("{}: no key: {error}; is {PASSWORD} its password?", path.display()));
         PrivateKeySigner::decrypt_keystore(path, password).map_err(refused)
     }
 
@@ -77,6 +78,9 @@ impl Wallet {
         let runtime = runtime.map_err(|error| NetworkError::Start(error.to_string()))?;
         let signed = runtime.block_on(transaction.build(&wallet));
         let signed = signed.map_err(|error| NetworkError::Key(format!("cannot be signed: {error}")))?;
-        Ok(Signed { hash: *signed.tx_hash(), raw: Bytes::from(alloy_network::eip2718::Encodable2718::encoded_2718(&signed)) })
+        Ok(Signed {
+            hash: *signed.tx_hash(),
+            raw: Bytes::from(alloy_network::eip2718::Encodable2718::encoded_2718(&signed)),
+        })
     }
 }
