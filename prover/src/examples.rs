@@ -93,7 +93,7 @@ Examples:
 pub const WATCH: &str = "\
 Examples:
   opml watch models/ --state watcher
-  opml watch model.opml --once --dry-run";
+  opml watch model.opml --dry-run --once";
 
 /// See [`crate::arguments::Command::Defend`].
 pub const DEFEND: &str = "\
