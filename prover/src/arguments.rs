@@ -1,5 +1,7 @@
 //! The command line.
 
+pub mod network;
+
 use std::{path::PathBuf, str::FromStr};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -75,6 +77,40 @@ pub enum Command {
     /// Print the table of dispute costs that the README shows.
     #[command(after_long_help = examples::FIGURES)]
     Figures(Figures),
+    /// Put the contracts on a chain.
+    ///
+    /// Writes the deployment file that all other commands on the chain read.
+    #[command(after_long_help = examples::DEPLOY)]
+    Deploy(network::Deploy),
+    /// Make a model known to the contract.
+    #[command(after_long_help = examples::REGISTER)]
+    Register(network::Register),
+    /// Ask for a run of a model on inputs that are posted.
+    ///
+    /// Prints the task's name; submitters claim its result.
+    #[command(after_long_help = examples::REQUEST)]
+    Request(network::RequestTask),
+    /// Run a task's model and claim the result, with a bond.
+    ///
+    /// `opml defend` must run until the claim is final.
+    #[command(after_long_help = examples::SUBMIT)]
+    Submit(network::Submit),
+    /// Check all claims, challenge the wrong ones, and play the disputes to their end.
+    ///
+    /// Runs until it is stopped. Whatever stops it, it goes on from its state folder and the chain.
+    #[command(after_long_help = examples::WATCH)]
+    Watch(network::Play),
+    /// Answer every dispute on the account's claims, and take the bonds back when they are final.
+    ///
+    /// Runs until it is stopped. Whatever stops it, it goes on from its state folder and the chain.
+    #[command(after_long_help = examples::DEFEND)]
+    Defend(network::Defend),
+    /// Show claims and disputes: clocks, bonds, and how each would end if nobody moved any more.
+    #[command(after_long_help = examples::STATUS)]
+    Status(network::Status),
+    /// Fetch what the contract owes the account.
+    #[command(after_long_help = examples::WITHDRAW)]
+    Withdraw(network::Withdraw),
 }
 
 /// Most elements of a run unless told otherwise: at most 512 MiB of values.

@@ -65,3 +65,48 @@ pub const FIGURES: &str = "\
 Examples:
   opml figures
   opml figures --json";
+
+/// See [`crate::arguments::Command::Deploy`].
+pub const DEPLOY: &str = "\
+Examples:
+  opml deploy --endpoint http://127.0.0.1:8545 --tier hour
+  opml deploy --tier week --tier day --claim-bond 3.5 --challenge-bond 0.24 --dry-run";
+
+/// See [`crate::arguments::Command::Register`].
+pub const REGISTER: &str = "\
+Examples:
+  opml register model.opml";
+
+/// See [`crate::arguments::Command::Request`].
+pub const REQUEST: &str = "\
+Examples:
+  opml request model.opml -i picture.png
+  opml request model.opml -i samples.npy --index 3 --tier 0 --json";
+
+/// See [`crate::arguments::Command::Submit`].
+pub const SUBMIT: &str = "\
+Examples:
+  opml submit $TASK models/
+  opml submit $TASK model.opml --nonce 1 --dry-run";
+
+/// See [`crate::arguments::Command::Watch`].
+pub const WATCH: &str = "\
+Examples:
+  opml watch models/ --state watcher
+  opml watch model.opml --dry-run --once";
+
+/// See [`crate::arguments::Command::Defend`].
+pub const DEFEND: &str = "\
+Examples:
+  opml defend models/ --state submitter --keystore key.json";
+
+/// See [`crate::arguments::Command::Status`].
+pub const STATUS: &str = "\
+Examples:
+  opml status
+  opml status --account 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --json";
+
+/// See [`crate::arguments::Command::Withdraw`].
+pub const WITHDRAW: &str = "\
+Examples:
+  opml withdraw";

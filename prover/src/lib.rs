@@ -1,5 +1,6 @@
 //! The `opml` command as a library: inputs, lies, players, the chain, and the reports of its commands.
 
+pub mod agent;
 pub mod arguments;
 pub mod calibration;
 pub mod chain;
@@ -14,6 +15,7 @@ pub mod import;
 pub mod input;
 pub mod lie;
 pub mod machine;
+pub mod network;
 pub mod output;
 pub mod progress;
 pub mod proof;

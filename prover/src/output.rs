@@ -39,4 +39,10 @@ impl Output {
             _ => Ok(()),
         }
     }
+
+    /// Says something while a command goes on: to standard error, as JSON if that is asked for. That nobody listens is no error.
+    pub fn note(self, words: &str) {
+        let line = if self.json { serde_json::json!({ "note": words }).to_string() } else { words.to_owned() };
+        let _ = writeln!(io::stderr().lock(), "{}", crate::words::plain(&line));
+    }
 }

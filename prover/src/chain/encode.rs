@@ -12,13 +12,30 @@ use opml_vm::{DType, Program, merkle};
 use crate::{error::ProverError, machine::Keccak};
 
 /// `dtype:u8 ‖ elements:u64` of every input.
-pub(super) fn input_headers(program: &Program) -> Bytes {
+#[must_use]
+pub fn input_headers(program: &Program) -> Bytes {
     let mut out = Vec::new();
     for input in program.inputs() {
         out.push(input.dtype.code());
         out.extend(input.elements.to_be_bytes());
     }
     out.into()
+}
+
+/// The call that makes a model known.
+#[must_use]
+pub fn register_call(program: &Program) -> Dispute::registerModelCall {
+    let roots = Hasher::current().model_roots(program);
+    let counts = program.counts();
+    Dispute::registerModelCall {
+        programRoot: roots.program.into(),
+        constsRoot: roots.constants.into(),
+        N: counts.instructions,
+        nConsts: counts.constants,
+        out: program.output(),
+        halt: program.halt().unwrap_or(u32::MAX),
+        inputHeaders: input_headers(program),
+    }
 }
 
 pub(super) fn words(hashes: &[Hash]) -> Vec<B256> {
@@ -154,7 +171,8 @@ pub(super) fn trace_opening(
 }
 
 /// What a task is made of besides its header.
-pub(super) fn parts(program: &Program, task: &Dispute::Task) -> Dispute::Parts {
+#[must_use]
+pub fn parts(program: &Program, task: &Dispute::Task) -> Dispute::Parts {
     let roots = Hasher::current().model_roots(program);
     Dispute::Parts {
         programRoot: roots.program.into(),

@@ -2,6 +2,8 @@
 
 mod arena;
 mod encode;
+mod record;
+mod replay;
 mod step;
 mod tier;
 
@@ -19,6 +21,9 @@ use opml_vm::{Program, Tensor};
 use crate::error::ProverError;
 
 pub use arena::{ContractArena, Transaction};
+pub use encode::{input_headers, parts, register_call};
+pub use record::{Record, function};
+pub use replay::Replay;
 pub use step::StepChain;
 pub use tier::{bond_of_challenger, bond_of_submitter, tier};
 
@@ -133,23 +138,26 @@ impl Chain {
         self.host.send(from, self.dispute, value, call).map_err(refused(what))
     }
 
+    /// Sends calldata to the dispute contract.
+    ///
+    /// # Errors
+    /// The chain refuses it.
+    pub fn call(
+        &mut self,
+        what: &'static str,
+        from: Address,
+        value: U256,
+        data: Bytes,
+    ) -> Result<Receipt, ProverError> {
+        self.host.call(from, self.dispute, value, data).map_err(refused(what))
+    }
+
     /// Registers a model; gives its root as the contract computes it.
     ///
     /// # Errors
     /// The chain refuses it.
     pub fn register(&mut self, program: &Program) -> Result<B256, ProverError> {
-        let roots = Hasher::current().model_roots(program);
-        let counts = program.counts();
-        let call = Dispute::registerModelCall {
-            programRoot: roots.program.into(),
-            constsRoot: roots.constants.into(),
-            N: counts.instructions,
-            nConsts: counts.constants,
-            out: program.output(),
-            halt: program.halt().unwrap_or(u32::MAX),
-            inputHeaders: encode::input_headers(program),
-        };
-        Ok(self.send("registerModel", OPERATOR, U256::ZERO, &call)?.0)
+        Ok(self.send("registerModel", OPERATOR, U256::ZERO, &register_call(program))?.0)
     }
 
     /// Opens a task on posted inputs.
@@ -162,7 +170,7 @@ impl Chain {
             modelRoot: model_root,
             maxT: max_t,
             tier: TIER,
-            inputHeaders: encode::input_headers(program),
+            inputHeaders: input_headers(program),
             inputs: inputs.iter().map(|input| Bytes::copy_from_slice(input.bytes())).collect(),
         };
         self.send("openTask", OPERATOR, U256::ZERO, &call)?;
@@ -173,7 +181,7 @@ impl Chain {
             tier: TIER,
             requester: Address::ZERO,
         };
-        let parts = encode::parts(program, &task);
+        let parts = parts(program, &task);
         Ok(TaskOnChain { task, parts })
     }
 

@@ -7,6 +7,7 @@ mod eval;
 mod figures;
 mod import;
 mod inspect;
+mod network;
 mod prove;
 mod run;
 mod verify;
@@ -44,6 +45,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         Command::Dispute(dispute) => dispute::run(dispute, output),
         Command::Eval(eval) => eval::run(eval, output),
         Command::Figures(figures) => figures::run(figures, output),
+        Command::Deploy(deploy) => network::deploy(deploy, output),
+        Command::Register(register) => network::register(register, output),
+        Command::Request(request) => network::request(request, output),
+        Command::Submit(submit) => network::submit(submit, output),
+        Command::Watch(watch) => network::watch(watch, output),
+        Command::Defend(defend) => network::defend(defend, output),
+        Command::Status(status) => network::status(status, output),
+        Command::Withdraw(withdraw) => network::withdraw(withdraw, output),
     }?;
     Ok(ExitCode::from(code))
 }

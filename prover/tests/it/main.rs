@@ -5,5 +5,6 @@ mod cli;
 mod dearest;
 mod faults;
 mod rules;
+mod strangers;
 mod suite;
 mod world;

@@ -4,13 +4,16 @@ use super::{Folder, MLP_MODEL, fixture, root};
 
 const COMMANDS: [&str; 10] =
     ["demo", "import", "inspect", "run", "commit", "prove", "verify", "dispute", "eval", "figures"];
+/// Their examples are run where there is a chain, see `strangers`.
+pub(crate) const ON_A_CHAIN: [&str; 8] =
+    ["deploy", "register", "request", "submit", "watch", "defend", "status", "withdraw"];
 
 #[test]
 fn help_of_every_command() {
     let folder = Folder::new();
     insta::assert_snapshot!("help", folder.opml("--help").exits(0));
     insta::assert_snapshot!("help-short", folder.opml("-h").exits(0));
-    for command in COMMANDS {
+    for command in COMMANDS.into_iter().chain(ON_A_CHAIN) {
         let help = folder.opml(&format!("{command} --help")).exits(0);
         assert_eq!(folder.opml(&format!("help {command}")).exits(0), help);
         assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
@@ -20,7 +23,7 @@ fn help_of_every_command() {
 }
 
 /// Everything that examples name.
-fn prepared() -> Folder {
+pub(crate) fn prepared() -> Folder {
     let folder = Folder::new();
     folder.put("model.onnx", &fixture("models/mlp-fashion.onnx"));
     folder.put("quantised.onnx", &fixture("models/mlp-fashion-qdq.onnx"));

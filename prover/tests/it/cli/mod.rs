@@ -4,7 +4,7 @@ mod calibrating;
 mod disputes;
 mod files;
 mod golden;
-mod help;
+pub(crate) mod help;
 mod importing;
 mod inputs;
 mod json;
@@ -49,7 +49,7 @@ fn fixture(name: &str) -> Vec<u8> {
 }
 
 /// A folder with what the examples name: `model.opml`, `model.onnx`, `picture.png`, `samples.npy`, …
-struct Folder(TempDir);
+pub(crate) struct Folder(TempDir);
 
 impl Folder {
     fn new() -> Self {
@@ -59,7 +59,7 @@ impl Folder {
         folder
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
@@ -89,7 +89,7 @@ impl Folder {
     }
 
     /// Runs `opml` with the words of a line.
-    fn opml(&self, line: &str) -> Ran {
+    pub(crate) fn opml(&self, line: &str) -> Ran {
         let output = self.command(line).output().unwrap();
         Ran {
             line: line.to_owned(),
@@ -125,7 +125,7 @@ impl Folder {
 
 /// What a run of the binary left.
 #[derive(Debug)]
-struct Ran {
+pub(crate) struct Ran {
     line: String,
     code: Option<i32>,
     stdout: String,
@@ -135,7 +135,7 @@ struct Ran {
 impl Ran {
     /// Asserts the exit code and that nothing was said on standard error; gives the text.
     #[track_caller]
-    fn exits(self, code: i32) -> String {
+    pub(crate) fn exits(self, code: i32) -> String {
         assert_eq!((self.code, self.stderr.as_str()), (Some(code), ""), "{self:?}");
         self.stdout
     }

@@ -1,0 +1,123 @@
+//! A claim on the agent's table: the model and input it is about, and what running them says.
+
+use std::sync::Arc;
+
+use alloy_primitives::B256;
+use opml_bisection::Claim;
+use opml_ops::{commit::Hasher, engine::Engine};
+use opml_vm::{
+    Program, Tensor, Trace,
+    interpreter::{Run, Stop},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{AgentError, Book, Claimed, Library};
+use crate::{
+    chain::{ClaimOnChain, parts},
+    error::ProverError,
+    machine::VmRules,
+};
+
+/// What a run says of a claim.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// The claim says what the model computes.
+    Right,
+    /// It does not.
+    Wrong,
+    /// It cannot be told, and why.
+    Unknown(String),
+}
+
+/// A claim with all that is needed to judge and to play it.
+pub struct Case {
+    /// The claim as the game knows it.
+    pub claim: Claim,
+    /// The claim as the contract knows it.
+    pub on_chain: ClaimOnChain,
+    /// The rules of its model and input.
+    pub rules: VmRules,
+    /// The model.
+    pub program: Arc<Program>,
+    /// The inputs.
+    pub inputs: Vec<Tensor>,
+}
+
+impl Case {
+    /// Puts a claim's case together; otherwise why it cannot be: the model is not in the library, or the inputs are not public.
+    ///
+    /// # Errors
+    /// A model file cannot be read.
+    pub fn of(
+        book: &Book,
+        id: B256,
+        claimed: &Claimed,
+        arity_log2: u8,
+        library: &mut Library,
+    ) -> Result<Result<Self, String>, ProverError> {
+        let Some((task, model)) = book.subject(claimed) else {
+            return Ok(Err("its task is unknown".to_owned()));
+        };
+        let root = task.task.modelRoot;
+        let Some(program) = library.get(root)? else {
+            return Ok(Err(format!("no model file has the root {root}")));
+        };
+        let posted = task.inputs.len() == program.inputs().len();
+        let inputs = program.inputs().iter().zip(&task.inputs);
+        let inputs: Result<Vec<Tensor>, _> =
+            inputs.map(|(header, bytes)| Tensor::new(header.dtype, header.elements, bytes.to_vec())).collect();
+        let Some(inputs) = inputs.ok().filter(|_| posted) else {
+            return Ok(Err("its inputs were not posted".to_owned()));
+        };
+        let claim = Claim {
+            instructions: model.sizes.instructions,
+            output_at: model.sizes.output,
+            halt_at: program.halt(),
+            max_length: task.task.maxT,
+            length: claimed.claim.T,
+            output: claimed.claim.outputHash.0,
+            arity_log2: arity_log2.into(),
+        };
+        let parts = parts(&program, &task.task);
+        let on_chain = ClaimOnChain { id, claim: claimed.claim.clone(), parts, output: claimed.output.to_vec() };
+        let rules = VmRules::new(&program, &inputs);
+        Ok(Ok(Self { claim, on_chain, rules, program, inputs }))
+    }
+
+    /// Runs the model as the claim's task says.
+    ///
+    /// # Errors
+    /// The run is larger than the budget.
+    pub fn run(&self, budget: u64) -> Result<Run, ProverError> {
+        let stop = Stop::Halt { max: self.claim.max_length };
+        Engine::compile(&self.program).run(&self.inputs, stop, budget).map_err(ProverError::Budget)
+    }
+
+    /// Runs the model and commits to the trace.
+    ///
+    /// # Errors
+    /// As [`Case::run`].
+    pub fn trace(&self, budget: u64) -> Result<Trace, ProverError> {
+        Ok(Hasher::current().trace(&self.program, self.run(budget)?))
+    }
+
+    /// What a run says of the claim.
+    #[must_use]
+    pub fn verdict(&self, budget: u64) -> Verdict {
+        match self.run(budget) {
+            Err(error) => Verdict::Unknown(error.to_string()),
+            Ok(run) if self.agrees(&run) => Verdict::Right,
+            Ok(_) => Verdict::Wrong,
+        }
+    }
+
+    fn agrees(&self, run: &Run) -> bool {
+        let output = run.output(&self.program).is_some_and(|output| output.bytes() == self.on_chain.output);
+        output && run.length == self.claim.length
+    }
+}
+
+/// What an agent cannot go on without.
+pub(super) fn missing(why: &str) -> AgentError {
+    AgentError::Prover(ProverError::Stuck(why.to_owned()))
+}

@@ -1,0 +1,191 @@
+//! Sends what is due: noted on the disk before it is sent, sent again until it stands in a block, dearer if it waits too long.
+//!
+//! After a crash the same bytes are sent again, so nothing is paid twice. After a reorganisation that drops a transaction the duty is due
+//! again, and the transaction still noted.
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::{Address, B256, Bytes, U256};
+
+use super::{AgentError, Duty, Store, store::Sent};
+use crate::network::{Block, Network, NetworkError, Request, Signed, Terms, Wallet};
+
+/// Most gas that a transaction may use (EIP-7825).
+const GAS_CAP: u64 = 16_777_216;
+/// Gas on top of an estimate: the state may be another when the transaction runs.
+const RESERVE: u64 = 10_000;
+/// Blocks after which a transaction that waits is replaced by a dearer one.
+const WAIT: u64 = 5;
+/// Blocks for which a settled transaction stays noted: as long as a reorganisation may drop it.
+const KEPT: u64 = 64;
+/// How often a duty whose transactions reverted is tried again.
+const TRIES: u32 = 5;
+
+/// What became of a duty in one round.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// Its transaction was handed in.
+    Sent(String),
+    /// The contract would refuse it now; it may be due again later.
+    Refused(String, String),
+    /// The account cannot pay for it.
+    TooPoor(String, U256),
+    /// Its fee is above the limit.
+    TooDear(String, u128),
+    /// It would be sent, with this gas and at most this cost in wei, if this were not a dry run.
+    Would(String, u64, U256),
+}
+
+/// The transactions of one account to one contract.
+pub struct Outbox<'a> {
+    /// The chain.
+    pub network: &'a dyn Network,
+    /// The key.
+    pub wallet: &'a Wallet,
+    /// The contract.
+    pub contract: Address,
+    /// Most wei for a unit of gas.
+    pub most: u128,
+    /// Nothing is sent.
+    pub dry: bool,
+    /// The state file.
+    pub store: &'a Store,
+}
+
+impl Outbox<'_> {
+    /// Sends what is due at `head`; gives what became of each duty that is not under way already.
+    ///
+    /// # Errors
+    /// The endpoint does not answer, or the state file cannot be written.
+    pub fn send(&self, head: Block, duties: &[Duty]) -> Result<Vec<Progress>, AgentError> {
+        let mut noted: BTreeMap<B256, Sent> = self.store.sent()?.into_iter().collect();
+        let next = self.network.nonce(self.wallet.account())?;
+        if !self.dry {
+            self.keep_going(head, next, &mut noted)?;
+        }
+        let mut progress = Vec::new();
+        for duty in duties {
+            let earlier = noted.get(&duty.key);
+            if earlier.is_some_and(|sent| sent.tries >= TRIES) {
+                continue;
+            }
+            match earlier.map(|sent| self.network.mined(B256::from(sent.hash))).transpose()?.flatten() {
+                // It is in a block that the book does not have yet.
+                Some(mined) if mined.success && mined.block >= head.number => continue,
+                Some(mined) if mined.success && mined.block.saturating_add(1) >= head.number => continue,
+                // It reverted, or stands in a block without having been enough: a new one.
+                Some(_) => {}
+                None if earlier.is_some_and(|sent| sent.nonce >= next) => continue,
+                None => {}
+            }
+            let taken: Vec<u64> = noted.values().map(|sent| sent.nonce).collect();
+            let nonce = (next..).find(|nonce| !taken.contains(nonce)).unwrap_or(next);
+            let tries = earlier.map_or(1, |sent| sent.tries.saturating_add(1));
+            match self.offer(head, duty, nonce, tries)? {
+                Ok(sent) => {
+                    noted.insert(duty.key, sent);
+                    progress.push(Progress::Sent(duty.what.clone()));
+                }
+                Err(why) => progress.push(why),
+            }
+        }
+        Ok(progress)
+    }
+
+    /// Hands in again what is noted and in no block; forgets what is settled.
+    fn keep_going(&self, head: Block, next: u64, noted: &mut BTreeMap<B256, Sent>) -> Result<(), AgentError> {
+        let mut gone = Vec::new();
+        for (&key, sent) in noted.iter_mut() {
+            let mined = self.network.mined(B256::from(sent.hash))?;
+            match mined {
+                Some(mined) if mined.block.saturating_add(KEPT) < head.number => gone.push(key),
+                Some(_) => {}
+                // Another transaction took its number.
+                None if sent.nonce < next => gone.push(key),
+                None => self.again(head, key, sent)?,
+            }
+        }
+        for key in gone {
+            self.store.settle(key)?;
+            noted.remove(&key);
+        }
+        Ok(())
+    }
+
+    /// Hands a transaction in again, or a dearer one in its place.
+    fn again(&self, head: Block, key: B256, sent: &mut Sent) -> Result<(), AgentError> {
+        let request = self.request(U256::from_be_bytes(sent.value), sent.data.clone().into());
+        // Nodes take a replacement only if it pays a tenth more.
+        let dearer = sent.fee.saturating_add(sent.fee / 4).max(self.network.fees()?.0);
+        if head.number >= sent.block.saturating_add(WAIT) && dearer <= self.most {
+            (sent.fee, sent.tip) = (dearer, sent.tip.saturating_add(sent.tip / 4).saturating_add(1));
+            sent.block = head.number;
+        }
+        let signed = self.sign(&request, sent)?;
+        if signed.hash.0 != sent.hash {
+            sent.hash = signed.hash.0;
+            self.store.note(key, sent)?;
+        }
+        match self.network.submit(&signed) {
+            // It may have been mined, or replaced, since.
+            Err(NetworkError::Refused { .. }) | Ok(()) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn request(&self, value: U256, data: Bytes) -> Request {
+        Request { from: self.wallet.account(), to: Some(self.contract), value, data }
+    }
+
+    fn sign(&self, request: &Request, sent: &Sent) -> Result<Signed, AgentError> {
+        let terms = Terms { nonce: sent.nonce, gas: sent.gas, fee: sent.fee, tip: sent.tip };
+        Ok(self.wallet.sign(self.network.chain_id(), request, &terms)?)
+    }
+
+    fn offer(&self, head: Block, duty: &Duty, nonce: u64, tries: u32) -> Result<Result<Sent, Progress>, AgentError> {
+        let request = self.request(duty.value, duty.data.clone());
+        let what = duty.what.clone();
+        let gas = match self.network.estimate(&request) {
+            Ok(gas) => gas.saturating_add(gas / 5).saturating_add(RESERVE).min(GAS_CAP),
+            Err(error @ (NetworkError::Reverted { .. } | NetworkError::Refused { .. })) => {
+                return Ok(Err(Progress::Refused(what, error.to_string())));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let (fee, tip) = self.network.fees()?;
+        if fee > self.most {
+            return Ok(Err(Progress::TooDear(what, fee)));
+        }
+        let cost = duty.value.saturating_add(U256::from(gas).saturating_mul(U256::from(fee)));
+        if self.network.balance(request.from)? < cost {
+            return Ok(Err(Progress::TooPoor(what, cost)));
+        }
+        if self.dry {
+            return Ok(Err(Progress::Would(what, gas, cost)));
+        }
+        let mut sent = Sent {
+            what,
+            nonce,
+            gas,
+            fee,
+            tip,
+            value: duty.value.to_be_bytes(),
+            data: duty.data.to_vec(),
+            hash: [0; 32],
+            block: head.number,
+            tries,
+        };
+        let signed = self.sign(&request, &sent)?;
+        sent.hash = signed.hash.0;
+        // First the disk, then the chain: what was sent is known after a crash.
+        self.store.note(duty.key, &sent)?;
+        match self.network.submit(&signed) {
+            Ok(()) | Err(NetworkError::Unreachable { .. }) => Ok(Ok(sent)),
+            Err(error @ NetworkError::Refused { .. }) => {
+                self.store.settle(duty.key)?;
+                Ok(Err(Progress::Refused(sent.what, error.to_string())))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}

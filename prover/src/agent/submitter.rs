@@ -1,0 +1,99 @@
+//! The submitter: it answers every dispute on its claims, and takes its bond back when a claim is final.
+
+use alloy_primitives::{B256, U256};
+use alloy_sol_types::SolCall as _;
+use opml_bisection::{Party, honest_submitter};
+use opml_contracts::{
+    abi::Dispute,
+    dispute::{self, Stage, Status},
+};
+
+use super::{
+    AgentError, Case, Claimed, Disputed, Duty, Office, Standing,
+    case::missing,
+    challenger::{move_duty, short},
+    follow::Picture,
+};
+use crate::{
+    chain::{Record, Replay},
+    words,
+};
+
+/// What the submitter is to send.
+///
+/// # Errors
+/// The endpoint does not answer, a model file cannot be read, or the state file cannot be written.
+pub(super) fn duties(office: &mut Office<'_>, picture: &Picture) -> Result<Vec<Duty>, AgentError> {
+    let mut due = Vec::new();
+    for (&id, claimed) in &picture.book.claims {
+        if claimed.claim.submitter == office.account() && claimed.standing == Standing::Pending {
+            due.extend(pending(office, picture, id, claimed)?);
+        }
+    }
+    Ok(due)
+}
+
+fn pending(office: &mut Office<'_>, picture: &Picture, id: B256, claimed: &Claimed) -> Result<Vec<Duty>, AgentError> {
+    let slot = office.slot(id)?;
+    let Some(tier) = office.tier(slot.tier).cloned() else { return Ok(Vec::new()) };
+    let disputes = || claimed.disputes.iter().filter_map(|id| Some((*id, picture.book.disputes.get(id)?)));
+    let open: Vec<(B256, &Disputed)> = disputes().filter(|(_, disputed)| !disputed.over).collect();
+    if open.is_empty() {
+        let over = picture.head.time >= slot.claimed_at.saturating_add(tier.window.into());
+        let ends = over && slot.open == 0 && slot.status == Status::Pending;
+        let call = Dispute::finalizeCall { c: claimed.claim.clone() };
+        let duty = || Duty::once(id, format!("finalize claim {}", short(id)), U256::ZERO, &call);
+        return Ok(ends.then(duty).into_iter().collect());
+    }
+    let case = match Case::of(&picture.book, id, claimed, tier.arityLog2, office.library)? {
+        Ok(case) => case,
+        Err(why) => return Err(missing(&format!("claim {}: {why}", short(id)))),
+    };
+    let run = office.theirs(id, &case)?;
+    let trace = run.trace(&case);
+    let mut due = Vec::new();
+    if slot.stage == Stage::Awaited {
+        let mv = honest_submitter(&case.claim, None, trace.as_ref(), &case.rules)?;
+        let record = Record::new(B256::ZERO, blank(), None);
+        if let Some(mv) = mv {
+            let data = record.calldata(&case.on_chain, &case.claim, &mv)?;
+            let what = format!("openTrace: {}", words::of_move(&case.claim, None, &mv));
+            due.push(Duty::new("openTrace", id, B256::ZERO, what, U256::ZERO, data));
+        }
+        return Ok(due);
+    }
+    for (dispute, disputed) in open {
+        let replay = Replay::of(&case.claim, &case.rules, &disputed.logs);
+        let replay = replay.ok_or_else(|| missing("the dispute's events are incomplete"))?;
+        let state = replay.record.state().clone();
+        let Some(position) = replay.record.position(&case.claim) else { continue };
+        if position.turn() == Party::Challenger {
+            let root = B256::from(replay.record.root().unwrap_or_default());
+            let place = dispute::Position::unpack(&state).map(|place| place.resolved(&slot, root));
+            if place.is_some_and(|place| place.late(picture.head.time, picture.head.number)) {
+                let call = Dispute::claimTimeoutCall { state: state.clone(), c: claimed.claim.clone() };
+                let what = format!("claimTimeout: the challenger of {} is late", short(id));
+                let hash = dispute::state_hash(&state);
+                due.push(Duty::new("claimTimeout", dispute, hash, what, U256::ZERO, call.abi_encode().into()));
+            }
+            continue;
+        }
+        if let Some(mv) = honest_submitter(&case.claim, Some(&position), trace.as_ref(), &case.rules)? {
+            let data = replay.record.calldata(&case.on_chain, &case.claim, &mv)?;
+            due.push(move_duty(dispute, &state, &mv, words::of_move(&case.claim, Some(&position), &mv), data));
+        }
+    }
+    Ok(due)
+}
+
+/// No dispute's state: the opening of a trace needs none.
+fn blank() -> Dispute::State {
+    Dispute::State {
+        claimId: B256::ZERO,
+        node: B256::ZERO,
+        players: U256::ZERO,
+        clock: U256::ZERO,
+        place: U256::ZERO,
+        range: U256::ZERO,
+    }
+}

@@ -1,0 +1,10 @@
+//! Strangers on a real chain: separate processes against anvil, killed at random moments, through reorganisations and failing
+//! endpoints.
+//!
+//! They need anvil: `npm ci` in `prover/tests/anvil`, then `cargo test -p opml-prover --test it strangers -- --ignored`.
+
+mod anvil;
+mod examples;
+mod player;
+mod proxy;
+mod trial;

@@ -1,0 +1,78 @@
+//! A process of the command that plays, and can be killed and started again.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use serde_json::Value;
+
+/// Runs a command to its end; gives the JSON that it prints.
+pub(super) fn opml(folder: &Path, endpoint: &str, key: &str, line: &str) -> Value {
+    serde_json::from_slice(&run(folder, endpoint, key, &format!("{line} --json"))).unwrap()
+}
+
+/// Runs a command to its end; gives what it prints.
+pub(super) fn run(folder: &Path, endpoint: &str, key: &str, line: &str) -> Vec<u8> {
+    let output = command(folder, endpoint, key, line).output().unwrap();
+    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+fn command(folder: &Path, endpoint: &str, key: &str, line: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_opml"));
+    command
+        .args(line.split_whitespace())
+        .current_dir(folder)
+        .env("OPML_ENDPOINT", endpoint)
+        .env("OPML_PRIVATE_KEY", key)
+        .env("RAYON_NUM_THREADS", "1");
+    command
+}
+
+/// An agent's process.
+pub(super) struct Player {
+    folder: PathBuf,
+    endpoint: String,
+    key: &'static str,
+    line: String,
+    log: PathBuf,
+    process: Child,
+    pub(super) kills: u32,
+}
+
+impl Player {
+    pub(super) fn start(folder: &Path, endpoint: &str, key: &'static str, name: &str, line: &str) -> Self {
+        let line = format!("{line} --state {name} --poll 1 --confirmations 6");
+        let log = folder.join(format!("{name}.log"));
+        let process = spawn(folder, endpoint, key, &line, &log);
+        Self { folder: folder.to_owned(), endpoint: endpoint.to_owned(), key, line, log, process, kills: 0 }
+    }
+
+    /// Kills the process with the signal that cannot be caught, and starts it again.
+    pub(super) fn kill_and_start(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        self.kills += 1;
+        self.process = spawn(&self.folder, &self.endpoint, self.key, &self.line, &self.log);
+    }
+
+    /// What it said so far.
+    pub(super) fn said(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+fn spawn(folder: &Path, endpoint: &str, key: &str, line: &str, log: &Path) -> Child {
+    let file = File::options().create(true).append(true).open(log).unwrap();
+    let mut command = command(folder, endpoint, key, line);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file).spawn().unwrap()
+}
+
+impl Drop for Player {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
