@@ -39,12 +39,7 @@ abstract contract Listings is Bank {
 
     /// @notice Offers a registered model on these terms; doing it again changes nothing. `inputHeaders` are those it was registered with.
     function list(Terms calldata terms, bytes calldata inputHeaders) external returns (uint256 modelId) {
-        Model memory model = dispute.modelOf(terms.modelRoot);
-        if (model.header.N() == 0 || keccak256(inputHeaders) != model.inputsHash) revert BadTerms();
-        if (terms.maxT == 0 || terms.share > 10_000 || terms.ttl == 0 || terms.tier >= TIERS) revert BadTerms();
-        if (terms.receiver == address(0) && terms.share != 0) revert BadTerms();
-        (, Bonds bonds) = dispute.tier(terms.tier);
-        if (bonds.bondS() == 0) revert BadTerms();
+        requireListable(terms, inputHeaders);
         modelId = modelIdOf(terms);
         listings[modelId] = terms;
         headersOf[modelId] = inputHeaders;
@@ -60,6 +55,16 @@ abstract contract Listings is Bank {
         emit RevenueClaimed(modelId, receiver, amount);
         (bool ok,) = receiver.call{value: amount}("");
         if (!ok) revert TransferFailed();
+    }
+
+    /// @notice Refuses terms that cannot be listed; those that can, can for ever.
+    function requireListable(Terms memory terms, bytes memory inputHeaders) public view {
+        Model memory model = dispute.modelOf(terms.modelRoot);
+        if (model.header.N() == 0 || keccak256(inputHeaders) != model.inputsHash) revert BadTerms();
+        if (terms.maxT == 0 || terms.share > 10_000 || terms.ttl == 0 || terms.tier >= TIERS) revert BadTerms();
+        if (terms.receiver == address(0) && terms.share != 0) revert BadTerms();
+        (, Bonds bonds) = dispute.tier(terms.tier);
+        if (bonds.bondS() == 0) revert BadTerms();
     }
 
     /// @notice A listing's number.

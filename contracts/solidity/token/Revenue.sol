@@ -155,13 +155,13 @@ abstract contract Revenue is ERC20, ReentrancyGuardTransient {
     }
 
     /// @dev The contract's balance of a token; 0 if the token does not tell. It cannot stop anything.
-    function _balanceOf(address token) private view returns (uint256 balance) {
+    function _balanceOf(address token) private view returns (uint256 found) {
         bytes memory data = abi.encodeCall(IERC20.balanceOf, (address(this)));
         // Whoever gives too little gas must not make the token look empty.
         if (gasleft() < BALANCE_GAS + BALANCE_GAS / 63 + 5_000) revert TooLittleGasForAssets();
         assembly ("memory-safe") {
             if staticcall(BALANCE_GAS, token, add(data, 32), mload(data), 0, 32) {
-                if gt(returndatasize(), 31) { balance := mload(0) }
+                if gt(returndatasize(), 31) { found := mload(0) }
             }
         }
     }

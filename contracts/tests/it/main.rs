@@ -3,8 +3,10 @@
 
 mod conformance;
 mod dispute;
+mod market;
 mod dots;
 mod gas;
+mod oracle;
 mod programs;
 mod random;
 mod refusals;
