@@ -12,7 +12,7 @@ use opml_vm::{DType, Program, merkle};
 use crate::{error::ProverError, machine::Keccak};
 
 /// `dtype:u8 ‖ elements:u64` of every input.
-pub(super) fn input_headers(program: &Program) -> Bytes {
+pub(crate) fn input_headers(program: &Program) -> Bytes {
     let mut out = Vec::new();
     for input in program.inputs() {
         out.push(input.dtype.code());
@@ -154,7 +154,7 @@ pub(super) fn trace_opening(
 }
 
 /// What a task is made of besides its header.
-pub(super) fn parts(program: &Program, task: &Dispute::Task) -> Dispute::Parts {
+pub(crate) fn parts(program: &Program, task: &Dispute::Task) -> Dispute::Parts {
     let roots = Hasher::current().model_roots(program);
     Dispute::Parts {
         programRoot: roots.program.into(),

@@ -4,7 +4,7 @@
 mod adapter;
 mod answers;
 mod delivery;
-mod faults;
+pub(crate) mod faults;
 mod interface;
 mod property;
 pub(crate) mod world;
