@@ -29,7 +29,7 @@ contract RevenueToken is Revenue, IERC7641AltRevToken {
     event Redeemed(address indexed account, address indexed asset, uint256 amount);
 
     /// @notice The largest supply.
-    uint256 public constant MAX_SUPPLY = 1 << 112;
+    uint256 public constant MAX_SUPPLY = type(uint112).max;
     /// @notice Who mints until the launch.
     address public immutable MINTER;
     /// @notice Least seconds between snapshots.

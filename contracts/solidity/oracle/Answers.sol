@@ -117,7 +117,7 @@ abstract contract Answers is Requests {
     }
 
     /// @dev Registers a claim without a commitment.
-    function _append(uint256 requestId, Claim calldata c) internal returns (uint256 index) {
+    function _append(uint256 requestId, Claim memory c) internal returns (uint256 index) {
         _requireOpen(requestId);
         index = entries[requestId].length;
         entries[requestId].push();
@@ -183,7 +183,7 @@ abstract contract Answers is Requests {
         return dispute.claimOf(claimId).status();
     }
 
-    function _register(uint256 requestId, uint256 index, Claim calldata c) private {
+    function _register(uint256 requestId, uint256 index, Claim memory c) private {
         bytes32 id = dispute.claimIdOf(c);
         uint256 status = _status(id);
         if (status == 0) revert NoSuchClaim();

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Claim} from "../game/Types.sol";
-import {Answers, Entry, Kind} from "./Answers.sol";
+import {Answers} from "./Answers.sol";
 import "./Errors.sol";
 import {IAIOracleCallback} from "./IAIOracle.sol";
 import {Mode, Request, Status} from "./Requests.sol";
@@ -28,17 +28,14 @@ abstract contract Deliveries is Answers {
         _deliverFirst(requestId, c, output);
     }
 
-    /// @notice Delivers the output of the first claim that may still stand, if no answer was delivered before. Anybody may; who does gets the
-    /// callback's gas paid.
+    /// @notice The same for the sender's own claim of a run of the listing's `maxT` with the request's number as its nonce: all that OAO's
+    /// nodes know of an answer.
     function invokeCallback(uint256 requestId, bytes calldata output) external {
         Request storage r = _known(requestId);
-        if (r.status != Status.OPEN) revert RequestClosed();
-        if (r.mode == Mode.FINAL) revert NotOptimistic();
-        if (r.delivery.first) revert AlreadyDelivered();
-        uint256 head = _advance(requestId, r);
-        Entry storage e = _entry(requestId, head);
-        if (e.kind != Kind.CLAIMED || e.outputHash != keccak256(output)) revert WrongOutput();
-        _first(requestId, r, output, e.outputHash);
+        uint64 T = listings[r.modelId].maxT;
+        Claim memory c = Claim(r.taskId, T, keccak256(output), msg.sender, uint64(requestId));
+        _append(requestId, c);
+        _deliverFirst(requestId, c, output);
     }
 
     /// @notice Delivers the final answer, once, and pays the fee if it is decided whose it is. Anybody may.
@@ -90,7 +87,7 @@ abstract contract Deliveries is Answers {
     }
 
     /// @dev Delivers the output of a claim that was just registered, if it is to be and nothing was delivered.
-    function _deliverFirst(uint256 requestId, Claim calldata c, bytes calldata output) private {
+    function _deliverFirst(uint256 requestId, Claim memory c, bytes calldata output) private {
         if (keccak256(output) != c.outputHash) revert WrongOutput();
         Request storage r = requests[requestId];
         if (r.status != Status.OPEN || r.mode == Mode.FINAL || r.delivery.first) return;

@@ -27,7 +27,6 @@ error TooLate();
 // Delivery and money
 error WrongOutput();
 error NotFinal();
-error NotOptimistic();
 error AlreadyDelivered();
 error NothingToRetry();
 error NotAllowed();

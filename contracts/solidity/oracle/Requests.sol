@@ -73,7 +73,7 @@ abstract contract Requests is Listings, IAIOracle {
         return _request(modelId, input, callbackContract, gasLimit, callbackData, Mode.OPTIMISTIC, msg.sender);
     }
 
-    /// @notice The same with a mode, and with the account that gets money back.
+    /// @notice The same with a mode, and with the account that gets money back; 0 is the sender.
     function requestCallback(
         uint256 modelId,
         bytes calldata input,
@@ -129,6 +129,7 @@ abstract contract Requests is Listings, IAIOracle {
         Request storage r = requests[id];
         (r.account, r.gasLimit, r.mode, r.status) = (msg.sender, gasLimit, mode, Status.OPEN);
         (r.callbackContract, r.deadline) = (callbackContract, uint40(block.timestamp + terms.ttl));
+        if (refundTo == address(0)) refundTo = msg.sender;
         (r.refundTo, r.fee, r.gasFee, r.modelId) = (refundTo, terms.fee, uint96(gasFee), modelId);
         r.callbackData = callbackData;
         r.taskId = dispute.openTask(

@@ -3,16 +3,17 @@ pragma solidity 0.8.37;
 
 /// @dev What an account had earned of an asset when its balance last changed in a period.
 struct Checkpoint {
-    uint48 period;
-    uint208 balance; // from then on
+    uint32 period;
+    uint112 balance; // from then on
+    uint112 earned; // in all, up to then
     uint256 perShare;
-    uint256 earned; // in all, up to then
 }
 
 /// @dev The account's checkpoints of one asset, at most one for each period, so that earnings up to any snapshot can be told for ever.
+/// Earnings are rounded down at each checkpoint. Supply and revenue stay below 2^112, so nothing here overflows.
 library Ledger {
-    /// @dev Earnings are kept per share, in 2^-128 of the asset's unit.
-    uint256 internal constant ONE = 1 << 128;
+    /// @dev Earnings are kept per share, in 10^-36 of the asset's unit: round amounts divide without a rest.
+    uint256 internal constant ONE = 10 ** 36;
 
     /// @dev Earnings in all, up to a moment not before the last checkpoint, when a share had earned `perShare` since the beginning.
     function total(Checkpoint[] storage all, uint256 perShare) internal view returns (uint256) {
@@ -34,13 +35,14 @@ library Ledger {
 
     /// @dev Notes a change of the balance.
     function push(Checkpoint[] storage all, uint256 period, uint256 balance, uint256 perShare) internal {
-        Checkpoint memory next = Checkpoint(uint48(period), uint208(balance), perShare, total(all, perShare));
+        Checkpoint memory next =
+            Checkpoint(uint32(period), uint112(balance), uint112(total(all, perShare)), perShare);
         uint256 count = all.length;
         if (count != 0 && all[count - 1].period == period) all[count - 1] = next;
         else all.push(next);
     }
 
-    /// @dev A balance is never more than the supply at any time since the checkpoint, so the product is at most 2^128 times all revenue.
+    /// @dev A balance is never more than the supply at any time since the checkpoint, so the product is at most ONE times all revenue.
     function _upTo(Checkpoint storage c, uint256 perShare) private view returns (uint256) {
         return c.earned + c.balance * (perShare - c.perShare) / ONE;
     }

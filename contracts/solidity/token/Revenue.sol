@@ -10,8 +10,8 @@ import {BadTokenTerms, PaymentFailed, TooLittleGasForAssets} from "./Errors.sol"
 
 /// @dev What came in of an asset. All of it is either shared out (`perShare`, `carry`), in the pool for burners, or waits in `incoming`.
 struct Asset {
-    uint256 perShare; // what a token has earned since the beginning, in 2^-128
-    uint256 carry; // what did not divide, in 2^-128
+    uint256 perShare; // what a token has earned since the beginning, in 10^-36
+    uint256 carry; // what did not divide, in 10^-36
     uint256 pool; // for burners
     uint256 incoming; // came in a block in which balances had changed
     uint256 held; // what the contract answers for
@@ -20,9 +20,10 @@ struct Asset {
 
 /// @dev Revenue of a token in ether and in a fixed list of ERC-20 tokens.
 ///
-/// The rule: revenue belongs to those who hold the token at the end of the block in which it comes in. So it is shared out at once if no
-/// balance has changed in the block, and before the next change in a later block otherwise. What came in silently (an ERC-20 transfer tells
-/// nobody) is found before any balance changes. Nobody earns by a balance that is borrowed and given back in one transaction.
+/// The rule: what comes in before any balance changes in a block belongs to those who held before the block, all other to those who hold at
+/// its end. So it is shared out at once in the first case, and before the next change in a later block in the second. What came in silently
+/// (a transfer tells nobody) is found before any balance changes. Nobody earns by a balance that is borrowed and given back in one
+/// transaction, whatever is made to come in meanwhile.
 abstract contract Revenue is ERC20, ReentrancyGuardTransient {
     using Ledger for Checkpoint[];
     using SafeERC20 for IERC20;
@@ -34,7 +35,7 @@ abstract contract Revenue is ERC20, ReentrancyGuardTransient {
     address public constant ETHER = address(0);
     uint256 public constant MAX_REVENUE_TOKENS = 4;
     /// @dev All that an asset may bring in; more is not counted. Keeps every product below 2^256.
-    uint256 private constant MAX_RECEIVED = 1 << 112;
+    uint256 private constant MAX_RECEIVED = type(uint112).max;
     /// @dev Gas of `balanceOf` of a revenue token, at most; one that takes more brings nothing.
     uint256 private constant BALANCE_GAS = 60_000;
 

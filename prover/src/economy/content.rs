@@ -72,7 +72,7 @@ pub(super) fn sell<N: Network>(
     let token = token(&prompt(task));
     let royalty = AigcCollection::royaltyInfoCall { tokenId: token, salePrice: price };
     let royalty = book.ask(launched.collection, &royalty)?;
-    let (receiver, amount) = (royalty._0, royalty._1);
+    let (receiver, amount) = (royalty.receiver, royalty.amount);
     for (to, value, what) in [(receiver, amount, "royalty"), (seller, price - amount, "price less royalty")] {
         let receipt = book.network.transact("payment", buyer, Some(to), value, Bytes::new())?;
         book.record.note(cast::name(buyer), "pay", format!("{what}, {}", units::ether(value)), receipt.gas_used);

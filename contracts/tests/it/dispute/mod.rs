@@ -4,7 +4,7 @@
 mod clocks;
 mod commit;
 mod faults;
-mod gas;
+pub(crate) mod gas;
 pub(crate) mod money;
 mod moves;
 pub(crate) mod programs;

@@ -279,7 +279,7 @@ fn erc_165_and_erc_2981_tell_the_truth() {
     assert!(!supports(&mut collection, [0xff; 4]) && !supports(&mut collection, 0x780e_9d63_u32.to_be_bytes()));
     let info = AigcCollection::royaltyInfoCall { tokenId: U256::from(1), salePrice: U256::from(10_000) };
     let royalty = collection.view(&info);
-    assert_eq!((royalty._0, royalty._1), (OWNER, U256::from(ROYALTY)));
+    assert_eq!((royalty.receiver, royalty.amount), (OWNER, U256::from(ROYALTY)));
 }
 
 #[test]
@@ -330,4 +330,35 @@ fn the_known_faults_of_collections_are_absent() {
     assert_eq!(collection.view(&AigcCollection::requestOfCall { tokenId_: token_id(&INPUT) }), id);
     refused::<AigcCollection::NotTheAnswer>(collection.outcome(CAROL, &bind));
     assert_eq!(collection.view(&AigcCollection::requestOfCall { tokenId_: token_id(&INPUT) }), id);
+}
+
+sol!(
+    #[derive(Debug)]
+    Shop,
+    "artifacts/test/Shop.json"
+);
+
+#[test]
+fn a_shop_sells_what_is_verified_and_pays_the_royalty() {
+    let mut collection = Collection::new(GAS);
+    let id = collection.minted(ALICE);
+    let claim = collection.oracle.answers(BOB, id, RIGHT);
+    let args = Shop::constructorCall { collection: collection.at }.abi_encode();
+    let shop = collection.oracle.world.host.deploy(STRANGER, &Shop::BYTECODE, &args).unwrap();
+    let token = token_id(&INPUT);
+    let price = U256::from(10_000);
+    collection.send(ALICE, U256::ZERO, &AigcCollection::approveCall { to: shop, tokenId: token }).unwrap();
+    let offer = Shop::offerCall { tokenId: token, price };
+    let buy = Shop::buyCall { prompt: INPUT.into(), content: RIGHT.into() };
+    let host = &mut collection.oracle.world.host;
+    assert!(host.send(BOB, shop, U256::ZERO, &offer).is_err());
+    host.send(ALICE, shop, U256::ZERO, &offer).unwrap();
+    assert!(host.send(CAROL, shop, price, &buy).is_err(), "the answer is pending");
+    collection.oracle.stands(&claim);
+    collection.oracle.update(STRANGER, id, RIGHT).unwrap();
+    let host = &mut collection.oracle.world.host;
+    let before = host.balance(ALICE);
+    host.send(CAROL, shop, price, &buy).unwrap();
+    assert_eq!((host.balance(ALICE) - before, host.balance(OWNER)), (U256::from(9_500), U256::from(500)));
+    assert_eq!(collection.owner(), Some(CAROL));
 }

@@ -153,7 +153,7 @@ fn a_sale_that_is_sold_out_launches_everything() {
     assert_eq!(market.oracle.world.host.balance(CREATOR), U256::from(100 * PRICE));
 
     // The creator's share vests linearly from the cliff on.
-    let release = CreatorVesting::release_1Call { token: market.token };
+    let release = CreatorVesting::release_0Call { token: market.token };
     let host = &mut market.oracle.world.host;
     let start: u64 = host.view(vesting, &CreatorVesting::startCall {}).unwrap().to();
     host.warp(start + 999 - host.now());
@@ -327,6 +327,6 @@ fn fees_reach_the_holders_and_the_creator() {
     let collect = CreatorVesting::collectCall { token, snapshotId: one, asset: Address::ZERO };
     host.send(STRANGER, vesting, U256::ZERO, &collect).unwrap();
     host.warp(20_000);
-    host.send(STRANGER, vesting, U256::ZERO, &CreatorVesting::release_0Call {}).unwrap();
+    host.send(STRANGER, vesting, U256::ZERO, &CreatorVesting::release_1Call {}).unwrap();
     assert_eq!(host.balance(CREATOR), U256::from(claimable * 25 / 125));
 }

@@ -40,7 +40,10 @@ struct Play {
 impl Play {
     fn new(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
-        let supply = PEOPLE.map(|account| (account, 1 + rng.below([10, 1_000_000][rng.index(2)])));
+        let supply = PEOPLE.map(|account| {
+            let most = [10, 1_000_000][rng.index(2)];
+            (account, 1 + rng.below(most))
+        });
         let mut shares = Shares::new(&supply);
         let borrower = shares.batch();
         for account in PEOPLE {
@@ -122,7 +125,8 @@ impl Play {
     }
 
     fn pay(&mut self) {
-        let (asset, amount) = (self.rng.index(2), self.rng.below([20, 1 << 40][self.rng.index(2)]));
+        let (asset, most) = (self.rng.index(2), [20, 1 << 40][self.rng.index(2)]);
+        let amount = self.rng.below(most);
         if self.supply().is_zero() {
             return;
         }

@@ -147,7 +147,7 @@ fn a_borrowed_balance_earns_nothing_though_the_reference_is_drained() {
     let calls = [
         FaultyShare::transferFromCall { from: ALICE, to: batch, value: lent }.abi_encode(),
         FaultyShare::snapshotCall {}.abi_encode(),
-        FaultyShare::claimCall { _0: U256::from(1) }.abi_encode(),
+        FaultyShare::claimCall(U256::from(1)).abi_encode(),
         FaultyShare::transferCall { to: ALICE, value: lent }.abi_encode(),
     ];
     shares.run(batch, calls.into_iter().map(|data| (faulty, data)).collect()).unwrap();

@@ -100,9 +100,9 @@ fn a_result_is_uploaded_challenged_replaced_and_final() {
     // Whoever has challenged the claim has the number of the challenge.
     let start = OpmlAdapter::startChallengeCall {
         requestId: id,
-        output: RIGHT.into(),
-        finalState: B256::ZERO,
-        stepCount: U256::ZERO,
+        _1: RIGHT.into(),
+        _2: B256::ZERO,
+        _3: U256::ZERO,
     };
     refused::<OpmlAdapter::NoSuchClaim>(adapter.send(CHALLENGER, &start));
     let claim_id = adapter.oracle.claim_id(&lie);

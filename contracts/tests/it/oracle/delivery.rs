@@ -104,17 +104,23 @@ fn modes_differ_in_when_they_call() {
 }
 
 #[test]
-fn an_answer_that_is_first_later_is_brought_by_anybody() {
+fn a_node_of_oao_answers_by_request_and_output_alone() {
     let mut oracle = Oracle::new();
-    let (hostile, id) = asked(&mut oracle, FINAL, 0);
-    let invoke = |id, output: &[u8]| AIOracle::invokeCallbackCall { requestId: id, output: output.to_vec().into() };
-    refused::<AIOracle::NotOptimistic>(oracle.send(STRANGER, 0, &invoke(id, RIGHT)));
-    assert_eq!(calls(&mut oracle, hostile), 0);
     let (hostile, id) = asked(&mut oracle, OPTIMISTIC, 0);
-    refused::<AIOracle::WrongEntry>(oracle.send(STRANGER, 0, &invoke(id, RIGHT)));
-    oracle.answers(BOB, id, RIGHT);
-    refused::<AIOracle::AlreadyDelivered>(oracle.send(STRANGER, 0, &invoke(id, RIGHT)));
+    let invoke = |id, output: &[u8]| AIOracle::invokeCallbackCall { requestId: id, output: output.to_vec().into() };
+    refused::<AIOracle::UnknownRequest>(oracle.send(BOB, 0, &invoke(id + U256::from(1), RIGHT)));
+    refused::<AIOracle::NoSuchClaim>(oracle.send(BOB, 0, &invoke(id, RIGHT)));
+    // The node's claim has the request's number.
+    let claim = Dispute::Claim { nonce: id.to(), ..oracle.prepared(BOB, id, RIGHT) };
+    oracle.make(&claim, RIGHT);
+    refused::<AIOracle::NoSuchClaim>(oracle.send(CAROL, 0, &invoke(id, RIGHT)));
+    refused::<AIOracle::NoSuchClaim>(oracle.send(BOB, 0, &invoke(id, WRONG)));
+    oracle.send(BOB, 0, &invoke(id, RIGHT)).unwrap();
+    refused::<AIOracle::AlreadyRegistered>(oracle.send(BOB, 0, &invoke(id, RIGHT)));
     assert_eq!(calls(&mut oracle, hostile), 1);
+    oracle.stands(&claim);
+    oracle.update(STRANGER, id, RIGHT).unwrap();
+    assert!(oracle.is_final(id));
 }
 
 #[test]

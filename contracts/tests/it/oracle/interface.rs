@@ -1,7 +1,7 @@
 //! What the outside knows the oracle by: selectors, topics, and a consumer as dapps have it.
 
-use alloy_primitives::{Bytes, U256, b256, hex, keccak256};
-use alloy_sol_types::{SolCall, SolEvent};
+use alloy_primitives::{Address, Bytes, U256, b256, hex, keccak256};
+use alloy_sol_types::{SolCall, SolConstructor, SolEvent, sol};
 use opml_contracts::abi::{AIOracle, AigcCollection, OpmlAdapter, RevenueToken};
 
 use crate::dispute::world::STRANGER;
@@ -101,4 +101,54 @@ fn a_consumer_written_for_oao_works_unchanged() {
     let call = OaoConsumer::aiOracleCallbackCall { requestId: id, output: Bytes::new(), callbackData: Bytes::new() };
     let refused = oracle.world.host.send(ALICE, consumer, U256::ZERO, &call).unwrap_err();
     assert!(refused.is::<OaoConsumer::UnauthorizedCallbackSource>(), "{refused}");
+}
+
+sol!(
+    #[derive(Debug)]
+    PatientConsumer,
+    "artifacts/test/PatientConsumer.json"
+);
+
+#[test]
+fn a_consumer_that_waits_sees_no_answer_but_the_final_one() {
+    let mut oracle = Oracle::new();
+    let args = PatientConsumer::constructorCall { oracle: oracle.at, modelId: oracle.model, wanted: RIGHT.into() };
+    let host = &mut oracle.world.host;
+    let consumer = host.deploy(STRANGER, &PatientConsumer::BYTECODE, &args.abi_encode()).unwrap();
+    host.fund(consumer, U256::from(77)).unwrap();
+    let enter = PatientConsumer::enterCall { prompt: super::world::INPUT.into() };
+    let fee = U256::from(FEE + GAS_PRICE * 100_000);
+    let id = host.send(ALICE, consumer, fee, &enter).unwrap().0;
+    let claim = oracle.answers(BOB, id, RIGHT);
+    let winner = |oracle: &mut Oracle| oracle.world.host.view(consumer, &PatientConsumer::winnerCall {}).unwrap();
+    assert_eq!(winner(&mut oracle), Address::ZERO);
+    oracle.stands(&claim);
+    oracle.update(STRANGER, id, RIGHT).unwrap();
+    assert_eq!(winner(&mut oracle), ALICE);
+    let host = &mut oracle.world.host;
+    let before = host.balance(ALICE);
+    assert!(host.send(BOB, consumer, U256::ZERO, &PatientConsumer::takePrizeCall {}).is_err());
+    host.send(ALICE, consumer, U256::ZERO, &PatientConsumer::takePrizeCall {}).unwrap();
+    assert_eq!(host.balance(ALICE) - before, U256::from(77));
+}
+
+/// Code in the documents is code of the test contracts, which are compiled and run.
+#[test]
+fn code_in_the_documents_is_compiled() {
+    let contracts = [
+        include_str!("../../../solidity/test/OaoConsumer.sol"),
+        include_str!("../../../solidity/test/PatientConsumer.sol"),
+        include_str!("../../../solidity/test/Shop.sol"),
+    ];
+    let documents = [
+        ("oracle.md", include_str!("../../../../docs/oracle.md"), 2),
+        ("tokens.md", include_str!("../../../../docs/tokens.md"), 1),
+    ];
+    for (name, text, count) in documents {
+        let blocks: Vec<&str> = text.split("```solidity\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        assert!(blocks.len() >= count, "{name}");
+        for block in blocks {
+            assert!(contracts.iter().any(|contract| contract.contains(block.trim())), "{name}: {block}");
+        }
+    }
 }
