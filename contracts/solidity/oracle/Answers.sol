@@ -77,6 +77,12 @@ abstract contract Answers is Requests {
         _conclude(requestId, index);
     }
 
+    /// @notice Passes over entries that can win nothing any more, and gives the number of the first that may: what `refund` and others do,
+    /// but so many entries that one call does not get past them are got past in several. Anybody may.
+    function advance(uint256 requestId) external returns (uint256 head) {
+        return _advance(requestId, _known(requestId));
+    }
+
     /// @notice Pays the fee, once no entry of a lower number can carry the answer any more. Anybody may; the call may have to be repeated if
     /// there are many entries.
     function settleFee(uint256 requestId) external {
@@ -139,9 +145,9 @@ abstract contract Answers is Requests {
 
     function _conclude(uint256 requestId, uint256 index) internal {
         Request storage r = _known(requestId);
-        if (r.status != Status.OPEN) revert RequestClosed();
         Entry storage e = _entry(requestId, index);
         if (e.kind != Kind.CLAIMED || _status(e.id) != FINAL) revert NotFinal();
+        if (r.status != Status.OPEN) revert RequestClosed();
         (r.status, r.answer, r.T) = (Status.ANSWERED, e.outputHash, e.mark);
         emit Concluded(requestId, index, e.outputHash);
     }

@@ -3,9 +3,9 @@
 
 mod conformance;
 mod dispute;
-mod market;
 mod dots;
 mod gas;
+mod market;
 mod oracle;
 mod programs;
 mod random;

@@ -20,7 +20,8 @@ pub(super) fn run(arguments: &arguments::Ask, output: Output) -> Result<u8> {
 }
 
 fn text(asked: &Asked) -> String {
-    let lie = asked.lie_caught.map_or(String::new(), |caught| format!(" A lie was told first; caught: {}.", yes(caught)));
+    let lie =
+        asked.lie_caught.map_or(String::new(), |caught| format!(" A lie was told first; caught: {}.", yes(caught)));
     format!(
         "{}\n\nRequest {}: {}.\nFinal: {}.{lie}\n\n{}",
         economy::steps(&asked.account.transactions),

@@ -111,7 +111,13 @@ pub(super) fn decision(fixture: &Fixture, task: &Task, run: &Run) -> Result<&'st
 }
 
 /// A lie in the hidden layer that changes the answer.
-pub(super) fn flipping_lie(task: &Task, honest: &Trace, fixture: &Fixture, answer: &str, random: &mut Random) -> Result<Lie> {
+pub(super) fn flipping_lie(
+    task: &Task,
+    honest: &Trace,
+    fixture: &Fixture,
+    answer: &str,
+    random: &mut Random,
+) -> Result<Lie> {
     let elements = honest.value(0).map_or(0, Tensor::elements);
     let terms = task.inputs.first().map_or(0, Tensor::elements);
     for _ in 0..1_000 {

@@ -229,11 +229,23 @@ pub(super) fn withdraw<N: Network>(book: &mut Book<N>, venue: &Venue) -> Result<
     for (account, _) in super::cast::CAST {
         let credit = book.ask(venue.claims, &Dispute::creditOfCall { account })?;
         if !credit.is_zero() {
-            book.send(account, venue.claims, U256::ZERO, &Dispute::withdrawCall {}, format!("bonds, {}", units::ether(credit)))?;
+            book.send(
+                account,
+                venue.claims,
+                U256::ZERO,
+                &Dispute::withdrawCall {},
+                format!("bonds, {}", units::ether(credit)),
+            )?;
         }
         let credit = book.ask(venue.oracle, &AIOracle::creditOfCall { account })?;
         if !credit.is_zero() {
-            book.send(account, venue.oracle, U256::ZERO, &AIOracle::withdrawCall {}, format!("fees, {}", units::ether(credit)))?;
+            book.send(
+                account,
+                venue.oracle,
+                U256::ZERO,
+                &AIOracle::withdrawCall {},
+                format!("fees, {}", units::ether(credit)),
+            )?;
         }
     }
     let credit = book.ask(venue.claims, &Dispute::creditOfCall { account: opml_contracts::dispute::BURN })?;

@@ -113,7 +113,8 @@ impl Venue {
         let tokens = book.create(CREATOR, "TokenDeployer", code(&TokenDeployer::BYTECODE, vec![]))?;
         let collections = book.create(CREATOR, "CollectionDeployer", code(&CollectionDeployer::BYTECODE, vec![]))?;
         let arguments = OfferingFactory::constructorCall { oracle_: oracle, tokens, collections };
-        let factory = book.create(CREATOR, "OfferingFactory", code(&OfferingFactory::BYTECODE, arguments.abi_encode()))?;
+        let factory =
+            book.create(CREATOR, "OfferingFactory", code(&OfferingFactory::BYTECODE, arguments.abi_encode()))?;
         book.row(claims, "(Dispute)");
         book.row(oracle, "(AIOracle)");
         Ok(Self { claims, oracle, factory })

@@ -43,12 +43,8 @@ impl Collection {
             royalty: alloy_primitives::aliases::U96::from(ROYALTY),
             callbackGas: gas,
         };
-        let args = AigcCollection::constructorCall {
-            terms,
-            oracle: oracle.at,
-            modelId: oracle.model,
-            royaltyReceiver: OWNER,
-        };
+        let args =
+            AigcCollection::constructorCall { terms, oracle: oracle.at, modelId: oracle.model, royaltyReceiver: OWNER };
         let at = oracle.world.host.deploy(STRANGER, &AigcCollection::BYTECODE, &args.abi_encode()).unwrap();
         Self { oracle, at }
     }
@@ -221,7 +217,8 @@ fn what_a_failed_callback_left_out_anybody_brings() {
         aigcData: Bytes::copy_from_slice(data),
         proof: Bytes::new(),
     };
-    let update = |data: &[u8]| AigcCollection::updateCall { prompt_: INPUT.into(), aigcData: Bytes::copy_from_slice(data) };
+    let update =
+        |data: &[u8]| AigcCollection::updateCall { prompt_: INPUT.into(), aigcData: Bytes::copy_from_slice(data) };
     refused::<AigcCollection::NotTheAnswer>(collection.outcome(STRANGER, &add(&INPUT, RIGHT)));
     let lie = collection.oracle.answers(CAROL, id, WRONG);
     assert_eq!(collection.owner(), None);
@@ -287,8 +284,7 @@ fn the_known_faults_of_collections_are_absent() {
     // The stand-in, over answers that count as final before there are any.
     let mut collection = Collection::new(GAS);
     let host = &mut collection.oracle.world.host;
-    let answers =
-        host.deploy(STRANGER, &crate::oracle::faults::FaultyOracle::BYTECODE, &[]).unwrap();
+    let answers = host.deploy(STRANGER, &crate::oracle::faults::FaultyOracle::BYTECODE, &[]).unwrap();
     let args = FaultyCollection::constructorCall { answers }.abi_encode();
     let faulty = host.deploy(STRANGER, &FaultyCollection::BYTECODE, &args).unwrap();
     let id = FaultyCollection::supportsInterfaceCall { interfaceId: 0x702c_55a6_u32.to_be_bytes().into() };

@@ -1,19 +1,25 @@
 //! What each call costs, to the unit, and how large the contracts are.
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
-use alloy_sol_types::{SolCall, SolValue};
+use alloy_sol_types::{SolCall, SolConstructor, SolValue};
 use opml_contracts::{
     Host, Receipt,
     abi::{
         AIOracle, AigcCollection, CollectionDeployer, CreatorVesting, Dispute, Offering, OfferingFactory, OpmlAdapter,
         RevenueToken, StepVerifier, TokenDeployer,
     },
+    dispute::NO_HALT,
     host::MAX_CODE,
 };
 
 use crate::{
-    dispute::{gas::Notes, world::STRANGER},
-    oracle::world::{ALICE, BOB, CAROL, COMMIT_BOND, FEE, GAS_PRICE, INPUT, OaoConsumer, Oracle, RIGHT, WRONG, theirs},
+    dispute::{
+        gas::Notes,
+        world::{CHALLENGER, STRANGER, input_headers},
+    },
+    oracle::world::{
+        ALICE, BOB, CAROL, COMMIT_BOND, FEE, GAS_PRICE, INPUT, OaoConsumer, Oracle, RIGHT, WRONG, echo, theirs,
+    },
 };
 
 use super::{
@@ -23,55 +29,77 @@ use super::{
 };
 
 /// The oracle; three bytes in, three bytes out.
-const ORACLE: [(&str, u64); 14] = [
-    ("list", 0),
-    ("requestCallback, none", 0),
-    ("requestCallback", 0),
-    ("answer, none to call", 0),
-    ("answer, with a callback", 0),
-    ("commit", 0),
-    ("reveal", 0),
-    ("conclude", 0),
-    ("updateResult, the same", 0),
-    ("updateResult, another", 0),
-    ("settleFee", 0),
-    ("expire", 0),
-    ("refund", 0),
-    ("claimModelRevenue", 0),
+const ORACLE: [(&str, u64); 19] = [
+    ("list", 151_190),
+    ("requestCallback, none", 220_692),
+    ("requestCallback", 278_181),
+    ("answer, none to call", 207_221),
+    ("answer, with a callback", 294_657),
+    ("commit", 82_061),
+    ("reveal", 140_575),
+    ("conclude", 88_323),
+    ("updateResult, the same", 99_981),
+    ("updateResult, another", 179_443),
+    ("settleFee", 73_453),
+    ("expire", 61_704),
+    ("refund", 89_506),
+    ("claimModelRevenue", 60_705),
+    ("withdraw", 30_138),
+    ("withdrawFor", 33_414),
+    ("burn", 57_672),
+    ("advance", 43_755),
+    ("retry", 90_016),
+];
+
+/// ORA's interface.
+const ADAPTER: [(&str, u64); 6] = [
+    ("describeModel", 81_259),
+    ("uploadModel", 48_278),
+    ("initOpmlRequest", 117_211),
+    ("uploadResult", 79_015),
+    ("startChallenge", 34_294),
+    ("uploadClaim", 49_932),
 ];
 
 /// The token, with ether and one coin.
-const TOKEN: [(&str, u64); 9] = [
-    ("payment", 0),
-    ("sync", 0),
-    ("transfer, first", 0),
-    ("transfer, same period", 0),
-    ("snapshot", 0),
-    ("claim", 0),
-    ("claimERC20", 0),
-    ("burn", 0),
-    ("burnFor", 0),
+const TOKEN: [(&str, u64); 12] = [
+    ("mint", 178_934),
+    ("takeBack", 72_568),
+    ("launch", 94_354),
+    ("payment", 23_187),
+    ("sync", 236_962),
+    ("transfer, first", 384_900),
+    ("transfer, same period", 119_282),
+    ("snapshot", 111_794),
+    ("claim", 76_420),
+    ("claimERC20", 105_207),
+    ("burn", 253_511),
+    ("burnFor", 121_974),
 ];
 
 /// The collection; three bytes of prompt and of content.
-const COLLECTION: [(&str, u64); 6] = [
-    ("commitPrompt", 0),
-    ("mint", 0),
-    ("answer, mints", 0),
-    ("updateResult, updates", 0),
-    ("addAigcData", 0),
-    ("transferFrom", 0),
+const COLLECTION: [(&str, u64); 8] = [
+    ("commitPrompt", 46_097),
+    ("mint", 377_872),
+    ("answer, mints", 379_760),
+    ("updateResult, updates", 229_824),
+    ("addAigcData", 191_412),
+    ("transferFrom", 54_814),
+    ("update", 85_890),
+    ("takeBack", 74_628),
 ];
 
 /// The offering.
-const OFFERING: [(&str, u64); 7] = [
-    ("launch", 0),
-    ("buy, first", 0),
-    ("buy", 0),
-    ("close, success", 0),
-    ("withdraw", 0),
-    ("close, failure", 0),
-    ("refund", 0),
+const OFFERING: [(&str, u64); 9] = [
+    ("launch", 4_676_723),
+    ("buy, first", 207_126),
+    ("buy", 155_826),
+    ("close, success", 3_781_630),
+    ("withdraw", 29_939),
+    ("close, failure", 55_583),
+    ("refund", 81_736),
+    ("collect", 78_220),
+    ("release", 222_185),
 ];
 
 #[test]
@@ -126,13 +154,81 @@ fn the_oracle_costs_so_much() {
     notes.note("refund", &oracle.refund(empty).unwrap());
     let claim = AIOracle::claimModelRevenueCall { modelId: oracle.model };
     notes.note("claimModelRevenue", &oracle.send(STRANGER, 0, &claim).unwrap());
+    notes.note("withdraw", &oracle.send(BOB, 0, &AIOracle::withdrawCall {}).unwrap());
+    let pay = AIOracle::withdrawForCall { account: CAROL };
+    notes.note("withdrawFor", &oracle.send(STRANGER, 0, &pay).unwrap());
+    notes.note("burn", &oracle.send(STRANGER, 0, &AIOracle::burnCall {}).unwrap());
+    let advance = AIOracle::advanceCall { requestId: loud };
+    notes.note("advance", &oracle.send(STRANGER, 0, &advance).unwrap());
+    let hostile = oracle.hostile(1, vec![]);
+    let failed = oracle.ask_in_mode(ALICE, hostile, 100_000, 1);
+    oracle.answer(failed, &hidden, RIGHT).unwrap();
+    oracle.update(STRANGER, failed, RIGHT).unwrap();
+    oracle.instruct(hostile, 0, vec![]);
+    let retry = AIOracle::retryCall { requestId: failed, output: RIGHT.into() };
+    notes.note("retry", &oracle.send(ALICE, 0, &retry).unwrap());
     notes.are(&ORACLE);
+}
+
+#[test]
+fn the_adapter_costs_so_much() {
+    let mut notes = Notes::default();
+    let mut world = Oracle::new();
+    let args = OpmlAdapter::constructorCall { dispute_: world.world.dispute, maxT: 1, tier: 0 }.abi_encode();
+    let at = world.world.host.deploy(STRANGER, &OpmlAdapter::BYTECODE, &args).unwrap();
+    let mut sent = |world: &mut Oracle, name: &'static str, from: Address, data: Vec<u8>| {
+        let receipt = world.world.host.call(from, at, U256::ZERO, data.into()).unwrap();
+        notes.note(name, &receipt);
+    };
+    let sample = echo();
+    let roots = sample.program.roots();
+    let describe = OpmlAdapter::describeModelCall {
+        programRoot: roots.program.into(),
+        constsRoot: roots.constants.into(),
+        N: 1,
+        nConsts: 0,
+        out: 0,
+        halt: NO_HALT,
+        inputHeaders: input_headers(&sample),
+    };
+    sent(&mut world, "describeModel", STRANGER, describe.abi_encode());
+    let (modelHash, programHash) = (roots.model.into(), roots.program.into());
+    let upload = OpmlAdapter::uploadModelCall { modelHash, programHash };
+    sent(&mut world, "uploadModel", STRANGER, upload.abi_encode());
+    let ask = OpmlAdapter::initOpmlRequestCall { modelHash, programHash, input: INPUT.into() };
+    sent(&mut world, "initOpmlRequest", ALICE, ask.abi_encode());
+    // The oracle's request is the same task.
+    let request = world.ask(ALICE, Address::ZERO, 0);
+    let claim = Dispute::Claim { nonce: 1, ..world.prepared(BOB, request, WRONG) };
+    world.make(&claim, WRONG);
+    let result = OpmlAdapter::uploadResultCall { requestId: U256::from(1), output: WRONG.into() };
+    sent(&mut world, "uploadResult", BOB, result.abi_encode());
+    let id = world.claim_id(&claim);
+    world.world.challenge(CHALLENGER, id, 1).unwrap();
+    let start =
+        OpmlAdapter::startChallengeCall { requestId: U256::from(1), _1: RIGHT.into(), _2: B256::ZERO, _3: U256::ZERO };
+    sent(&mut world, "startChallenge", CHALLENGER, start.abi_encode());
+    let right = world.claim(CAROL, request, RIGHT);
+    world.stands(&right);
+    let Dispute::Claim { taskId, T, outputHash, submitter, nonce } = right;
+    let c = OpmlAdapter::Claim { taskId, T, outputHash, submitter, nonce };
+    let upload = OpmlAdapter::uploadClaimCall { requestId: U256::from(1), c, output: RIGHT.into() };
+    sent(&mut world, "uploadClaim", STRANGER, upload.abi_encode());
+    notes.are(&ADAPTER);
 }
 
 #[test]
 fn the_token_costs_so_much() {
     let mut notes = Notes::default();
-    let mut shares = Shares::new(&[(shares::ALICE, 600), (shares::BOB, 400)]);
+    let mut shares = Shares::before_launch();
+    let mint = RevenueToken::mintCall { to: shares::ALICE, amount: wei(605) };
+    notes.note("mint", &shares.send(shares::MINTER, &mint).unwrap());
+    let mint = RevenueToken::mintCall { to: shares::BOB, amount: wei(400) };
+    shares.send(shares::MINTER, &mint).unwrap();
+    let back = RevenueToken::takeBackCall { from: shares::ALICE, amount: wei(5) };
+    notes.note("takeBack", &shares.send(shares::MINTER, &back).unwrap());
+    let launch = RevenueToken::launchCall { source_: Address::ZERO, modelId_: U256::ZERO };
+    notes.note("launch", &shares.send(shares::MINTER, &launch).unwrap());
     notes.note("payment", &shares.pay(4_000).unwrap());
     shares.pay_coins(4_000);
     notes.note("sync", &shares.send(shares::PAYER, &RevenueToken::syncCall {}).unwrap());
@@ -186,6 +282,28 @@ fn the_collection_costs_so_much() {
     notes.note("addAigcData", &sent(&mut poor, STRANGER, U256::ZERO, add.abi_encode()));
     let transfer = AigcCollection::transferFromCall { from: ALICE, to: BOB, tokenId: token_id(&INPUT) };
     notes.note("transferFrom", &sent(&mut collection, ALICE, U256::ZERO, transfer.abi_encode()));
+
+    // What anybody does if callbacks fail.
+    let (id, mut poor) = (U256::from(1), Collection::new(30_000));
+    poor.minted(ALICE);
+    let lie = poor.oracle.answers(CAROL, id, WRONG);
+    let add = AigcCollection::addAigcDataCall { aigcData: WRONG.into(), ..add };
+    sent(&mut poor, STRANGER, U256::ZERO, add.abi_encode());
+    let right = poor.oracle.answers(BOB, id, RIGHT);
+    poor.oracle.fell(&lie);
+    poor.oracle.stands(&right);
+    poor.oracle.update(STRANGER, id, RIGHT).unwrap();
+    let update = AigcCollection::updateCall { prompt_: INPUT.into(), aigcData: RIGHT.into() };
+    notes.note("update", &sent(&mut poor, STRANGER, U256::ZERO, update.abi_encode()));
+    let mut poor = Collection::new(30_000);
+    poor.minted(ALICE);
+    let lie = poor.oracle.answers(CAROL, id, WRONG);
+    sent(&mut poor, STRANGER, U256::ZERO, add.abi_encode());
+    poor.oracle.fell(&lie);
+    poor.oracle.world.pass(2_000);
+    poor.oracle.refund(id).unwrap();
+    let back = AigcCollection::takeBackCall { tokenId_: token_id(&INPUT) };
+    notes.note("takeBack", &sent(&mut poor, STRANGER, U256::ZERO, back.abi_encode()));
     notes.are(&COLLECTION);
 }
 
@@ -212,6 +330,13 @@ fn an_offering_costs_so_much() {
     market.oracle.world.host.warp(10_000);
     sent(&mut market, "close, failure", STRANGER, second, 0, close);
     sent(&mut market, "refund", ALICE, second, 0, Offering::refundCall {}.abi_encode());
+    let vesting = market.view(&Offering::vestingCall {});
+    let token = market.token;
+    market.oracle.world.host.call(ALICE, token, U256::from(1_000_000), Bytes::new()).unwrap();
+    market.oracle.world.host.send(STRANGER, token, U256::ZERO, &RevenueToken::snapshotCall {}).unwrap();
+    let collect = CreatorVesting::collectCall { token, snapshotId: U256::from(1), asset: Address::ZERO };
+    sent(&mut market, "collect", STRANGER, vesting, 0, collect.abi_encode());
+    sent(&mut market, "release", STRANGER, vesting, 0, CreatorVesting::release_0Call { token }.abi_encode());
     notes.are(&OFFERING);
 }
 
@@ -235,4 +360,22 @@ fn every_contract_fits_the_limit_of_code() {
     let mut host = Host::new();
     let at = host.deploy(STRANGER, &TokenDeployer::BYTECODE, &[]).unwrap();
     assert_eq!(host.code_size(at), TokenDeployer::DEPLOYED_BYTECODE.len());
+}
+
+/// The tables of the documents have these numbers.
+#[test]
+fn the_documents_tell_what_calls_cost() {
+    let documents = [include_str!("../../../../docs/oracle.md"), include_str!("../../../../docs/tokens.md")];
+    let tables: [&[(&str, u64)]; 5] = [&ORACLE, &ADAPTER, &TOKEN, &COLLECTION, &OFFERING];
+    for (document, tables) in documents.into_iter().zip([&tables[..2], &tables[2..]]) {
+        for (name, gas) in tables.iter().copied().flatten() {
+            let thousands = format!("{},{:03}", gas / 1_000, gas % 1_000);
+            let number = if *gas < 1_000_000 {
+                thousands
+            } else {
+                format!("{},{:03},{:03}", gas / 1_000_000, gas / 1_000 % 1_000, gas % 1_000)
+            };
+            assert!(document.contains(&format!("| {name} | {number} |")), "| {name} | {number} |");
+        }
+    }
 }

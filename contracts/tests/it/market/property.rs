@@ -130,7 +130,11 @@ impl Play {
         if self.supply().is_zero() {
             return;
         }
-        if asset == 0 { drop(self.shares.pay(amount).unwrap()) } else { self.shares.pay_coins(amount) }
+        if asset == 0 {
+            drop(self.shares.pay(amount).unwrap())
+        } else {
+            self.shares.pay_coins(amount)
+        }
         self.paid_in[asset] += wei(amount);
         let arrived = &mut self.arrived[asset];
         *(if self.moved { &mut arrived.after_moves } else { &mut arrived.before_moves }) += wei(amount);

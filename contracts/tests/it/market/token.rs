@@ -6,9 +6,7 @@ use opml_contracts::abi::RevenueToken::{self, TokenTerms};
 
 use crate::dispute::world::refused;
 
-use super::shares::{
-    ALICE, BOB, CAROL, Coin, ETHER, FaultyShare, INTERVAL, MINTER, PAYER, Shares, terms, wei,
-};
+use super::shares::{ALICE, BOB, CAROL, Coin, ETHER, FaultyShare, INTERVAL, MINTER, PAYER, Shares, terms, wei};
 use crate::dispute::money::Puppet;
 
 fn two() -> Shares {
@@ -52,7 +50,8 @@ fn each_snapshot_has_its_own_period_for_ever() {
     shares.pay(40).unwrap();
     shares.transfer(ALICE, BOB, 100).unwrap();
     let fourth = shares.snapshot();
-    let due = |shares: &mut Shares, account| [first, second, third, fourth].map(|id| shares.claimable(account, id, ETHER));
+    let due =
+        |shares: &mut Shares, account| [first, second, third, fourth].map(|id| shares.claimable(account, id, ETHER));
     assert_eq!(due(&mut shares, ALICE), [1_800, 3_600, 0, 18].map(wei));
     assert_eq!(due(&mut shares, BOB), [1_200, 2_400, 0, 0].map(wei));
     assert_eq!(due(&mut shares, CAROL), [0, 0, 0, 12].map(wei));

@@ -67,8 +67,7 @@ impl Adapter {
     /// A claim as `uploadResult` expects it.
     fn claim(&mut self, by: Address, id: U256, output: &[u8]) -> Claim {
         let task = self.view(&OpmlAdapter::taskOfCall { requestId: id });
-        let claim =
-            Claim { taskId: task, T: 1, outputHash: keccak256(output), submitter: by, nonce: id.to() };
+        let claim = Claim { taskId: task, T: 1, outputHash: keccak256(output), submitter: by, nonce: id.to() };
         self.oracle.make(&claim, output);
         claim
     }
@@ -98,12 +97,7 @@ fn a_result_is_uploaded_challenged_replaced_and_final() {
     assert_eq!((adapter.output(id), adapter.is_final(id)), (WRONG.into(), false));
 
     // Whoever has challenged the claim has the number of the challenge.
-    let start = OpmlAdapter::startChallengeCall {
-        requestId: id,
-        _1: RIGHT.into(),
-        _2: B256::ZERO,
-        _3: U256::ZERO,
-    };
+    let start = OpmlAdapter::startChallengeCall { requestId: id, _1: RIGHT.into(), _2: B256::ZERO, _3: U256::ZERO };
     refused::<OpmlAdapter::NoSuchClaim>(adapter.send(CHALLENGER, &start));
     let claim_id = adapter.oracle.claim_id(&lie);
     let state = adapter.oracle.world.challenge(CHALLENGER, claim_id, 1).unwrap().0;

@@ -149,9 +149,7 @@ fn claims_that_are_none_of_this_request_are_refused() {
     refused::<AIOracle::OtherTask>(oracle.answer(wei(2), &claim, RIGHT));
     refused::<AIOracle::UnknownRequest>(oracle.answer(wei(3), &claim, RIGHT));
     refused::<AIOracle::UnknownRequest>(oracle.answer(wei(0), &claim, RIGHT));
-    refused::<AIOracle::WrongEntry>(
-        oracle.send(STRANGER, 0, &AIOracle::concludeCall { requestId: id, index: wei(1) }),
-    );
+    refused::<AIOracle::WrongEntry>(oracle.send(STRANGER, 0, &AIOracle::concludeCall { requestId: id, index: wei(1) }));
     refused::<AIOracle::NotFinal>(oracle.send(STRANGER, 0, &AIOracle::concludeCall { requestId: id, index: wei(0) }));
 }
 
@@ -282,6 +280,25 @@ fn many_dead_entries_are_passed_over_in_several_calls() {
     oracle.settle(id).unwrap();
     assert_eq!(oracle.credit(BOB), wei(parts(FEE).1));
     refused::<AIOracle::AlreadySettled>(oracle.settle(id));
+}
+
+#[test]
+fn many_dead_entries_do_not_keep_a_refund() {
+    let mut oracle = Oracle::new();
+    let id = oracle.ask(ALICE, NOBODY, 0);
+    for _ in 0..130 {
+        let call = AIOracle::commitCall { requestId: id, hash: B256::ZERO };
+        oracle.send(CAROL, COMMIT_BOND, &call).unwrap();
+    }
+    oracle.world.pass(TTL);
+    refused::<AIOracle::LiveClaims>(oracle.refund(id));
+    let advance = AIOracle::advanceCall { requestId: id };
+    oracle.send(STRANGER, 0, &advance).unwrap();
+    refused::<AIOracle::LiveClaims>(oracle.refund(id));
+    oracle.send(STRANGER, 0, &advance).unwrap();
+    oracle.refund(id).unwrap();
+    assert_eq!(oracle.credit(ALICE), wei(FEE));
+    refused::<AIOracle::UnknownRequest>(oracle.send(STRANGER, 0, &AIOracle::advanceCall { requestId: wei(2) }));
 }
 
 #[test]

@@ -169,9 +169,11 @@ fn what_succeeded_is_never_retried() {
     let claim = oracle.answers(BOB, id, RIGHT);
     oracle.stands(&claim);
     oracle.update(STRANGER, id, RIGHT).unwrap();
-    refused::<AIOracle::NothingToRetry>(
-        oracle.send(ALICE, 0, &AIOracle::retryCall { requestId: id, output: RIGHT.into() }),
-    );
+    refused::<AIOracle::NothingToRetry>(oracle.send(
+        ALICE,
+        0,
+        &AIOracle::retryCall { requestId: id, output: RIGHT.into() },
+    ));
     assert_eq!(calls(&mut oracle, hostile), 1);
 }
 
@@ -266,7 +268,11 @@ fn payees_that_refuse_or_come_back_hurt_only_themselves() {
     assert_eq!(due, wei(parts(FEE).1));
 
     let pay = AIOracle::withdrawForCall { account: payee };
-    let set = |refuses, target, answer: &Bytes| Puppet::setCall { refuses_: refuses, target_: target, answer_: answer.clone() };
+    let set = |refuses, target, answer: &Bytes| Puppet::setCall {
+        refuses_: refuses,
+        target_: target,
+        answer_: answer.clone(),
+    };
     let at = oracle.at;
     oracle.world.host.send(STRANGER, payee, U256::ZERO, &set(true, at, &withdraw)).unwrap();
     refused::<AIOracle::TransferFailed>(oracle.send(STRANGER, 0, &pay));

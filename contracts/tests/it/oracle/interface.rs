@@ -145,7 +145,8 @@ fn code_in_the_documents_is_compiled() {
         ("tokens.md", include_str!("../../../../docs/tokens.md"), 1),
     ];
     for (name, text, count) in documents {
-        let blocks: Vec<&str> = text.split("```solidity\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        let blocks: Vec<&str> =
+            text.split("```solidity\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
         assert!(blocks.len() >= count, "{name}");
         for block in blocks {
             assert!(contracts.iter().any(|contract| contract.contains(block.trim())), "{name}: {block}");

@@ -282,8 +282,8 @@ impl Play {
         let is_final = |play: &mut Self, entry: &Entry| {
             entry.kind == CLAIMED && play.oracle.world.slot(entry.id).status == Status::Final
         };
-        let winner = (0..entries.len())
-            .find(|&index| is_final(self, &entries[index]) && entries[index].outputHash == r.answer);
+        let winner =
+            (0..entries.len()).find(|&index| is_final(self, &entries[index]) && entries[index].outputHash == r.answer);
         match winner {
             Some(index) => {
                 assert!(r.status == ANSWERED && r.settled && r.delivery.last);

@@ -92,11 +92,8 @@ pub(crate) fn terms(model_root: B256, receiver: Address) -> Terms {
 }
 
 pub(crate) fn deploy_oracle(host: &mut Host, dispute: Address) -> Address {
-    let args = AIOracle::constructorCall {
-        dispute,
-        commitBond: U256::from(COMMIT_BOND),
-        revealTime: U256::from(REVEAL_TIME),
-    };
+    let args =
+        AIOracle::constructorCall { dispute, commitBond: U256::from(COMMIT_BOND), revealTime: U256::from(REVEAL_TIME) };
     host.deploy(STRANGER, &AIOracle::BYTECODE, &args.abi_encode()).unwrap()
 }
 

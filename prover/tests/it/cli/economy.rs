@@ -67,7 +67,9 @@ fn the_story_goes_well_and_every_wei_is_accounted_for() {
     }
     let functions: Vec<&str> =
         story["transactions"].as_array().unwrap().iter().map(|step| step["call"].as_str().unwrap()).collect();
-    for call in ["launch", "buy", "close", "mint", "Conflict", "proveSlice", "updateResult", "snapshot", "collect", "burn"] {
+    for call in
+        ["launch", "buy", "close", "mint", "Conflict", "proveSlice", "updateResult", "snapshot", "collect", "burn"]
+    {
         assert!(functions.contains(&call), "{call}");
     }
     // Another lie, the same money.
@@ -132,6 +134,9 @@ fn answers_earn_for_holders() {
     assert_eq!(shared["revenue"], milli(80).to_string());
     assert_eq!(last(&shared, "honest submitter"), milli(20_120));
     // Three quarters of 0.08 ether, by 600 : 400 : 250.
-    assert_eq!((last(&shared, "alice"), last(&shared, "bob")), (milli(14_000 + 28) + U256::from(ETHER / 1_250), milli(16_000) + U256::from(ETHER / 1_000_000 * 19_200)));
+    assert_eq!(
+        (last(&shared, "alice"), last(&shared, "bob")),
+        (milli(14_000 + 28) + U256::from(ETHER / 1_250), milli(16_000) + U256::from(ETHER / 1_000_000 * 19_200))
+    );
     assert_eq!(last(&shared, "(RevenueToken)"), milli(20));
 }

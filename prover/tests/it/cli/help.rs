@@ -3,8 +3,8 @@
 use super::{Folder, MLP_MODEL, fixture, root};
 
 const COMMANDS: [&str; 15] = [
-    "demo", "import", "inspect", "run", "commit", "prove", "verify", "dispute", "story", "imo", "ask", "mint", "revenue", "eval",
-    "figures",
+    "demo", "import", "inspect", "run", "commit", "prove", "verify", "dispute", "story", "imo", "ask", "mint",
+    "revenue", "eval", "figures",
 ];
 
 #[test]
