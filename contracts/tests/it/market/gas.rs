@@ -192,10 +192,10 @@ fn the_adapter_costs_so_much() {
         inputHeaders: input_headers(&sample),
     };
     sent(&mut world, "describeModel", STRANGER, describe.abi_encode());
-    let (modelHash, programHash) = (roots.model.into(), roots.program.into());
-    let upload = OpmlAdapter::uploadModelCall { modelHash, programHash };
+    let (model, program) = (roots.model.into(), roots.program.into());
+    let upload = OpmlAdapter::uploadModelCall { modelHash: model, programHash: program };
     sent(&mut world, "uploadModel", STRANGER, upload.abi_encode());
-    let ask = OpmlAdapter::initOpmlRequestCall { modelHash, programHash, input: INPUT.into() };
+    let ask = OpmlAdapter::initOpmlRequestCall { modelHash: model, programHash: program, input: INPUT.into() };
     sent(&mut world, "initOpmlRequest", ALICE, ask.abi_encode());
     // The oracle's request is the same task.
     let request = world.ask(ALICE, Address::ZERO, 0);
