@@ -5,5 +5,6 @@ mod collection;
 mod gas;
 mod offering;
 mod property;
+mod sequences;
 pub(crate) mod shares;
 mod token;
