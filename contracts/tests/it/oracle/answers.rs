@@ -173,6 +173,12 @@ fn a_commitment_keeps_its_place_against_a_copy() {
     oracle.reveal(id, 0, &claim, RIGHT).unwrap();
     assert_eq!(oracle.credit(BOB), wei(COMMIT_BOND));
     refused::<AIOracle::WrongEntry>(oracle.reveal(id, 0, &claim, RIGHT));
+    // Nor does Carol take a place for a claim of Bob's.
+    let other = oracle.prepared(BOB, id, RIGHT);
+    let hash = keccak256((id, oracle.claim_id(&other), SALT).abi_encode());
+    oracle.send(CAROL, COMMIT_BOND, &AIOracle::commitCall { requestId: id, hash }).unwrap();
+    oracle.make(&other, RIGHT);
+    refused::<AIOracle::WrongReveal>(oracle.reveal(id, 2, &other, RIGHT));
     oracle.stands(&copy);
     oracle.stands_now(&claim);
     oracle.update(STRANGER, id, RIGHT).unwrap();

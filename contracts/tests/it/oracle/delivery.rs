@@ -163,6 +163,32 @@ fn a_failed_delivery_may_be_retried_once_by_who_asked() {
 }
 
 #[test]
+fn a_retry_that_fails_is_the_last() {
+    let mut oracle = Oracle::new();
+    let (_, id) = asked(&mut oracle, FINAL, 1);
+    let claim = oracle.answers(BOB, id, RIGHT);
+    oracle.stands(&claim);
+    oracle.update(STRANGER, id, RIGHT).unwrap();
+    let retry = AIOracle::retryCall { requestId: id, output: RIGHT.into() };
+    assert_eq!(delivered(&oracle.send(ALICE, 0, &retry)), [(true, false)]);
+    refused::<AIOracle::NothingToRetry>(oracle.send(ALICE, 0, &retry));
+}
+
+#[test]
+fn nothing_is_retried_inside_a_delivery() {
+    let mut oracle = Oracle::new();
+    let (hostile, id) = asked(&mut oracle, OPTIMISTIC, 1);
+    let claim = oracle.answers(BOB, id, RIGHT);
+    let retry = AIOracle::retryCall { requestId: id, output: RIGHT.into() };
+    oracle.instruct(hostile, 5, vec![retry.abi_encode().into()]);
+    oracle.stands(&claim);
+    // The first call has failed; inside the second the callee asks for a third.
+    assert_eq!(delivered(&oracle.update(STRANGER, id, RIGHT)), [(true, true)]);
+    assert_eq!(calls(&mut oracle, hostile), 1);
+    assert!(!oracle.world.host.view(hostile, &Hostile::reenteredCall {}).unwrap());
+}
+
+#[test]
 fn what_succeeded_is_never_retried() {
     let mut oracle = Oracle::new();
     let (hostile, id) = asked(&mut oracle, OPTIMISTIC, 0);
@@ -204,6 +230,7 @@ fn a_callee_gets_the_gas_it_asked_for_or_the_delivery_is_refused() {
             None => low = middle,
         }
     }
+    eprintln!("EDGE {high} {:?} {:?}", with_gas(high), with_gas(high - 1));
     // At the very edge the callee still has everything, less the dispatch of its own.
     for limit in [high, high + 1, high + 63, high + 5_000, 1_000_000] {
         let (seen, succeeded) = with_gas(limit);
