@@ -230,7 +230,6 @@ fn a_callee_gets_the_gas_it_asked_for_or_the_delivery_is_refused() {
             None => low = middle,
         }
     }
-    eprintln!("EDGE {high} {:?} {:?}", with_gas(high), with_gas(high - 1));
     // At the very edge the callee still has everything, less the dispatch of its own.
     for limit in [high, high + 1, high + 63, high + 5_000, 1_000_000] {
         let (seen, succeeded) = with_gas(limit);
