@@ -6,7 +6,7 @@ use opml_bisection::{Party, Trace as GameTrace};
 use opml_contracts::{
     Receipt,
     abi::{AIOracle, Dispute},
-    dispute::{claim_id, task_id},
+    dispute::task_id,
 };
 use opml_ops::commit::Hasher;
 use opml_vm::{Trace, interpreter::Run};
@@ -28,8 +28,6 @@ use crate::{
     units,
 };
 
-/// The chain's number in the names of claims.
-const CHAIN_ID: u64 = 31_337;
 /// How a dispute of a story is played.
 pub(super) const SETUP: Setup = Setup { arity: 16, seed: 1, fault: None, max_terms: 64, posted: false };
 /// What hides a commitment. Everybody may know it here: the story has no thief.
@@ -96,7 +94,14 @@ pub(super) fn request<N: Network>(
 }
 
 /// A claim that is not made yet.
-fn prepared(venue: &Venue, who: Address, id: U256, task: &Task, run: &Run) -> Result<ClaimOnChain, ProverError> {
+fn prepared<N: Network>(
+    book: &mut Book<N>,
+    venue: &Venue,
+    who: Address,
+    id: U256,
+    task: &Task,
+    run: &Run,
+) -> Result<ClaimOnChain, ProverError> {
     let on_chain = on_chain(task);
     let output = output(task, run)?;
     let claim = Dispute::Claim {
@@ -106,7 +111,8 @@ fn prepared(venue: &Venue, who: Address, id: U256, task: &Task, run: &Run) -> Re
         submitter: who,
         nonce: id.saturating_to(),
     };
-    let id = claim_id(CHAIN_ID, venue.claims, &claim);
+    // The contract knows its chain's number.
+    let id = book.ask(venue.claims, &Dispute::claimIdOfCall { c: claim.clone() })?;
     Ok(ClaimOnChain { id, claim, parts: on_chain.parts, output })
 }
 
@@ -135,7 +141,7 @@ pub(super) fn answer<N: Network>(
     task: &Task,
     run: &Run,
 ) -> Result<ClaimOnChain, ProverError> {
-    let claim = prepared(venue, who, id, task, run)?;
+    let claim = prepared(book, venue, who, id, task, run)?;
     make(book, venue, &claim)?;
     let call = AIOracle::answerCall { requestId: id, c: theirs(&claim.claim), output: claim.output.clone().into() };
     let what = format!("answers request {id}");
@@ -153,7 +159,7 @@ pub(super) fn answer_hidden<N: Network>(
     task: &Task,
     run: &Run,
 ) -> Result<ClaimOnChain, ProverError> {
-    let claim = prepared(venue, who, id, task, run)?;
+    let claim = prepared(book, venue, who, id, task, run)?;
     let hash = keccak256((id, claim.id, SALT).abi_encode());
     let bond = U256::from(ETHER / 100);
     let what = format!("a hidden answer to request {id}, bond {}", units::ether(bond));
