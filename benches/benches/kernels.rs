@@ -47,7 +47,7 @@ fn dense(dtype: DType, [m, k, n]: [i64; 3]) -> Case {
     let mut builder = Builder::new();
     let x = builder.input(dtype, &[m, k]);
     let (weights, bias) = (numbers(n * k, -127, 127), numbers(n, -9999, 9999));
-    lower::dense(&mut builder, &x, (DType::I8, &weights), &bias, &requant(dtype, n)).expect("lowers");
+    lower::dense(&mut builder, &x, (DType::I8, &weights), &bias, None, &requant(dtype, n)).expect("lowers");
     let program = builder.finish().expect("a program");
     Case {
         name: format!("{} {m}x{k}x{n}", dtype.name()),

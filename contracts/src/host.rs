@@ -135,6 +135,14 @@ impl Host {
         receipt.created.ok_or_else(|| HostError::Invalid("no contract was created".to_owned()))
     }
 
+    /// Sends a transaction that creates a contract from creation code with its encoded arguments.
+    ///
+    /// # Errors
+    /// As [`Host::deploy`].
+    pub fn create(&mut self, from: Address, code: Bytes) -> Result<Receipt, HostError> {
+        self.send_raw(from, TxKind::Create, U256::ZERO, code)
+    }
+
     /// Sends a transaction with raw calldata.
     ///
     /// # Errors

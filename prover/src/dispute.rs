@@ -150,7 +150,7 @@ pub fn play_lie(task: &Task, setup: &Setup, honest: &Trace, lie: Option<&Lie>) -
 }
 
 /// What both players and the contract agree the dispute is about.
-struct Table {
+pub(crate) struct Table {
     rules: VmRules,
     claim: Claim,
     policy: Policy,
@@ -158,7 +158,7 @@ struct Table {
 }
 
 impl Table {
-    fn new(task: &Task, submitted: &Trace, setup: &Setup) -> Result<Self, ProverError> {
+    pub(crate) fn new(task: &Task, submitted: &Trace, setup: &Setup) -> Result<Self, ProverError> {
         let output = submitted.run().output(&task.program);
         let output = output.ok_or_else(|| ProverError::Stuck("the run has no output".to_owned()))?;
         let claim = Claim {
@@ -178,7 +178,7 @@ impl Table {
         })
     }
 
-    fn arity_log2(&self) -> Result<u8, ProverError> {
+    pub(crate) fn arity_log2(&self) -> Result<u8, ProverError> {
         u8::try_from(self.claim.arity_log2).map_err(|_| ProverError::Stuck("the arity is out of range".to_owned()))
     }
 
@@ -196,8 +196,13 @@ impl Table {
         Ok((claim, self.posted.then_some(open.root)))
     }
 
+    /// The claim as the game has it.
+    pub(crate) const fn game(&self) -> Claim {
+        self.claim
+    }
+
     /// Plays both sides until somebody has won.
-    fn walk(
+    pub(crate) fn walk(
         &self,
         arena: &mut ContractArena,
         theirs: &dyn GameTrace,

@@ -54,6 +54,37 @@ Examples:
   opml dispute model.opml -i picture.png --fault consistent --seed 3 --posted
   opml dispute model.opml -i picture.png --fault none --json";
 
+/// See [`crate::arguments::Command::Story`].
+pub const STORY: &str = "\
+Examples:
+  opml story
+  opml story --seed 4 --json";
+
+/// See [`crate::arguments::Command::Imo`].
+pub const IMO: &str = "\
+Examples:
+  opml imo model.opml
+  opml imo model.opml --cap 2000 --soft-cap 1000 --sold 1200 --creator-share 1000
+  opml imo model.opml --sold 100 --json";
+
+/// See [`crate::arguments::Command::Ask`].
+pub const ASK: &str = "\
+Examples:
+  opml ask model.opml -i picture.png
+  opml ask model.opml -i samples.npy --index 3 --lie 7 --json";
+
+/// See [`crate::arguments::Command::Mint`].
+pub const MINT: &str = "\
+Examples:
+  opml mint model.opml -i picture.png
+  opml mint model.opml -i picture.png --lie 7 --json";
+
+/// See [`crate::arguments::Command::Revenue`].
+pub const REVENUE: &str = "\
+Examples:
+  opml revenue model.opml -i picture.png
+  opml revenue model.opml -i picture.png --requests 10 --json";
+
 /// See [`crate::arguments::Command::Eval`].
 pub const EVAL: &str = "\
 Examples:

@@ -6,6 +6,7 @@ pub mod calibration;
 pub mod chain;
 pub mod commands;
 pub mod dispute;
+pub mod economy;
 pub mod error;
 pub mod examples;
 pub mod files;

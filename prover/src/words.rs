@@ -4,7 +4,7 @@ use alloy_primitives::U256;
 use opml_bisection::{Below, Claim, Move, Node, Position, Slice, split};
 use opml_contracts::{
     HostError,
-    abi::{Dispute, StepVerifier},
+    abi::{AIOracle, AigcCollection, Dispute, Offering, RevenueToken, StepVerifier},
 };
 
 /// Why a transaction was refused: the contract's custom error by name, with its arguments.
@@ -13,7 +13,11 @@ pub fn of_refusal(error: &HostError) -> String {
     let named = error.revert_data().and_then(|data| data.split_first_chunk::<4>());
     let named = named.and_then(|(selector, arguments)| {
         let name = Dispute::DisputeErrors::name_by_selector(*selector)
-            .or_else(|| StepVerifier::StepVerifierErrors::name_by_selector(*selector))?;
+            .or_else(|| StepVerifier::StepVerifierErrors::name_by_selector(*selector))
+            .or_else(|| AIOracle::AIOracleErrors::name_by_selector(*selector))
+            .or_else(|| Offering::OfferingErrors::name_by_selector(*selector))
+            .or_else(|| RevenueToken::RevenueTokenErrors::name_by_selector(*selector))
+            .or_else(|| AigcCollection::AigcCollectionErrors::name_by_selector(*selector))?;
         let arguments: Vec<String> = arguments.chunks(32).map(|word| U256::from_be_slice(word).to_string()).collect();
         Some(format!("{name}({})", arguments.join(", ")))
     });
@@ -96,7 +100,8 @@ fn terms_of_part(claim: &Claim, before: Option<&Position>, part: u64) -> String 
         .map_or_else(String::new, |(k0, k1)| format!(" (terms {k0} to {})", k1 - 1))
 }
 
-fn short(hash: &[u8; 32]) -> String {
+/// The first digits of a hash.
+pub(crate) fn short(hash: &[u8; 32]) -> String {
     let hex = crate::hex::of(hash);
     format!("{}…", hex.get(..10).unwrap_or(&hex))
 }

@@ -5,8 +5,16 @@ use std::{fs, path::Path};
 use anyhow::{Context, Result, bail};
 
 const README_LINES: usize = 150;
-const DOCUMENTS: [&str; 6] =
-    ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/SPEC.md", "benches/README.md", "fixtures/README.md"];
+const DOCUMENTS: [&str; 8] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "docs/SPEC.md",
+    "docs/oracle.md",
+    "docs/tokens.md",
+    "benches/README.md",
+    "fixtures/README.md",
+];
 
 /// Runs all checks; the error lists every fault.
 pub(crate) fn run(root: &Path) -> Result<()> {

@@ -31,7 +31,7 @@ abstract contract Bank {
         emit Credited(account, amount);
     }
 
-    function _pay(address account) private {
+    function _pay(address account) internal {
         uint256 amount = credits[account];
         if (amount == 0) revert NothingToWithdraw();
         credits[account] = 0;

@@ -5,6 +5,8 @@ mod conformance;
 mod dispute;
 mod dots;
 mod gas;
+mod market;
+mod oracle;
 mod programs;
 mod random;
 mod refusals;

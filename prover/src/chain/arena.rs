@@ -102,6 +102,21 @@ impl ContractArena {
         &mut self.chain
     }
 
+    /// The chain, after the dispute.
+    #[must_use]
+    pub fn into_chain(self) -> Chain {
+        self.chain
+    }
+
+    /// Credits the challenger what a claim that has fallen brings it.
+    ///
+    /// # Errors
+    /// The claim has not fallen.
+    pub fn share_out(&mut self) -> Result<(), ProverError> {
+        let call = Dispute::settleCall { state: self.record.state().clone() };
+        self.chain.send("settle", CHALLENGER, U256::ZERO, &call).map(drop)
+    }
+
     /// Ends the claim after the dispute: the winner is credited what is its due, and both withdraw.
     ///
     /// # Errors
@@ -109,8 +124,7 @@ impl ContractArena {
     pub fn settle(&mut self) -> Result<(), ProverError> {
         match self.record.outcome().map(|outcome| outcome.winner) {
             Some(Party::Challenger) => {
-                let call = Dispute::settleCall { state: self.record.state().clone() };
-                self.chain.send("settle", CHALLENGER, U256::ZERO, &call)?;
+                self.share_out()?;
             }
             Some(_) => {
                 self.chain.finalize(&self.on_chain)?;

@@ -1,7 +1,7 @@
 //! The contracts on an in-process chain: deployment, claims, and disputes played in transactions.
 
 mod arena;
-mod encode;
+pub(crate) mod encode;
 mod record;
 mod replay;
 mod step;
@@ -39,7 +39,7 @@ pub const CHALLENGER: Address = Address::repeat_byte(0xc4);
 pub const FUNDS: u128 = 10 * ETHER;
 
 /// The number of the only tier that [`Chain::new`] deploys.
-const TIER: u8 = 0;
+pub(crate) const TIER: u8 = 0;
 
 /// A chain with both contracts, one tier, and two funded players.
 pub struct Chain {
@@ -91,6 +91,17 @@ impl Chain {
     #[must_use]
     pub const fn tier(&self) -> &Dispute::Tier {
         &self.tier
+    }
+
+    /// The claims contract.
+    #[must_use]
+    pub const fn claims(&self) -> Address {
+        self.dispute
+    }
+
+    /// The chain itself, for contracts besides the claims.
+    pub const fn host(&mut self) -> &mut Host {
+        &mut self.host
     }
 
     /// Time and block of the next transaction.

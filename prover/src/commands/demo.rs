@@ -104,14 +104,20 @@ pub(super) fn task(fixture: &Fixture, picture: usize) -> Result<Task> {
 }
 
 /// The class of the largest logit.
-fn decision(fixture: &Fixture, task: &Task, run: &Run) -> Result<&'static str> {
+pub(super) fn decision(fixture: &Fixture, task: &Task, run: &Run) -> Result<&'static str> {
     let logits = run.output(&task.program).context("the run has no output")?.values();
     let best = logits.iter().zip(fixture.classes).reduce(|best, next| if next.0 > best.0 { next } else { best });
     Ok(best.context("the output is empty")?.1)
 }
 
 /// A lie in the hidden layer that changes the answer.
-fn flipping_lie(task: &Task, honest: &Trace, fixture: &Fixture, answer: &str, random: &mut Random) -> Result<Lie> {
+pub(super) fn flipping_lie(
+    task: &Task,
+    honest: &Trace,
+    fixture: &Fixture,
+    answer: &str,
+    random: &mut Random,
+) -> Result<Lie> {
     let elements = honest.value(0).map_or(0, Tensor::elements);
     let terms = task.inputs.first().map_or(0, Tensor::elements);
     for _ in 0..1_000 {

@@ -1,15 +1,20 @@
 //! The commands, one file each. Each gives the exit code for what it found.
 
+mod ask;
 mod commit;
 mod demo;
 mod dispute;
 mod eval;
 mod figures;
+mod imo;
 mod import;
 mod inspect;
+mod mint;
 mod network;
 mod prove;
+mod revenue;
 mod run;
+mod story;
 mod verify;
 
 use std::process::ExitCode;
@@ -43,6 +48,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         Command::Prove(prove) => prove::run(prove, output),
         Command::Verify(verify) => verify::run(verify, output),
         Command::Dispute(dispute) => dispute::run(dispute, output),
+        Command::Story(story) => story::run(story, output),
+        Command::Imo(imo) => imo::run(imo, output),
+        Command::Ask(ask) => ask::run(ask, output),
+        Command::Mint(mint) => mint::run(mint, output),
+        Command::Revenue(revenue) => revenue::run(revenue, output),
         Command::Eval(eval) => eval::run(eval, output),
         Command::Figures(figures) => figures::run(figures, output),
         Command::Deploy(deploy) => network::deploy(deploy, output),

@@ -54,15 +54,15 @@ const OWN: [(&str, u64); 5] = [
 
 /// Costs as they are found, by name.
 #[derive(Default)]
-struct Notes(Vec<(&'static str, u64)>);
+pub(crate) struct Notes(Vec<(&'static str, u64)>);
 
 impl Notes {
-    fn note(&mut self, name: &'static str, receipt: &Receipt) {
+    pub(crate) fn note(&mut self, name: &'static str, receipt: &Receipt) {
         self.0.push((name, receipt.gas_used));
     }
 
     #[track_caller]
-    fn are(&self, expected: &[(&str, u64)]) {
+    pub(crate) fn are(&self, expected: &[(&str, u64)]) {
         let found: Vec<String> = self.0.iter().map(|(name, gas)| format!("    (\"{name}\", {gas}),")).collect();
         assert_eq!(self.0, expected, "\n{}", found.join("\n"));
     }

@@ -4,11 +4,11 @@
 mod clocks;
 mod commit;
 mod faults;
-mod gas;
-mod money;
+pub(crate) mod gas;
+pub(crate) mod money;
 mod moves;
-mod programs;
+pub(crate) mod programs;
 mod property;
 mod registry;
 mod rules;
-mod world;
+pub(crate) mod world;

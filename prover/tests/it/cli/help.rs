@@ -2,8 +2,10 @@
 
 use super::{Folder, MLP_MODEL, fixture, root};
 
-const COMMANDS: [&str; 10] =
-    ["demo", "import", "inspect", "run", "commit", "prove", "verify", "dispute", "eval", "figures"];
+const COMMANDS: [&str; 15] = [
+    "demo", "import", "inspect", "run", "commit", "prove", "verify", "dispute", "story", "imo", "ask", "mint",
+    "revenue", "eval", "figures",
+];
 /// Their examples are run where there is a chain, see `strangers`.
 pub(crate) const ON_A_CHAIN: [&str; 8] =
     ["deploy", "register", "request", "submit", "watch", "defend", "status", "withdraw"];

@@ -2,6 +2,7 @@
 
 mod calibrating;
 mod disputes;
+mod economy;
 mod files;
 mod golden;
 pub(crate) mod help;

@@ -1,0 +1,286 @@
+//! Requests, the claims that answer them, and the dispute over a lie.
+
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy_sol_types::SolValue;
+use opml_bisection::{Party, Trace as GameTrace};
+use opml_contracts::{
+    Receipt,
+    abi::{AIOracle, Dispute},
+    dispute::task_id,
+};
+use opml_ops::commit::Hasher;
+use opml_vm::{Trace, interpreter::Run};
+
+use super::{
+    book::Book,
+    cast::LIAR,
+    market::{DAY, Launched, Venue},
+    network::{Network, event},
+};
+use crate::{
+    chain::{Chain, ClaimOnChain, ContractArena, ETHER, TIER, TaskOnChain, bond_of_submitter, encode},
+    dispute::{Setup, Table},
+    error::ProverError,
+    lie::{Fault, Lie, LyingTrace},
+    machine::VmTrace,
+    random::Random,
+    task::Task,
+    units,
+};
+
+/// How a dispute of a story is played.
+pub(super) const SETUP: Setup = Setup { arity: 16, seed: 1, fault: None, max_terms: 64, posted: false };
+/// What hides a commitment. Everybody may know it here: the story has no thief.
+const SALT: B256 = B256::repeat_byte(0x5a);
+/// Lies that are tried until one shows in the output.
+const TRIES: u64 = 1_000;
+
+/// The bytes of all inputs, one after another: what a request carries.
+pub(super) fn prompt(task: &Task) -> Bytes {
+    task.inputs.iter().flat_map(|input| input.bytes().iter().copied()).collect()
+}
+
+/// The task that a request opens.
+pub(super) fn on_chain(task: &Task) -> TaskOnChain {
+    let on_chain = Dispute::Task {
+        modelRoot: Hasher::current().model_roots(&task.program).model.into(),
+        inputRoot: Hasher::current().input_root(&task.inputs).into(),
+        maxT: task.max_t,
+        tier: TIER,
+        requester: Address::ZERO,
+    };
+    let parts = encode::parts(&task.program, &on_chain);
+    TaskOnChain { task: on_chain, parts }
+}
+
+/// The output of a run.
+pub(super) fn output(task: &Task, run: &Run) -> Result<Vec<u8>, ProverError> {
+    let output = run.output(&task.program);
+    output.map(|output| output.bytes().to_vec()).ok_or_else(|| ProverError::Stuck("the run has no output".to_owned()))
+}
+
+/// A consistent lie that shows in the output.
+pub(super) fn visible_lie(task: &Task, honest: &Run, seed: u64) -> Result<Lie, ProverError> {
+    let mut random = Random::new(seed);
+    let truth = output(task, honest)?;
+    for _ in 0..TRIES {
+        let fault = Fault { cell: None, consistent: true };
+        let lie = Lie::plant(&task.program, &task.inputs, honest, fault, &mut random)?;
+        if output(task, &lie.run)? != truth {
+            return Ok(lie);
+        }
+    }
+    Err(ProverError::Stuck("no lie shows in the output".to_owned()))
+}
+
+/// Asks without a contract to call back; gives the request's number.
+pub(super) fn request<N: Network>(
+    book: &mut Book<N>,
+    venue: &Venue,
+    launched: &Launched,
+    who: Address,
+    task: &Task,
+) -> Result<U256, ProverError> {
+    let fee = book.ask(venue.oracle, &AIOracle::estimateFeeCall { modelId: launched.model, gasLimit: U256::ZERO })?;
+    let call = AIOracle::requestCallback_0Call {
+        modelId: launched.model,
+        input: prompt(task),
+        callbackContract: Address::ZERO,
+        gasLimit: 0,
+        callbackData: Bytes::new(),
+    };
+    let receipt = book.send(who, venue.oracle, fee, &call, format!("fee {}", units::ether(fee)))?;
+    Ok(event::<AIOracle::RequestTask>(&receipt)?.requestId)
+}
+
+/// A claim that is not made yet.
+fn prepared<N: Network>(
+    book: &mut Book<N>,
+    venue: &Venue,
+    who: Address,
+    id: U256,
+    task: &Task,
+    run: &Run,
+) -> Result<ClaimOnChain, ProverError> {
+    let on_chain = on_chain(task);
+    let output = output(task, run)?;
+    let claim = Dispute::Claim {
+        taskId: task_id(&on_chain.task),
+        T: run.length,
+        outputHash: keccak256(&output),
+        submitter: who,
+        nonce: id.saturating_to(),
+    };
+    // The contract knows its chain's number.
+    let id = book.ask(venue.claims, &Dispute::claimIdOfCall { c: claim.clone() })?;
+    Ok(ClaimOnChain { id, claim, parts: on_chain.parts, output })
+}
+
+fn make<N: Network>(book: &mut Book<N>, venue: &Venue, claim: &ClaimOnChain) -> Result<(), ProverError> {
+    let bond = U256::from(bond_of_submitter());
+    let call = Dispute::claimCall {
+        taskId: claim.claim.taskId,
+        T: claim.claim.T,
+        nonce: claim.claim.nonce,
+        output: claim.output.clone().into(),
+    };
+    book.send(claim.claim.submitter, venue.claims, bond, &call, format!("bond {}", units::ether(bond))).map(drop)
+}
+
+fn theirs(claim: &Dispute::Claim) -> AIOracle::Claim {
+    let Dispute::Claim { taskId, T, outputHash, submitter, nonce } = *claim;
+    AIOracle::Claim { taskId, T, outputHash, submitter, nonce }
+}
+
+/// Claims, and answers with the claim.
+pub(super) fn answer<N: Network>(
+    book: &mut Book<N>,
+    venue: &Venue,
+    who: Address,
+    id: U256,
+    task: &Task,
+    run: &Run,
+) -> Result<ClaimOnChain, ProverError> {
+    let claim = prepared(book, venue, who, id, task, run)?;
+    make(book, venue, &claim)?;
+    let call = AIOracle::answerCall { requestId: id, c: theirs(&claim.claim), output: claim.output.clone().into() };
+    let what = format!("answers request {id}");
+    let receipt = book.send(who, venue.oracle, U256::ZERO, &call, what)?;
+    alarm(book, &receipt);
+    Ok(claim)
+}
+
+/// The same with a commitment first, so that nobody can copy the claim to a better place.
+pub(super) fn answer_hidden<N: Network>(
+    book: &mut Book<N>,
+    venue: &Venue,
+    who: Address,
+    id: U256,
+    task: &Task,
+    run: &Run,
+) -> Result<ClaimOnChain, ProverError> {
+    let claim = prepared(book, venue, who, id, task, run)?;
+    let hash = keccak256((id, claim.id, SALT).abi_encode());
+    let bond = U256::from(ETHER / 100);
+    let what = format!("a hidden answer to request {id}, bond {}", units::ether(bond));
+    let receipt = book.send(who, venue.oracle, bond, &AIOracle::commitCall { requestId: id, hash }, what)?;
+    let index = event::<AIOracle::Committed>(&receipt)?.index;
+    make(book, venue, &claim)?;
+    let call = AIOracle::revealCall {
+        requestId: id,
+        index,
+        c: theirs(&claim.claim),
+        salt: SALT,
+        output: claim.output.clone().into(),
+    };
+    let receipt = book.send(who, venue.oracle, U256::ZERO, &call, format!("answers request {id}"))?;
+    alarm(book, &receipt);
+    Ok(claim)
+}
+
+/// Says so if the oracle has seen two answers that cannot both be right.
+fn alarm<N: Network>(book: &mut Book<N>, receipt: &Receipt) {
+    if event::<AIOracle::Conflict>(receipt).is_ok() {
+        book.record.note("(AIOracle)", "Conflict", "two claims contradict each other", 0);
+    }
+}
+
+/// A challenger plays the dispute of the liar's claim to its end, and is paid; whether the claim has fallen.
+pub(super) fn caught(
+    book: Book<Chain>,
+    task: &Task,
+    honest: &Trace,
+    lie: &Lie,
+    claim: ClaimOnChain,
+) -> Result<(Book<Chain>, bool), ProverError> {
+    let Book { network, mut record } = book;
+    let submitted = Hasher::current().trace(&task.program, lie.run.clone());
+    let theirs: &dyn GameTrace = &LyingTrace::new(&task.program, &task.inputs, &submitted, lie);
+    let own = VmTrace::new(&task.program, &task.inputs, honest);
+    let table = Table::new(task, &submitted, &SETUP)?;
+    let mut arena = ContractArena::challenge(network, claim, table.game(), None)?;
+    let outcome = table.walk(&mut arena, theirs, &own)?;
+    for t in arena.transactions() {
+        record.note(if t.who == "submitter" { super::cast::name(LIAR) } else { t.who }, t.call, t.what.clone(), t.gas);
+    }
+    let fell = outcome.winner == Party::Challenger;
+    if fell {
+        arena.share_out()?;
+    }
+    Ok((Book { network: arena.into_chain(), record }, fell))
+}
+
+/// Waits until nobody can object any more.
+pub(super) fn wait<N: Network>(book: &mut Book<N>) {
+    book.network.wait(u64::from(DAY));
+}
+
+/// Finalises a claim and brings the answer to who asked.
+pub(super) fn conclude<N: Network>(
+    book: &mut Book<N>,
+    venue: &Venue,
+    id: U256,
+    claim: &ClaimOnChain,
+) -> Result<bool, ProverError> {
+    let who = claim.claim.submitter;
+    let call = Dispute::finalizeCall { c: claim.claim.clone() };
+    book.send(who, venue.claims, U256::ZERO, &call, "nobody objected")?;
+    let call = AIOracle::updateResultCall { requestId: id, output: claim.output.clone().into() };
+    book.send(who, venue.oracle, U256::ZERO, &call, format!("request {id} is final; the fee is paid"))?;
+    book.ask(venue.oracle, &AIOracle::isFinalizedCall { requestId: id })
+}
+
+/// Everybody takes what the claims and the oracle owe, and what is burnt goes where nobody has it.
+pub(super) fn withdraw<N: Network>(book: &mut Book<N>, venue: &Venue) -> Result<(), ProverError> {
+    for (account, _) in super::cast::CAST {
+        let credit = book.ask(venue.claims, &Dispute::creditOfCall { account })?;
+        if !credit.is_zero() {
+            book.send(
+                account,
+                venue.claims,
+                U256::ZERO,
+                &Dispute::withdrawCall {},
+                format!("bonds, {}", units::ether(credit)),
+            )?;
+        }
+        let credit = book.ask(venue.oracle, &AIOracle::creditOfCall { account })?;
+        if !credit.is_zero() {
+            book.send(
+                account,
+                venue.oracle,
+                U256::ZERO,
+                &AIOracle::withdrawCall {},
+                format!("fees, {}", units::ether(credit)),
+            )?;
+        }
+    }
+    let credit = book.ask(venue.claims, &Dispute::creditOfCall { account: opml_contracts::dispute::BURN })?;
+    if !credit.is_zero() {
+        let what = format!("{} of the liar's bond", units::ether(credit));
+        book.send(super::cast::CREATOR, venue.claims, U256::ZERO, &Dispute::burnCall {}, what)?;
+    }
+    Ok(())
+}
+
+/// Answers another request of the same input by a claim that is final.
+pub(super) fn answer_again<N: Network>(
+    book: &mut Book<N>,
+    venue: &Venue,
+    id: U256,
+    claim: &ClaimOnChain,
+) -> Result<(), ProverError> {
+    let (who, output) = (claim.claim.submitter, Bytes::from(claim.output.clone()));
+    let call = AIOracle::answerCall { requestId: id, c: theirs(&claim.claim), output: output.clone() };
+    book.send(who, venue.oracle, U256::ZERO, &call, format!("answers request {id} by the same claim"))?;
+    let call = AIOracle::updateResultCall { requestId: id, output };
+    book.send(who, venue.oracle, U256::ZERO, &call, format!("request {id} is final; the fee is paid")).map(drop)
+}
+
+/// What the oracle holds for the model's token, in wei.
+pub(super) fn revenue_of<N: Network>(
+    book: &mut Book<N>,
+    venue: &Venue,
+    launched: &Launched,
+) -> Result<U256, ProverError> {
+    book.ask(venue.oracle, &AIOracle::revenueOfCall { modelId: launched.model })
+}
