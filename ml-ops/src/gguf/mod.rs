@@ -22,6 +22,7 @@ use std::{
     io::{Read, Seek, SeekFrom},
 };
 
+pub use blocks::Codes;
 use cursor::Cursor;
 pub use error::GgufError;
 pub use types::TensorType;
@@ -96,11 +97,25 @@ impl<R: Read + Seek> Gguf<R> {
     /// # Errors
     /// There is no such tensor, or the file cannot be read.
     pub fn tensor(&mut self, name: &str) -> Result<Vec<f32>, GgufError> {
+        let (kind, bytes) = self.bytes(name)?;
+        Ok(blocks::floats(kind, &bytes))
+    }
+
+    /// The codes of a tensor whose blocks have 32 of them, or 256 in eights of 32; `None` if it is of another type.
+    ///
+    /// # Errors
+    /// As [`Gguf::tensor`].
+    pub fn codes(&mut self, name: &str) -> Result<Option<Codes>, GgufError> {
+        let (kind, bytes) = self.bytes(name)?;
+        Ok(blocks::codes(kind, &bytes))
+    }
+
+    fn bytes(&mut self, name: &str) -> Result<(TensorType, Vec<u8>), GgufError> {
         let info = self.tensors.get(name).ok_or_else(|| GgufError::NoTensor(name.to_owned()))?;
         let mut bytes = vec![0; num::size(info.bytes)];
         self.reader.seek(SeekFrom::Start(info.start)).map_err(GgufError::read)?;
         self.reader.read_exact(&mut bytes).map_err(GgufError::read)?;
-        Ok(blocks::floats(info.kind, &bytes))
+        Ok((info.kind, bytes))
     }
 }
 

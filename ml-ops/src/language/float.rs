@@ -15,8 +15,8 @@ const LANES: usize = 16;
 pub struct FloatModel {
     /// What it is made of.
     pub config: Config,
-    ends: Ends,
-    layers: Vec<Layer>,
+    ends: Ends<Vec<f32>>,
+    layers: Vec<Layer<Vec<f32>>>,
 }
 
 /// Keys and values of the positions so far, a list for each layer.
@@ -37,6 +37,8 @@ pub enum Seen {
     Key(usize),
     /// Values of a layer.
     Value(usize),
+    /// What the feed-forward network of a layer gates.
+    Gated(usize),
 }
 
 /// Told what the values inside the model are.
@@ -68,7 +70,7 @@ impl FloatModel {
         for (number, layer) in self.layers.iter().enumerate() {
             rows.iter().for_each(|row| observe(Seen::Residual, row));
             self.attention((number, layer), &mut rows, cache, observe);
-            self.feed_forward(layer, &mut rows);
+            self.feed_forward((number, layer), &mut rows, observe);
         }
         rows.iter().for_each(|row| observe(Seen::Residual, row));
         cache.positions += tokens.len();
@@ -91,7 +93,7 @@ impl FloatModel {
 
     fn attention(
         &self,
-        (number, layer): (usize, &Layer),
+        (number, layer): (usize, &Layer<Vec<f32>>),
         rows: &mut [Vec<f32>],
         cache: &mut Cache,
         observe: Observer<'_>,
@@ -153,7 +155,7 @@ impl FloatModel {
         out
     }
 
-    fn feed_forward(&self, layer: &Layer, rows: &mut [Vec<f32>]) {
+    fn feed_forward(&self, (number, layer): (usize, &Layer<Vec<f32>>), rows: &mut [Vec<f32>], observe: Observer<'_>) {
         let config = &self.config;
         let normal: Vec<Vec<f32>> = rows.iter().map(|row| rms_norm(row, &layer.feed_norm, config.epsilon)).collect();
         let inner = products(&layer.gate_up, &normal);
@@ -165,6 +167,7 @@ impl FloatModel {
                 .collect()
         };
         let gated: Vec<Vec<f32>> = inner.par_iter().map(gated).collect();
+        gated.iter().for_each(|row| observe(Seen::Gated(number), row));
         let added = products(&layer.down, &gated);
         add(rows, added, layer.feed_post_norm.as_deref(), config.epsilon);
     }
@@ -235,7 +238,7 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 }
 
 /// The products of a matrix with rows.
-fn products(matrix: &Matrix, rows: &[Vec<f32>]) -> Vec<Vec<f32>> {
+fn products(matrix: &Matrix<Vec<f32>>, rows: &[Vec<f32>]) -> Vec<Vec<f32>> {
     // Each weight is read once for all rows.
     let columns: Vec<Vec<f32>> = matrix
         .weights

@@ -4,7 +4,7 @@ use std::io::{Read, Seek};
 
 use super::{Activation, Config, Family, LanguageError, Pairs, Rope, Scaling, Weights, Window, weights};
 use crate::{
-    gguf::{Gguf, Value},
+    gguf::{Codes, Gguf, Value},
     num,
 };
 
@@ -131,5 +131,15 @@ impl<R: Read + Seek> Weights for Gguf<R> {
         weights::check_shape(name, &info.shape, shape)?;
         let values = self.tensor(name)?;
         weights::check_finite(name, values).map(Some)
+    }
+
+    fn codes(&mut self, name: &str, shape: &[usize]) -> Result<Option<Codes>, LanguageError> {
+        let Some(info) = self.tensors().get(name) else { return Ok(None) };
+        weights::check_shape(name, &info.shape, shape)?;
+        match Gguf::codes(self, name)? {
+            Some(codes) if codes.scales.iter().chain(&codes.minima).all(|x| x.is_finite()) => Ok(Some(codes)),
+            Some(_) => Err(LanguageError::NotFinite(name.to_owned())),
+            None => Ok(self.get(name, shape)?.map(|values| weights::rounded(&values))),
+        }
     }
 }

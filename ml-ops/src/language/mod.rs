@@ -7,12 +7,16 @@
 //! | [`float`] | the model in floats: reference and calibration | floats |
 
 mod config;
+mod decoder;
 mod error;
 pub mod float;
 mod from_gguf;
+mod ranges;
 mod weights;
 
 pub use config::{Activation, Config, Family, Pairs, Rope, Scaling, Window};
+pub use decoder::{Decoder, DecoderOptions, LOGIT_BITS, decoder};
 pub use error::LanguageError;
 pub use from_gguf::config as gguf_config;
-pub use weights::{Ends, Layer, Matrix, Weights, ends, layer};
+pub use ranges::{LayerRanges, Ranges};
+pub use weights::{BLOCK, Ends, Kept, Layer, Matrix, Weights, ends, layer};

@@ -1,7 +1,10 @@
 //! The weights of a model, by the names that GGUF files have for them.
 
 use super::{Config, LanguageError};
-use crate::num;
+use crate::{gguf::Codes, num};
+
+/// Weights that share a scale.
+pub const BLOCK: usize = 32;
 
 /// Where weights come from.
 pub trait Weights {
@@ -10,6 +13,14 @@ pub trait Weights {
     /// # Errors
     /// It has another shape, holds what is no number, or cannot be read.
     fn get(&mut self, name: &str, shape: &[usize]) -> Result<Option<Vec<f32>>, LanguageError>;
+
+    /// A tensor as integers with a scale for each 32 of them: as it is stored, if it is stored so, else rounded to 8 bits.
+    ///
+    /// # Errors
+    /// As [`Weights::get`].
+    fn codes(&mut self, name: &str, shape: &[usize]) -> Result<Option<Codes>, LanguageError> {
+        Ok(self.get(name, shape)?.map(|values| rounded(&values)))
+    }
 
     /// A tensor that must be there.
     ///
@@ -35,58 +46,113 @@ pub(super) fn check_finite(name: &str, values: Vec<f32>) -> Result<Vec<f32>, Lan
     Err(LanguageError::NotFinite(name.to_owned()))
 }
 
+/// Blocks of [`BLOCK`] numbers in 8 bits: the largest magnitude is 127.
+pub(super) fn rounded(values: &[f32]) -> Codes {
+    let mut codes = Codes::default();
+    for block in values.chunks(BLOCK) {
+        let most = block.iter().fold(0.0f32, |most, x| most.max(x.abs()));
+        let scale = most / 127.0;
+        let code =
+            |x: &f32| if scale > 0.0 { num::round(f64::from(*x) / f64::from(scale)).clamp(-127, 127) } else { 0 };
+        codes.codes.extend(block.iter().map(|x| i8::try_from(code(x)).unwrap_or(0)));
+        codes.scales.push(scale);
+        codes.minima.push(0.0);
+    }
+    codes
+}
+
+/// What a matrix's elements are kept as.
+pub trait Kept: Sized {
+    /// Reads a matrix that must be there.
+    ///
+    /// # Errors
+    /// It is missing, or not as the configuration says.
+    fn read<W: Weights + ?Sized>(source: &mut W, name: &str, shape: &[usize]) -> Result<Option<Self>, LanguageError>;
+
+    /// Adds the rows of another matrix.
+    fn append(&mut self, other: Self);
+}
+
+impl Kept for Vec<f32> {
+    fn read<W: Weights + ?Sized>(source: &mut W, name: &str, shape: &[usize]) -> Result<Option<Self>, LanguageError> {
+        source.get(name, shape)
+    }
+
+    fn append(&mut self, other: Self) {
+        self.extend(other);
+    }
+}
+
+impl Kept for Codes {
+    fn read<W: Weights + ?Sized>(source: &mut W, name: &str, shape: &[usize]) -> Result<Option<Self>, LanguageError> {
+        source.codes(name, shape)
+    }
+
+    fn append(&mut self, other: Self) {
+        self.codes.extend(other.codes);
+        self.scales.extend(other.scales);
+        self.minima.extend(other.minima);
+    }
+}
+
 /// A matrix of `rows` rows, row-major, and what is added to its products.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Matrix {
+pub struct Matrix<K> {
     /// Rows.
     pub rows: usize,
     /// Elements of a row.
     pub columns: usize,
     /// Elements, row-major.
-    pub weights: Vec<f32>,
+    pub weights: K,
     /// One for each row; none means 0.
     pub bias: Vec<f32>,
 }
 
 /// One layer.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Layer {
+pub struct Layer<K> {
     /// Norm before attention.
     pub attention_norm: Vec<f32>,
     /// Queries, keys, values: rows of one matrix in this order.
-    pub qkv: Matrix,
+    pub qkv: Matrix<K>,
     /// Norms of queries and keys.
     pub qk_norms: Option<[Vec<f32>; 2]>,
     /// From heads back to the residual stream.
-    pub attention_output: Matrix,
+    pub attention_output: Matrix<K>,
     /// Norm of that.
     pub attention_post_norm: Option<Vec<f32>>,
     /// Norm before the feed-forward network.
     pub feed_norm: Vec<f32>,
     /// Gate and up: rows of one matrix in this order.
-    pub gate_up: Matrix,
+    pub gate_up: Matrix<K>,
     /// Back to the residual stream.
-    pub down: Matrix,
+    pub down: Matrix<K>,
     /// Norm of that.
     pub feed_post_norm: Option<Vec<f32>>,
 }
 
 /// Reads matrices with the same columns as one.
-fn stacked<W: Weights + ?Sized>(
+fn stacked<W: Weights + ?Sized, K: Kept>(
     source: &mut W,
     parts: &[(String, usize)],
     columns: usize,
     biased: bool,
-) -> Result<Matrix, LanguageError> {
-    let mut matrix = Matrix { rows: 0, columns, weights: Vec::new(), bias: Vec::new() };
-    for (name, rows) in parts {
-        matrix.weights.extend(source.need(&format!("{name}.weight"), &[*rows, columns])?);
-        matrix.rows += rows;
+) -> Result<Matrix<K>, LanguageError> {
+    let (mut weights, mut rows, mut bias): (Option<K>, _, _) = (None, 0, Vec::new());
+    for (name, count) in parts {
+        let tensor = format!("{name}.weight");
+        let part = K::read(source, &tensor, &[*count, columns])?.ok_or(LanguageError::NoTensor(tensor))?;
+        match &mut weights {
+            Some(weights) => weights.append(part),
+            None => weights = Some(part),
+        }
+        rows += count;
         if biased {
-            matrix.bias.extend(source.need(&format!("{name}.bias"), &[*rows])?);
+            bias.extend(source.need(&format!("{name}.bias"), &[*count])?);
         }
     }
-    Ok(matrix)
+    let weights = weights.ok_or_else(|| LanguageError::NoTensor(String::new()))?;
+    Ok(Matrix { rows, columns, weights, bias })
 }
 
 fn norm<W: Weights + ?Sized>(
@@ -103,7 +169,11 @@ fn norm<W: Weights + ?Sized>(
 ///
 /// # Errors
 /// A tensor is missing or not as the configuration says.
-pub fn layer<W: Weights + ?Sized>(source: &mut W, config: &Config, number: usize) -> Result<Layer, LanguageError> {
+pub fn layer<W: Weights + ?Sized, K: Kept>(
+    source: &mut W,
+    config: &Config,
+    number: usize,
+) -> Result<Layer<K>, LanguageError> {
     let name = |part: &str| format!("blk.{number}.{part}");
     let (query, kv) = (config.query_width(), config.kv_width());
     let qkv = [(name("attn_q"), query), (name("attn_k"), kv), (name("attn_v"), kv)];
@@ -134,25 +204,27 @@ pub fn layer<W: Weights + ?Sized>(source: &mut W, config: &Config, number: usize
 
 /// What stands before and after the layers.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Ends {
+pub struct Ends<K> {
     /// A row for each token.
-    pub embedding: Matrix,
+    pub embedding: Matrix<K>,
     /// Last norm.
     pub norm: Vec<f32>,
     /// A row for each token; none: the embedding again.
-    pub output: Option<Matrix>,
+    pub output: Option<Matrix<K>>,
 }
 
 /// Reads what is not in layers.
 ///
 /// # Errors
 /// A tensor is missing or not as the configuration says.
-pub fn ends<W: Weights + ?Sized>(source: &mut W, config: &Config) -> Result<Ends, LanguageError> {
+pub fn ends<W: Weights + ?Sized, K: Kept>(source: &mut W, config: &Config) -> Result<Ends<K>, LanguageError> {
     let shape = [config.vocabulary, config.width];
     let matrix = |weights| Matrix { rows: config.vocabulary, columns: config.width, weights, bias: Vec::new() };
+    let name = "token_embd.weight";
+    let embedding = K::read(source, name, &shape)?.ok_or_else(|| LanguageError::NoTensor(name.to_owned()))?;
     Ok(Ends {
-        embedding: matrix(source.need("token_embd.weight", &shape)?),
+        embedding: matrix(embedding),
         norm: norm(source, config, "output_norm.weight", config.width)?,
-        output: source.get("output.weight", &shape)?.map(matrix),
+        output: K::read(source, "output.weight", &shape)?.map(matrix),
     })
 }

@@ -72,6 +72,11 @@ impl Index {
         self
     }
 
+    /// The registers.
+    pub fn registers(&self) -> impl Iterator<Item = Reg> {
+        self.terms.iter().map(|&(reg, _)| reg)
+    }
+
     /// Number of terms.
     pub const fn len(&self) -> usize {
         self.terms.len()
