@@ -20,6 +20,7 @@ mod job;
 mod layout;
 mod pack;
 mod portable;
+pub(super) mod scaled;
 mod shared;
 mod taps;
 mod tile;

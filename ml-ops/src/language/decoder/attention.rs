@@ -88,9 +88,9 @@ pub(super) fn attention(
 
     let scores = scores(builder, shared, (&queries, &keys), (heads, reach))?;
     let (powers, totals) = probabilities(builder, &scores, (heads, reach))?;
-    let mixed = mix(builder, (&powers, &totals, &values), (heads, reach))?;
-    let mixed = blocks(builder, &mixed)?;
     let output = Packed::new(builder, &layer.attention_output)?;
+    let mixed = mix(builder, (&powers, &totals, &values), (heads, reach), output.headroom)?;
+    let mixed = blocks(builder, &mixed)?;
     residual(builder, shared, (&output, &mixed), stream, layer.attention_post_norm.as_deref())
 }
 
@@ -170,19 +170,14 @@ impl Angles {
         };
         let mut draft = Draft::new(DType::I16, Reducer::Sum);
         let head = draft.output(x.rows);
-        let (pair, side, place, other) = match self.kind {
-            Pairs::Neighbours => {
-                let (pair, side) = (draft.output(self.pairs), draft.output(2));
-                let place = pair * 2;
-                (pair, side, place.clone() + side, (place + 1).plus(side, -1))
-            }
-            Pairs::Halves => {
-                let (side, pair) = (draft.output(2), draft.output(self.pairs));
-                let place = Index::from(pair);
-                let half = self.pairs;
-                (pair, side, place.clone().plus(side, half), (place + half).plus(side, -half))
-            }
+        // Queries and keys are stored side by side, whatever the pairs are: products of both do not see the order.
+        let (side, pair) = (draft.output(2), draft.output(self.pairs));
+        let (step, across) = match self.kind {
+            Pairs::Neighbours => (2, 1),
+            Pairs::Halves => (1, self.pairs),
         };
+        let place = Index::default().plus(pair, step).plus(side, across);
+        let other = Index::constant(across).plus(pair, step).plus(side, -across);
         let element = |draft: &mut Draft, place: &Index| {
             let at = Index::from(head) * x.width + place.clone() + x.first;
             let value = draft.load(x.vector.stored.clone(), 0, vec![(x.vector.stored.elements, at)]);
@@ -295,6 +290,7 @@ fn mix(
     builder: &mut Builder,
     (powers, totals, values): (&Stored, &Stored, &Vector),
     (heads, reach): (Heads, Reach),
+    headroom: i64,
 ) -> Result<Vector, LowerError> {
     let mut draft = Draft::new(super::WIDE, Reducer::Sum);
     let (group, each) = (draft.output(heads.groups), draft.output(heads.each));
@@ -311,6 +307,10 @@ fn mix(
     draft.mul(power, value);
     let acc = draft.reduced();
     let total = draft.load(totals.clone(), 0, vec![(heads.groups, group.into()), (heads.each, each.into())]);
-    draft.mulshr(acc, total, TOTAL_BITS - MIXED_BITS);
-    Ok(Vector { stored: builder.push(draft)?, bits: values.bits + MIXED_BITS })
+    // Values have 15 bits and more than they cannot mix to.
+    let finer = MIXED_BITS.min(headroom - 15);
+    let value = draft.mulshr(acc, total, TOTAL_BITS - finer);
+    let most = (1 << headroom) - 1;
+    draft.clamp(value, -most, most);
+    Ok(Vector { stored: builder.push(draft)?, bits: values.bits + finer })
 }

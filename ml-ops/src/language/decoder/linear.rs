@@ -56,13 +56,16 @@ impl Packed {
         let tensor = |dtype, values: &[i64]| {
             Tensor::from_values(dtype, values).map_err(|_| LowerError::Layout("weights do not fit their type"))
         };
-        let headroom = {
-            let code = i64::from(least).abs().max(i64::from(most));
-            let weight = scales.iter().zip(&minima).map(|(s, m)| (s.abs() * code).saturating_add(m.abs())).max();
-            let terms = real(size(matrix.columns)) * real(weight.unwrap_or(0)) * 128.0;
-            (62 - fixed::magnitude_bits(terms)).clamp(1, 30)
-        };
         let has_minima = minima.iter().any(|&m| m != 0);
+        let headroom = {
+            // As large as the types allow: an engine knows no more of large constants.
+            let code = dtype.min().abs();
+            let weight = (code + i64::from(has_minima)) << SCALE_BITS;
+            62 - fixed::magnitude_bits(real(size(matrix.columns)) * real(weight) * 128.0)
+        };
+        if headroom < 12 {
+            return Err(LowerError::Field { what: "columns of a product", value: size(matrix.columns) });
+        }
         Ok(Self {
             rows: size(matrix.rows),
             columns: size(matrix.columns),

@@ -93,7 +93,8 @@ pub(super) fn norm(
 ) -> Result<Vector, LowerError> {
     let weight = Weight::new(builder, weights);
     let bits = weight.fraction(width);
-    norm_with(builder, x, (&weight, epsilon), bits, |_, value, _| value)
+    let most = (1 << width) - 1;
+    norm_with(builder, x, (&weight, epsilon), bits, |draft, value, _| draft.clamp(value, -most, most))
 }
 
 /// A whole vector normalised with the given fraction bits; `finish` changes each number before it is stored.
