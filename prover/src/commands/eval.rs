@@ -49,6 +49,9 @@ struct Trial {
 }
 
 pub(super) fn run(arguments: &arguments::Eval, output: Output) -> Result<u8> {
+    if let (Some(text), Some(model)) = (&arguments.perplexity, &arguments.onnx) {
+        return super::language::perplexity(model, text, (arguments.tokens, arguments.context), output);
+    }
     let trials = match (&arguments.onnx, &arguments.images, &arguments.labels) {
         (Some(onnx), Some(images), Some(labels)) => vec![Trial {
             onnx: onnx.clone(),

@@ -7,6 +7,7 @@ mod eval;
 mod figures;
 mod import;
 mod inspect;
+mod language;
 mod prove;
 mod run;
 mod verify;
@@ -37,6 +38,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         Command::Demo(demo) => demo::run(demo, output),
         Command::Import(import) => import::run(import, output),
         Command::Inspect(inspect) => inspect::run(inspect, output),
+        Command::Generate(generate) => language::generate(generate, output),
+        Command::Chat(chat) => language::chat(chat, output),
         Command::Run(run) => run::run(run, output),
         Command::Commit(commit) => commit::run(commit, output),
         Command::Prove(prove) => prove::run(prove, output),
