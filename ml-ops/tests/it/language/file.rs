@@ -114,7 +114,8 @@ fn a_file_is_the_model_that_was_written() {
     assert_eq!(file.value("general.architecture"), Some(&Value::Text("llama".to_owned())));
     let config = gguf_config(&mut file).unwrap();
     assert_eq!(config, Config { attention_scale: 0.25, epsilon: f64::from(1e-5f32), ..plain() });
-    let (read, written) = (FloatModel::load(&mut file, &config).unwrap(), FloatModel::load(&mut Random(2), &config).unwrap());
+    let (read, written) =
+        (FloatModel::load(&mut file, &config).unwrap(), FloatModel::load(&mut Random(2), &config).unwrap());
     let logits = |model: &FloatModel| model.logits(&[1, 2, 3], &mut Default::default(), &mut |_, _| ()).unwrap();
     assert_eq!(logits(&read), logits(&written));
     let tokenizer = Tokenizer::from_gguf(&file).unwrap();
@@ -124,7 +125,8 @@ fn a_file_is_the_model_that_was_written() {
 #[test]
 fn every_shorter_file_is_refused() {
     let whole = file();
-    let header = whole.len() - 4 * tensors(&plain()).iter().map(|(_, shape)| shape.iter().product::<usize>()).sum::<usize>();
+    let header =
+        whole.len() - 4 * tensors(&plain()).iter().map(|(_, shape)| shape.iter().product::<usize>()).sum::<usize>();
     for length in (0..header.min(whole.len())).chain([whole.len() - 1]) {
         assert!(open(whole[..length].to_vec()).is_err(), "{length} bytes");
     }

@@ -1,8 +1,8 @@
 //! Tiny models with random weights.
 
 use opml_ops::language::{
-    Activation, Config, DecoderOptions, Decoder, Family, LanguageError, Pairs, Ranges, Rope, Scaling, Weights, Window, decoder,
-    float::FloatModel,
+    Activation, Config, Decoder, DecoderOptions, Family, LanguageError, Pairs, Ranges, Rope, Scaling, Weights, Window,
+    decoder, float::FloatModel,
 };
 use opml_vm::testing::Rng;
 
