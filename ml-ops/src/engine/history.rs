@@ -93,7 +93,7 @@ impl History {
         let single = (FIRST_K + 1..16).all(|axis| extents[axis] == 1);
         let steps = if axis < FIRST_K { [1, 1] } else { [0, 1] };
         let dense = extents[inner] == 1 || (linear[0].1[inner], linear[1].1[inner]) == (steps[0], steps[1]);
-        if !plain || !single || !dense || (axis >= FIRST_K && axis != FIRST_K) {
+        if !plain || !single || !dense || axis > FIRST_K {
             return None;
         }
         if axis < FIRST_K && last_output(&extents).is_some_and(|last| last != axis) {

@@ -233,10 +233,10 @@ impl Config {
                 return fault(key, value.to_string(), &format!("1 to {limit} are supported"));
             }
         }
-        if self.heads % self.kv_heads != 0 {
+        if !self.heads.is_multiple_of(self.kv_heads) {
             return fault("key-value heads", self.kv_heads.to_string(), "must divide the number of heads");
         }
-        if self.rope.turned % 2 != 0 || self.rope.turned > self.head_width || self.rope.turned == 0 {
+        if !self.rope.turned.is_multiple_of(2) || self.rope.turned > self.head_width || self.rope.turned == 0 {
             return fault("rope dimensions", self.rope.turned.to_string(), "an even number up to a head's width");
         }
         if self.window.is_some_and(|window| window.period == 0 || window.length == 0) {

@@ -148,10 +148,10 @@ fn damaged_files_do_no_harm() {
         }
         let Ok(mut file) = open(bytes) else { continue };
         let _ = Tokenizer::from_gguf(&file);
-        if let Ok(config) = gguf_config(&mut file) {
-            if config.layers <= 2 {
-                let _ = FloatModel::load(&mut file, &config);
-            }
+        if let Ok(config) = gguf_config(&mut file)
+            && config.layers <= 2
+        {
+            let _ = FloatModel::load(&mut file, &config);
         }
     }
 }

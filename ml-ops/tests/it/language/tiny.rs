@@ -11,7 +11,7 @@ pub(super) struct Random(pub(super) u64);
 
 impl Weights for Random {
     fn get(&mut self, name: &str, shape: &[usize]) -> Result<Option<Vec<f32>>, LanguageError> {
-        if name == "output.weight" && self.0 % 2 == 0 {
+        if name == "output.weight" && self.0.is_multiple_of(2) {
             return Ok(None);
         }
         let seed = name.bytes().fold(self.0, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
