@@ -2,8 +2,8 @@
 
 use super::{Folder, MLP_MODEL, fixture, root};
 
-const COMMANDS: [&str; 10] =
-    ["demo", "import", "inspect", "run", "commit", "prove", "verify", "dispute", "eval", "figures"];
+const COMMANDS: [&str; 12] =
+    ["demo", "import", "generate", "chat", "inspect", "run", "commit", "prove", "verify", "dispute", "eval", "figures"];
 
 #[test]
 fn help_of_every_command() {
