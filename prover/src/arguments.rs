@@ -43,8 +43,10 @@ pub enum Command {
     ///
     /// The text appears as it is found; standard error says how fast. The run is one of the program's: its output root and trace are
     /// those of `opml run` and `opml commit` on the inputs that --json names.
+    #[command(after_long_help = examples::GENERATE)]
     Generate(Generate),
     /// Talk with a model: a line of standard input is a turn.
+    #[command(after_long_help = examples::CHAT)]
     Chat(Chat),
     /// Show a program: instructions, sizes, cost bounds.
     #[command(after_long_help = examples::INSPECT)]

@@ -4,6 +4,10 @@
 //! where they lie, in their committed bytes: nothing is packed.
 
 #![allow(unsafe_code, reason = "vector instructions; every block says why it is sound")]
+#![cfg_attr(
+    not(target_arch = "x86_64"),
+    allow(dead_code, unused_imports, reason = "steps and tiers are for the vector kernels")
+)]
 
 use super::Isa;
 use crate::tier::Tier;
