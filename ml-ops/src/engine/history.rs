@@ -200,7 +200,7 @@ fn follows(load: &Load) -> Option<(usize, i64, Start)> {
     let (mut found, mut t) = (None, 0);
     for term in terms {
         match load::coordinate(term.slot) {
-            Some(axis) if found.is_none() && term.coef.abs() == 1 => found = Some((axis, i64::from(term.coef))),
+            Some(axis) if found.is_none() && matches!(term.coef, 1 | -1) => found = Some((axis, i64::from(term.coef))),
             None if term.slot == SLOT_T => t += i64::from(term.coef),
             _ => return None,
         }
