@@ -77,7 +77,7 @@ fn attention(dtype: DType, sequence: i64, width: i64) -> Case {
     let mut builder = Builder::new();
     let q = builder.input(dtype, &[sequence, 12, width]).transpose(&[1, 0, 2]);
     let k = builder.input(dtype, &[sequence, 12, width]).transpose(&[1, 2, 0]);
-    lower::matmul(&mut builder, (&q, 0), (&k, 0), &requant(DType::I16, 1)).expect("lowers");
+    lower::matmul(&mut builder, (&q, 0), (&k, 0), None, &requant(DType::I16, 1)).expect("lowers");
     let program = builder.finish().expect("a program");
     let inputs = vec![tensor(dtype, sequence * 12 * width); 2];
     Case {

@@ -3,6 +3,8 @@
 //! | module | what it does | numbers |
 //! |---|---|---|
 //! | [`onnx`] | reads ONNX files into a [`graph`] | floats |
+//! | [`gguf`] | reads GGUF files | floats |
+//! | [`language`] | language models: as floats, as one program, their tokens | both |
 //! | [`graph`] | operators with static shapes, and rewrites of them | floats |
 //! | [`float`] | evaluates a graph in f32, the same bits everywhere | floats |
 //! | [`quantise`] | chooses integer encodings by calibration or from the file, and emits the program | floats |
@@ -20,8 +22,10 @@ pub mod commit;
 pub mod engine;
 pub mod error;
 pub mod float;
+pub mod gguf;
 pub mod graph;
 pub mod import;
+pub mod language;
 pub mod lower;
 mod moves;
 pub mod npy;

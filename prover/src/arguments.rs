@@ -35,11 +35,21 @@ pub enum Command {
     /// Everything happens in one process: the model, both players and the chain. No files are needed.
     #[command(after_long_help = examples::DEMO)]
     Demo(Demo),
-    /// Turn an ONNX model into an integer program.
+    /// Turn an ONNX or GGUF model into an integer program.
     ///
-    /// The numbers of a float model are quantised; samples of its input tell in which range they lie.
+    /// The numbers of a float model are quantised; samples of its input tell in which range they lie. A GGUF file holds a language
+    /// model; its program generates text, see `opml generate`.
     #[command(after_long_help = examples::IMPORT)]
     Import(Import),
+    /// Go on with a text.
+    ///
+    /// The text appears as it is found; standard error says how fast. The run is one of the program's: its output root and trace are
+    /// those of `opml run` and `opml commit` on the inputs that --json names.
+    #[command(after_long_help = examples::GENERATE)]
+    Generate(Generate),
+    /// Talk with a model: a line of standard input is a turn.
+    #[command(after_long_help = examples::CHAT)]
+    Chat(Chat),
     /// Show a program: instructions, sizes, cost bounds.
     #[command(after_long_help = examples::INSPECT)]
     Inspect(Inspect),
@@ -189,7 +199,7 @@ pub struct Demo {
 /// See [`Command::Import`].
 #[derive(Debug, Args)]
 pub struct Import {
-    /// The ONNX file.
+    /// The ONNX or GGUF file.
     pub onnx: PathBuf,
     /// Where the model goes.
     #[arg(short, long, required_unless_present = "check")]
@@ -226,6 +236,62 @@ pub struct Import {
     /// Integer input that stands for 0.
     #[arg(long, default_value_t = 0)]
     pub input_zero_point: i64,
+    /// GGUF: most positions of a text, prompt included.
+    #[arg(long, default_value_t = CONTEXT, value_name = "TOKENS")]
+    pub context: usize,
+    /// GGUF: a program that always takes the most likely token and cannot draw others.
+    #[arg(long)]
+    pub greedy: bool,
+    /// GGUF: a text to calibrate on, instead of one that is built in.
+    #[arg(long, value_name = "FILE.txt")]
+    pub calibration_text: Option<PathBuf>,
+}
+
+/// Positions of a language model's program unless told otherwise.
+const CONTEXT: usize = 1024;
+
+/// A language model as a program, and its vocabulary.
+#[derive(Debug, Args)]
+pub struct Speaker {
+    /// The program, as written by `opml import`.
+    pub model: PathBuf,
+    /// The GGUF file that it was made of: its tokenizer is used.
+    #[arg(long, value_name = "FILE.gguf")]
+    pub tokenizer: PathBuf,
+    /// Most new tokens.
+    #[arg(short = 'n', long, default_value_t = 128)]
+    pub tokens: u64,
+    /// Temperature of drawing; 0 always takes the most likely token.
+    #[arg(long, default_value_t = 0.0)]
+    pub temperature: f64,
+    /// Draw from so many of the most likely tokens; 0: from all.
+    #[arg(long, default_value_t = 40)]
+    pub top_k: u32,
+    /// Seed of drawing.
+    #[arg(long, default_value_t = 1)]
+    pub seed: i64,
+}
+
+/// See [`Command::Generate`].
+#[derive(Debug, Args)]
+pub struct Generate {
+    /// Model and choice of tokens.
+    #[command(flatten)]
+    pub speaker: Speaker,
+    /// The text to go on with.
+    #[arg(short, long)]
+    pub prompt: String,
+}
+
+/// See [`Command::Chat`].
+#[derive(Debug, Args)]
+pub struct Chat {
+    /// Model and choice of tokens.
+    #[command(flatten)]
+    pub speaker: Speaker,
+    /// What the model is told first.
+    #[arg(long)]
+    pub system: Option<String>,
 }
 
 /// How an input is stored, as far as it is told.
@@ -417,14 +483,24 @@ pub struct Revenue {
 /// See [`Command::Eval`].
 #[derive(Debug, Args)]
 pub struct Eval {
-    /// The ONNX file.
-    #[arg(required_unless_present = "fixtures", requires_all = ["images", "labels"])]
+    /// The ONNX file, or with --perplexity the GGUF file.
+    #[arg(required_unless_present = "fixtures", required_unless_present = "perplexity")]
     pub onnx: Option<PathBuf>,
+    /// How well a language model foresees a text, as integers and as floats; exit code 1 if the integers' perplexity is more than
+    /// 1.01 times the floats' or fewer than 95 % of their choices agree.
+    #[arg(long, value_name = "FILE.txt", requires = "onnx", conflicts_with_all = ["images", "labels", "fixtures"])]
+    pub perplexity: Option<PathBuf>,
+    /// Tokens of the text that are foreseen.
+    #[arg(long, default_value_t = 4096, requires = "perplexity")]
+    pub tokens: usize,
+    /// Tokens that are run at once; each such part begins anew.
+    #[arg(long, default_value_t = 512, requires = "perplexity")]
+    pub context: usize,
     /// Samples to calibrate on (.npy).
     #[arg(long)]
     pub calibration: Option<PathBuf>,
     /// Samples to decide (.npy).
-    #[arg(long)]
+    #[arg(long, requires = "onnx", requires = "labels")]
     pub images: Option<PathBuf>,
     /// Their labels (.npy, u8).
     #[arg(long)]

@@ -1,4 +1,5 @@
-//! Examples for the long help of each command. The tests run every line.
+//! Examples for the long help of each command. The tests run every line of those that need no language
+//! model; `fixtures/real/language.py` tries these.
 
 /// See [`crate::arguments::Command::Demo`].
 pub const DEMO: &str = "\
@@ -12,6 +13,18 @@ Examples:
   opml import model.onnx -o model.opml --calibration samples.npy
   opml import quantised.onnx -o quantised.opml --json
   opml import model.onnx --check --shape input=1x784";
+
+/// See [`crate::arguments::Command::Generate`].
+pub const GENERATE: &str = "\
+Examples:
+  opml generate smollm2.opml --tokenizer smollm2.gguf -p 'The capital of France is' -n 24
+  opml generate smollm2.opml --tokenizer smollm2.gguf -p 'Once' --temperature 0.8 --seed 7 --json";
+
+/// See [`crate::arguments::Command::Chat`].
+pub const CHAT: &str = "\
+Examples:
+  opml chat smollm2.opml --tokenizer smollm2.gguf
+  opml chat smollm2.opml --tokenizer smollm2.gguf --system 'Answer in one sentence.'";
 
 /// See [`crate::arguments::Command::Inspect`].
 pub const INSPECT: &str = "\

@@ -1,11 +1,13 @@
 //! Runs programs fast, bit for bit like the reference interpreter, on any number of threads.
 //!
-//! Everything is recognised from the instructions themselves. Each instruction gets one of four forms:
+//! Everything is recognised from the instructions themselves. Each instruction gets one of these forms:
 //!
 //! | form | for | how |
 //! |---|---|---|
 //! | `gemm` | sums of products of two affine loads: matrix products, convolutions | vector kernels over packed columns |
 //! | `dot` | such sums whose numbers or axes do not suit the kernels | rows of both factors side by side |
+//! | `scaled` | such sums with scales for blocks of 32 terms, over weights in 8 or 4 bits | rows of weights as they lie |
+//! | `history` | such sums over values of many iterations: attention | rows of 16-bit numbers |
 //! | `lanes` | any instruction with affine or computed indices | operations over blocks of elements or terms, in the narrowest width that is exact |
 //! | `slow` | what is left: loads from iterations that follow coordinates, indices beyond 62 bits | `opml_vm::eval` |
 //!
@@ -16,6 +18,7 @@ mod awake;
 mod dot;
 mod epilogue;
 mod gemm;
+mod history;
 mod interval;
 mod kernels;
 mod lanes;
@@ -27,7 +30,9 @@ mod pool;
 mod ranges;
 mod rows;
 mod run;
+mod scaled;
 mod slow;
+mod stream;
 mod view;
 
 use std::sync::Arc;
@@ -40,6 +45,7 @@ pub(crate) use kernels::has_matrix_unit;
 use load::{Header, Place};
 use ranges::Ranges;
 pub use run::Output;
+pub use stream::Iteration;
 
 /// A program, prepared for running.
 #[derive(Debug, Clone)]
@@ -59,6 +65,8 @@ pub struct Engine {
 enum Form {
     Gemm(Arc<gemm::Gemm>),
     Dot(Arc<dot::Dot>),
+    Scaled(Arc<scaled::Scaled>),
+    History(Arc<history::History>),
     Lanes(Arc<lanes::Lanes>),
     Slow,
 }
@@ -128,6 +136,8 @@ impl Engine {
         let name = |form: &Option<Form>| match form {
             Some(Form::Gemm(_)) => "gemm",
             Some(Form::Dot(_)) => "dot",
+            Some(Form::Scaled(_)) => "scaled",
+            Some(Form::History(_)) => "history",
             Some(Form::Lanes(_)) => "lanes",
             Some(Form::Slow) => "slow",
             None => "moving",
@@ -140,6 +150,8 @@ fn execute(form: &Form, instruction: &Instruction, frame: Frame<'_>, pool: &pool
     match form {
         Form::Gemm(gemm) => gemm.run(&[frame], pool).pop().unwrap_or_else(Tensor::empty),
         Form::Dot(dot) => dot.run(frame),
+        Form::Scaled(scaled) => scaled.run(frame),
+        Form::History(history) => history.run(frame),
         Form::Lanes(lanes) => lanes.run(frame, pool),
         Form::Slow => slow::run(instruction, frame),
     }
@@ -189,6 +201,9 @@ fn form(program: &Program, instruction: &Instruction, (t, tier): (u64, Tier), he
     }
     if let Some(dot) = dot::Dot::new(program, instruction, t, header) {
         return Form::Dot(Arc::new(dot));
+    }
+    if let Some(scaled) = scaled::Scaled::new(program, instruction, (t, tier), header) {
+        return Form::Scaled(Arc::new(scaled));
     }
     lanes::Lanes::new(instruction, t, header, tier).map_or(Form::Slow, |lanes| Form::Lanes(Arc::new(lanes)))
 }

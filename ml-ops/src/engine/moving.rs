@@ -1,9 +1,12 @@
 //! Forms of instructions that are not the same at every iteration: planned anew only when something they follow changes.
 
+use std::sync::Arc;
+
 use opml_vm::{DType, Instruction, Source, isa::SLOT_T};
 
 use super::{
     Form, Frame, form,
+    history::History,
     load::{self, Extents, Header, Place},
     ranges::Ranges,
 };
@@ -52,6 +55,9 @@ impl Key {
 
 fn plan(instruction: &Instruction, frame: Frame<'_>, ranges: &Ranges, tier: Tier) -> Form {
     let header = |source: &Source| header(instruction, frame, ranges, source);
+    if let Some(history) = History::new(instruction, frame, (ranges, tier), &header) {
+        return Form::History(Arc::new(history));
+    }
     form(frame.program, instruction, (frame.t, tier), &header)
 }
 

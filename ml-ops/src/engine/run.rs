@@ -37,9 +37,9 @@ pub struct Output {
 #[derive(Debug, Clone)]
 pub(super) struct Lifetimes {
     /// Numbers of instructions whose values at this iteration go.
-    after: Vec<Vec<u32>>,
+    pub(super) after: Vec<Vec<u32>>,
     /// Read by the run itself at the end of an iteration; these go at the next one.
-    ends: Vec<u32>,
+    pub(super) ends: Vec<u32>,
 }
 
 impl Lifetimes {
@@ -80,14 +80,14 @@ impl Lifetimes {
 }
 
 /// One input of a batch.
-struct Sample<'a> {
-    inputs: &'a [Tensor],
-    values: Vec<Tensor>,
-    length: Option<u64>,
+pub(super) struct Sample<'a> {
+    pub(super) inputs: &'a [Tensor],
+    pub(super) values: Vec<Tensor>,
+    pub(super) length: Option<u64>,
 }
 
 impl Sample<'_> {
-    fn frame<'a>(&'a self, program: &'a Program, (t, number): (u64, u32)) -> Frame<'a> {
+    pub(super) fn frame<'a>(&'a self, program: &'a Program, (t, number): (u64, u32)) -> Frame<'a> {
         Frame { program, inputs: self.inputs, values: &self.values, t, number }
     }
 }
@@ -234,7 +234,7 @@ impl Engine {
     }
 
     /// The value of an instruction in each run.
-    fn step(
+    pub(super) fn step(
         &self,
         frames: &[Frame<'_>],
         instruction: &Instruction,
@@ -268,7 +268,7 @@ impl Engine {
     }
 
     /// Drops values of an iteration.
-    fn release(&self, numbers: &[u32], sample: &mut Sample<'_>, t: u64, pool: &Pool) {
+    pub(super) fn release(&self, numbers: &[u32], sample: &mut Sample<'_>, t: u64, pool: &Pool) {
         for &number in numbers {
             let leaf = interpreter::leaf_index(self.program.counts().instructions, t, number);
             if let Some(value) = leaf.and_then(|leaf| sample.values.get_mut(num::size(leaf))) {

@@ -53,6 +53,29 @@ impl Builder {
         View::contiguous(Stored { source: Source::Constant(number), dtype, elements }, shape)
     }
 
+    /// Adds a constant that is already packed, as it is: for large ones that nothing else is equal to.
+    pub fn tensor(&mut self, tensor: Tensor) -> Stored {
+        let elements = i64::try_from(tensor.elements()).unwrap_or(i64::MAX);
+        let stored = Stored { source: Source::Constant(count(self.constants.len())), dtype: tensor.dtype(), elements };
+        self.constants.push(tensor);
+        stored
+    }
+
+    /// Writes another instruction in the place of one that was pushed: for one that reads from earlier iterations what comes
+    /// after it. Type and elements stay.
+    ///
+    /// # Errors
+    /// The draft does not fit the encoding, or the value is none of this program.
+    pub fn replace(&mut self, stored: &Stored, draft: Draft) -> Result<(), LowerError> {
+        let place = match stored.source {
+            Source::Value(n) => self.instructions.get_mut(num::size(n.into())),
+            _ => None,
+        };
+        let place = place.ok_or(LowerError::Layout("no instruction to replace"))?;
+        *place = draft.finish()?;
+        Ok(())
+    }
+
     /// The smallest of i8, i16, i32, i64 that holds all values.
     pub fn width(values: &[i64]) -> DType {
         let fits = |dtype: DType| values.iter().all(|&v| dtype.saturate(v) == v);
@@ -100,8 +123,17 @@ impl Builder {
     /// # Errors
     /// The machine refuses it.
     pub fn finish(self) -> Result<Program, ModelError> {
+        self.finish_with(None)
+    }
+
+    /// The program of several iterations; `halt` is the value that ends them.
+    ///
+    /// # Errors
+    /// The machine refuses it.
+    pub fn finish_with(self, halt: Option<&Stored>) -> Result<Program, ModelError> {
         let output = count(self.instructions.len().saturating_sub(1));
-        let program = Program::new(self.instructions, self.constants, self.inputs, output, None)?;
+        let halt = halt.and_then(|stored| if let Source::Value(n) = stored.source { Some(n) } else { None });
+        let program = Program::new(self.instructions, self.constants, self.inputs, output, halt)?;
         program.validate()?;
         Ok(program)
     }

@@ -3,8 +3,11 @@
 use std::ops::{Add, Mul, Sub};
 
 use opml_vm::{
-    Axis, DType, Extent, Instruction, Load, Op, Opcode, Reducer, Term,
-    isa::{MAX_CONSTANTS, MAX_LOADS, MAX_OPS, MAX_RANK, MAX_TERMS, SLOT_ACC, SLOT_CONST, SLOT_K, SLOT_O},
+    Axis, DType, Dynamic, Extent, Instruction, Load, Op, Opcode, Reducer, Source, Term,
+    isa::{
+        MAX_CONSTANTS, MAX_DYNAMICS, MAX_LOADS, MAX_OPS, MAX_RANK, MAX_TERMS, SLOT_ACC, SLOT_CONST, SLOT_K, SLOT_O,
+        SLOT_T,
+    },
 };
 
 use super::{LowerError, Stored};
@@ -69,6 +72,11 @@ impl Index {
         self
     }
 
+    /// The registers.
+    pub fn registers(&self) -> impl Iterator<Item = Reg> {
+        self.terms.iter().map(|&(reg, _)| reg)
+    }
+
     /// Number of terms.
     pub const fn len(&self) -> usize {
         self.terms.len()
@@ -126,6 +134,22 @@ impl Sub<i64> for Index {
     }
 }
 
+/// An extent: a number, or one that follows the iteration ([`Draft::growing`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size(SizeKind);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SizeKind {
+    Fixed(i64),
+    Dynamic(u32),
+}
+
+impl From<i64> for Size {
+    fn from(extent: i64) -> Self {
+        Self(SizeKind::Fixed(extent))
+    }
+}
+
 /// An instruction being written. Faults are kept and reported by [`Draft::finish`].
 ///
 /// Output and reduction axes are declared first; then come the operations of `map`; [`Draft::reduced`] ends it and
@@ -134,8 +158,9 @@ impl Sub<i64> for Index {
 pub struct Draft {
     dtype: DType,
     reducer: Reducer,
-    output: Vec<u32>,
-    reduction: Vec<u32>,
+    output: Vec<Extent>,
+    reduction: Vec<Extent>,
+    dynamics: Vec<Dynamic>,
     constants: Vec<i64>,
     map: Vec<Pending>,
     post: Vec<Pending>,
@@ -146,7 +171,7 @@ pub struct Draft {
 #[derive(Debug)]
 enum Pending {
     Scalar(Opcode, Vec<Reg>),
-    Load { stored: Stored, pad: i64, axes: Vec<(i64, Index)> },
+    Load { stored: Stored, iteration: Option<Index>, pad: i64, axes: Vec<(Size, Index)> },
 }
 
 impl Draft {
@@ -157,6 +182,7 @@ impl Draft {
             reducer,
             output: Vec::new(),
             reduction: Vec::new(),
+            dynamics: Vec::new(),
             constants: Vec::new(),
             map: Vec::new(),
             post: Vec::new(),
@@ -170,24 +196,46 @@ impl Draft {
     }
 
     /// Declares the next output axis; the last one declared varies fastest.
-    pub fn output(&mut self, extent: i64) -> Reg {
-        let (number, extent) = (self.output.len(), self.extent(extent));
+    pub fn output(&mut self, extent: impl Into<Size>) -> Reg {
+        let (number, extent) = (self.output.len(), self.extent(extent.into()));
         self.output.push(extent);
         self.coordinate(number, SLOT_O, "output axes")
     }
 
     /// Declares the next reduction axis; the last one declared varies fastest.
-    pub fn reduce(&mut self, extent: i64) -> Reg {
-        let (number, extent) = (self.reduction.len(), self.extent(extent));
+    pub fn reduce(&mut self, extent: impl Into<Size>) -> Reg {
+        let (number, extent) = (self.reduction.len(), self.extent(extent.into()));
         self.reduction.push(extent);
         self.coordinate(number, SLOT_K, "reduction axes")
     }
 
-    fn extent(&mut self, extent: i64) -> u32 {
-        let word = u32::try_from(extent).ok().filter(|&word| word < opml_vm::isa::EXTENT_LIMIT);
-        word.unwrap_or_else(|| {
-            self.fail(LowerError::Field { what: "extent", value: extent });
-            0
+    /// An extent `clamp(start + step · t, 0, cap)` at iteration `t`.
+    pub fn growing(&mut self, start: i64, step: i32, cap: i64) -> Size {
+        let word = u32::try_from(cap).ok().filter(|&word| word < opml_vm::isa::EXTENT_LIMIT);
+        let dynamic = Dynamic { a: start, b: step, cap: word.unwrap_or(0) };
+        if word.is_none() {
+            self.fail(LowerError::Field { what: "extent", value: cap });
+        }
+        let number = self.dynamics.iter().position(|&known| known == dynamic).unwrap_or_else(|| {
+            self.dynamics.push(dynamic);
+            self.dynamics.len() - 1
+        });
+        if number >= MAX_DYNAMICS {
+            self.fail(LowerError::Count { what: "growing extents", count: number + 1, limit: MAX_DYNAMICS });
+        }
+        Size(SizeKind::Dynamic(u32::try_from(number).unwrap_or(u32::MAX)))
+    }
+
+    /// The number of the iteration.
+    #[allow(clippy::unused_self, reason = "a register belongs to a draft")]
+    pub const fn iteration(&self) -> Reg {
+        Reg(Place::Fixed(SLOT_T))
+    }
+
+    fn extent(&mut self, extent: Size) -> Extent {
+        word(extent).unwrap_or_else(|fault| {
+            self.fail(fault);
+            Extent::Fixed(0)
         })
     }
 
@@ -231,15 +279,21 @@ impl Draft {
 
     /// Reads an element: each axis of the view has an extent and an index; out of bounds gives `pad`.
     pub fn load(&mut self, stored: Stored, pad: i64, axes: Vec<(i64, Index)>) -> Reg {
+        self.load_sized(stored, None, pad, axes.into_iter().map(|(extent, index)| (extent.into(), index)).collect())
+    }
+
+    /// Reads an element of a value of another iteration, or through a view whose extents grow. `iteration` may follow
+    /// anything; what is not strictly earlier than this step reads `pad`.
+    pub fn load_sized(&mut self, stored: Stored, iteration: Option<Index>, pad: i64, axes: Vec<(Size, Index)>) -> Reg {
         if axes.len() > MAX_RANK {
             self.fail(LowerError::Count { what: "axes of a view", count: axes.len(), limit: MAX_RANK });
         }
-        for (_, index) in &axes {
+        for index in axes.iter().map(|(_, index)| index).chain(&iteration) {
             if index.len() > MAX_TERMS {
                 self.fail(LowerError::Count { what: "index terms", count: index.len(), limit: MAX_TERMS });
             }
         }
-        self.push(Pending::Load { stored, pad, axes })
+        self.push(Pending::Load { stored, iteration, pad, axes })
     }
 
     /// Makes a number the program's last one, which is its value.
@@ -273,13 +327,12 @@ impl Draft {
             }
             pending.into_iter().map(|pending| resolve(pending, base)).collect()
         };
-        let extents = |list: Vec<u32>| list.into_iter().map(Extent::Fixed).collect();
         Ok(Instruction {
             dtype: self.dtype,
             reducer: self.reducer,
-            output: extents(self.output),
-            reduction: extents(self.reduction),
-            dynamics: Vec::new(),
+            output: self.output,
+            reduction: self.reduction,
+            dynamics: self.dynamics,
             constants: self.constants,
             map: program(self.map)?,
             post: program(self.post)?,
@@ -362,20 +415,39 @@ fn resolve(pending: Pending, base: usize) -> Result<Op, LowerError> {
             }
             Ok(Op::Scalar { opcode, operands })
         }
-        Pending::Load { stored, pad, axes } => {
+        Pending::Load { stored, iteration, pad, axes } => {
             let axes = axes.into_iter().map(|(extent, index)| axis(extent, index, base)).collect::<Result<_, _>>()?;
-            Ok(Op::Load(Load { source: stored.source, pad, axes }))
+            let source = match (iteration, stored.source) {
+                (Some(index), Source::Value(instruction)) => {
+                    Source::History { instruction, base: index.base, terms: terms(index, base)? }
+                }
+                (Some(_), _) => return Err(LowerError::Layout("only values have iterations")),
+                (None, source) => source,
+            };
+            Ok(Op::Load(Load { source, pad, axes }))
         }
     }
 }
 
-fn axis(extent: i64, index: Index, base: usize) -> Result<Axis, LowerError> {
-    let word = u32::try_from(extent).ok().filter(|&word| word < opml_vm::isa::EXTENT_LIMIT);
-    let word = word.ok_or(LowerError::Field { what: "extent of a view", value: extent })?;
-    let terms = index.terms.into_iter().map(|(reg, coefficient)| {
+fn word(size: Size) -> Result<Extent, LowerError> {
+    match size.0 {
+        SizeKind::Dynamic(number) => Ok(Extent::Dynamic(number)),
+        SizeKind::Fixed(extent) => {
+            let word = u32::try_from(extent).ok().filter(|&word| word < opml_vm::isa::EXTENT_LIMIT);
+            word.map(Extent::Fixed).ok_or(LowerError::Field { what: "extent", value: extent })
+        }
+    }
+}
+
+fn terms(index: Index, base: usize) -> Result<Vec<Term>, LowerError> {
+    let term = |(reg, coefficient): (Reg, i64)| {
         let coef = i32::try_from(coefficient);
         let coef = coef.map_err(|_| LowerError::Field { what: "index coefficient", value: coefficient })?;
         Ok(Term { slot: slot(reg, base)?, coef })
-    });
-    Ok(Axis { extent: Extent::Fixed(word), base: index.base, terms: terms.collect::<Result<_, _>>()? })
+    };
+    index.terms.into_iter().map(term).collect()
+}
+
+fn axis(extent: Size, index: Index, base: usize) -> Result<Axis, LowerError> {
+    Ok(Axis { extent: word(extent)?, base: index.base, terms: terms(index, base)? })
 }

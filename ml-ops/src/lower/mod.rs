@@ -33,7 +33,7 @@ use thiserror::Error;
 pub use builder::{Builder, Stored};
 pub use concat::{Part, concat};
 pub use convolution::{Convolution, Spatial, convolution};
-pub use draft::{Arg, Draft, Index, Reg};
+pub use draft::{Arg, Draft, Index, Reg, Size};
 pub use elementwise::{Affine, Scaled, affine, combine, copy, product};
 pub use gather::{Curve, FRACTION, interpolate, leaky, lookup, stairs};
 pub use index::{gather, gather_elements, gather_nd};

@@ -43,7 +43,7 @@ impl Tables {
 }
 
 /// The table of `2^(i / 256)`, 29 fraction bits.
-pub(super) fn powers(builder: &mut Builder) -> View {
+pub(crate) fn powers(builder: &mut Builder) -> View {
     let table: Vec<i64> =
         (0..=1 << CELL_BITS).map(|entry| num::round(libm::exp2(num::real(entry) / 256.0 + 29.0))).collect();
     builder.constant(Builder::width(&table), &[num::signed(table.len())], &table)
@@ -58,14 +58,14 @@ pub(super) fn logarithms(builder: &mut Builder) -> View {
 }
 
 /// `2^fraction` with 41 fraction bits, and the whole part of the exponent.
-pub(super) fn mantissa(draft: &mut Draft, exponent: Reg, table: &Stored) -> (Reg, Reg) {
+pub(crate) fn mantissa(draft: &mut Draft, exponent: Reg, table: &Stored) -> (Reg, Reg) {
     let whole = draft.shr(exponent, ONE_EXP);
     let fraction = draft.and(exponent, (1 << ONE_EXP) - 1);
     (interpolated(draft, fraction, table), whole)
 }
 
 /// Bits of [`mantissa`] below the point.
-pub(super) const MANTISSA_BITS: i64 = ENTRY_BITS + INNER_BITS;
+pub(crate) const MANTISSA_BITS: i64 = ENTRY_BITS + INNER_BITS;
 
 /// See [`Tables::log2`].
 pub(super) fn log2(draft: &mut Draft, x: Reg, table: &Stored) -> Reg {

@@ -8,6 +8,7 @@ mod engine;
 mod fixtures;
 mod hostile;
 mod lanes;
+mod language;
 mod model;
 mod npy;
 mod operators;

@@ -49,6 +49,13 @@ struct Trial {
 }
 
 pub(super) fn run(arguments: &arguments::Eval, output: Output) -> Result<u8> {
+    if let (Some(text), Some(model)) = (&arguments.perplexity, &arguments.onnx) {
+        return super::language::perplexity(model, text, (arguments.tokens, arguments.context), output);
+    }
+    if let Some(onnx) = &arguments.onnx {
+        let both = arguments.images.is_some() && arguments.labels.is_some();
+        ensure!(both, "{}: --images and --labels are needed, or --perplexity for a GGUF file", onnx.display());
+    }
     let trials = match (&arguments.onnx, &arguments.images, &arguments.labels) {
         (Some(onnx), Some(images), Some(labels)) => vec![Trial {
             onnx: onnx.clone(),

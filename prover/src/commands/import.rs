@@ -149,6 +149,9 @@ impl ImportResult {
 }
 
 pub(super) fn run(arguments: &arguments::Import, output: Output) -> Result<u8> {
+    if arguments.onnx.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gguf")) {
+        return super::language::import(arguments, output);
+    }
     let place = || arguments.onnx.display().to_string();
     let onnx = files::read(&arguments.onnx)?;
     let Some(path) = &arguments.output else {

@@ -9,6 +9,7 @@ mod figures;
 mod imo;
 mod import;
 mod inspect;
+mod language;
 mod mint;
 mod network;
 mod prove;
@@ -43,6 +44,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         Command::Demo(demo) => demo::run(demo, output),
         Command::Import(import) => import::run(import, output),
         Command::Inspect(inspect) => inspect::run(inspect, output),
+        Command::Generate(generate) => language::generate(generate, output),
+        Command::Chat(chat) => language::chat(chat, output),
         Command::Run(run) => run::run(run, output),
         Command::Commit(commit) => commit::run(commit, output),
         Command::Prove(prove) => prove::run(prove, output),

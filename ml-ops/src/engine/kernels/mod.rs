@@ -24,6 +24,7 @@ mod layout;
 mod narrow;
 mod pack;
 mod portable;
+pub(super) mod scaled;
 mod shared;
 mod taps;
 mod tile;

@@ -29,7 +29,7 @@ impl Proxy {
             for stream in listener.incoming().flatten() {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 let dice = state >> 33;
-                if dice % rarity != 0 {
+                if !dice.is_multiple_of(rarity) {
                     thread::spawn(move || forward(stream, to));
                     continue;
                 }

@@ -1,0 +1,200 @@
+//! Rows of weights times a vector, both in blocks of 32 with scales: sums over `[blocks, 32]` of
+//! `x · (w · scale + minimum) · most` or without minima, where `x` (i8) and `most` (i32) are values and the rest constants.
+
+use opml_vm::{DType, Instruction, Op, Opcode, Program, Tensor, isa::SLOT_CONST};
+use rayon::prelude::*;
+
+use super::{
+    Frame, dot,
+    interval::Interval,
+    kernels::{
+        Isa,
+        scaled::{Activations, BLOCK, Weights, products},
+    },
+    lanes::{Post, Workspace},
+    load::{Extents, FIRST_K, Headers, LoadPlan, Place, size},
+    pack,
+};
+use crate::tier::Tier;
+
+/// Multiplications of one task.
+const TASK: usize = 1 << 18;
+
+/// Such a sum.
+#[derive(Debug, Clone)]
+pub(super) struct Scaled {
+    dtype: DType,
+    extents: Extents,
+    rows: i64,
+    blocks: usize,
+    four: bool,
+    x: Place,
+    most: Place,
+    codes: Place,
+    scales: Place,
+    minima: Option<Place>,
+    isa: Isa,
+    post: Post,
+}
+
+/// The loads of a term by the parts they play.
+struct Parts<'a> {
+    x: &'a LoadPlan,
+    most: &'a LoadPlan,
+    codes: &'a LoadPlan,
+    scales: &'a LoadPlan,
+    minima: Option<&'a LoadPlan>,
+}
+
+impl Scaled {
+    /// `None` if the instruction is no such sum, or sums may leave 63 bits.
+    pub(super) fn new(
+        program: &Program,
+        instruction: &Instruction,
+        (t, tier): (u64, Tier),
+        header: Headers<'_>,
+    ) -> Option<Self> {
+        let (extents, rows, terms) = dot::shape(instruction, t)?;
+        let blocks = extents[FIRST_K];
+        let plain = extents[0] == rows && extents[FIRST_K + 1] == 32 && blocks.checked_mul(32)? == terms;
+        if !plain {
+            return None;
+        }
+        let plans = instruction.map.iter().map(|op| match op {
+            Op::Load(load) => LoadPlan::new(instruction, load, &extents, header).map(Some),
+            Op::Scalar { .. } => Some(None),
+        });
+        let plans: Vec<Option<LoadPlan>> = plans.collect::<Option<_>>()?;
+        let parts = parts(instruction, &plans, blocks)?;
+        let whole = |plan: &LoadPlan, elements: i64| plan.inside && plan.elements == elements;
+        let constants = [Some(parts.codes), Some(parts.scales), parts.minima];
+        let constants = constants
+            .into_iter()
+            .flatten()
+            .all(|plan| matches!(plan.place, Place::Constant(n) if n < program.counts().constants));
+        let sizes = whole(parts.x, terms)
+            && whole(parts.most, blocks)
+            && whole(parts.codes, rows * terms)
+            && [Some(parts.scales), parts.minima].into_iter().flatten().all(|plan| whole(plan, rows * blocks));
+        if !constants || !sizes {
+            return None;
+        }
+        let bound = bound(&parts, terms)?;
+        let acc = Interval { low: -bound, high: bound };
+        Some(Self {
+            dtype: instruction.dtype,
+            extents,
+            rows,
+            blocks: size(blocks),
+            four: parts.codes.dtype == DType::I4,
+            x: parts.x.place,
+            most: parts.most.place,
+            codes: parts.codes.place,
+            scales: parts.scales.place,
+            minima: parts.minima.map(|plan| plan.place),
+            isa: Isa::new(tier),
+            post: Post::with_acc(instruction, &extents, acc, header, tier)?,
+        })
+    }
+
+    /// The instruction's value.
+    pub(super) fn run(&self, frame: Frame<'_>) -> Tensor {
+        let bytes = |place: Place| frame.tensor(place).map_or(&[][..], Tensor::bytes);
+        let weights = Weights {
+            codes: bytes(self.codes),
+            four: self.four,
+            scales: bytes(self.scales),
+            minima: self.minima.map(bytes),
+            blocks: self.blocks,
+        };
+        let x = Activations::new(bytes(self.x), bytes(self.most), self.four);
+        let width = pack::width(self.dtype);
+        let mut out = vec![0; size(self.rows) * width];
+        let part = (TASK / (self.blocks * BLOCK).max(1)).max(16);
+        let workspace = || (Workspace::with(&[], 0, self.extents, frame), vec![0; part]);
+        let each = |(post, acc): &mut (Workspace<'_>, Vec<i64>), (number, out): (usize, &mut [u8])| {
+            let acc = &mut acc[..out.len() / width];
+            products(self.isa, &weights, &x, number * part, acc);
+            self.post.run(self.dtype, number * part, acc, out, post);
+        };
+        if size(self.rows) <= part {
+            each(&mut workspace(), (0, &mut out));
+        } else {
+            out.par_chunks_mut(part * width).enumerate().for_each_init(workspace, each);
+        }
+        pack::tensor(self.dtype, self.rows, out)
+    }
+}
+
+/// Largest magnitude of a sum, if all that is computed on the way to it fits 63 bits.
+fn bound(parts: &Parts<'_>, terms: i64) -> Option<i64> {
+    let largest = |plan: &LoadPlan| plan.range.low.unsigned_abs().max(plan.range.high.unsigned_abs());
+    let weight = largest(parts.codes).checked_mul(largest(parts.scales))?;
+    let weight = weight.checked_add(parts.minima.map_or(0, largest))?;
+    let term = u128::from(largest(parts.x)) * u128::from(weight) * u128::from(largest(parts.most));
+    let sum = term.checked_mul(u128::try_from(terms).ok()?)?;
+    i64::try_from(sum).ok()
+}
+
+/// Finds the parts in a product of loads, one factor of which may be `codes · scale + minimum`.
+fn parts<'a>(instruction: &Instruction, plans: &'a [Option<LoadPlan>], blocks: i64) -> Option<Parts<'a>> {
+    let base = usize::from(SLOT_CONST) + instruction.constants.len();
+    let number = |slot: u8| usize::from(slot).checked_sub(base);
+    let (mut loads, mut sum) = (Vec::new(), None);
+    factors(instruction, number, instruction.map.len().checked_sub(1)?, &mut loads, &mut sum)?;
+    let minima: Option<&LoadPlan> = match sum {
+        None => None,
+        Some((a, b)) => {
+            // Either side may be the product.
+            let is_load = |at: usize| matches!(instruction.map.get(at), Some(Op::Load(_)));
+            let (product, minimum) = if is_load(b) { (a, b) } else { (b, a) };
+            let before = loads.len();
+            factors(instruction, number, product, &mut loads, &mut None)?;
+            (is_load(minimum) && loads.len() == before + 2).then_some(plans.get(minimum)?.as_ref())?
+        }
+    };
+    let loads: Vec<&LoadPlan> = loads.iter().map(|&at| plans.get(at)?.as_ref()).collect::<Option<_>>()?;
+    let terms = blocks.checked_mul(32)?;
+    let fits = |plan: &LoadPlan, types: &[DType], (row, block, place): (i64, i64, i64)| {
+        let mut coefficients = [0; 16];
+        (coefficients[0], coefficients[FIRST_K], coefficients[FIRST_K + 1]) = (row, block, place);
+        let (start, found) = plan.linear();
+        let used = |c: usize| found[c] == coefficients[c] || (c == FIRST_K && blocks == 1);
+        types.contains(&plan.dtype) && start == 0 && plan.slots().next().is_none() && (0..16).all(used)
+    };
+    let find = |types: &[DType], steps: (i64, i64, i64)| loads.iter().find(|plan| fits(plan, types, steps)).copied();
+    let of_blocks = (blocks, 1, 0);
+    let parts = Parts {
+        x: find(&[DType::I8], (0, 32, 1))?,
+        most: find(&[DType::I32], (0, 1, 0))?,
+        codes: find(&[DType::I8, DType::I4], (terms, 32, 1))?,
+        scales: find(&[DType::I16], of_blocks)?,
+        minima,
+    };
+    let minima_fit = minima.is_none_or(|plan| fits(plan, &[DType::I16], of_blocks));
+    let operations = if minima.is_some() { 9 } else { 7 };
+    (loads.len() == 4 && minima_fit && instruction.map.len() == operations).then_some(parts)
+}
+
+/// Numbers of the loads that are multiplied, and the sides of at most one sum among the factors.
+fn factors(
+    instruction: &Instruction,
+    number: impl Fn(u8) -> Option<usize> + Copy,
+    at: usize,
+    loads: &mut Vec<usize>,
+    sum: &mut Option<(usize, usize)>,
+) -> Option<()> {
+    match instruction.map.get(at)? {
+        Op::Load(_) => loads.push(at),
+        Op::Scalar { opcode: Opcode::Mul, operands: [a, b, _] } => {
+            for &side in [a, b] {
+                factors(instruction, number, number(side)?, loads, sum)?;
+            }
+        }
+        Op::Scalar { opcode: Opcode::Add, operands: [a, b, _] } if sum.is_none() => {
+            *sum = Some((number(*a)?, number(*b)?));
+        }
+        Op::Scalar { .. } => return None,
+    }
+    (loads.len() <= 4).then_some(())
+}

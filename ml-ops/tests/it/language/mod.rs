@@ -1,0 +1,6 @@
+//! Language models: tiny ones of every architecture, hostile files, the real tokenizer.
+
+mod decoder;
+mod file;
+mod tiny;
+mod tokens;
