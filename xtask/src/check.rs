@@ -5,11 +5,14 @@ use std::{fs, path::Path};
 use anyhow::{Context, Result, bail};
 
 const README_LINES: usize = 150;
-const DOCUMENTS: [&str; 8] = [
+const DOCUMENTS: [&str; 11] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "docs/SPEC.md",
+    "docs/adding-an-operator.md",
+    "docs/agents.md",
+    "docs/llm.md",
     "docs/oracle.md",
     "docs/tokens.md",
     "benches/README.md",
