@@ -183,6 +183,9 @@ def native(name, case, threads, seconds, scratch):
     """Milliseconds of tract or rten; none if it cannot run the model."""
     if case.batch != 1:
         return None
+    if not PEERS.exists():
+        print(f"  {name} is not built (run.py builds it)", file=sys.stderr)
+        return None
     words = []
     for number, (key, value) in enumerate(case.feed().items()):
         kind = {"float32": "f32", "int32": "i32", "int64": "i64"}[str(value.dtype)]
