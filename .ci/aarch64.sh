@@ -12,6 +12,8 @@ folder="$PWD/target/aarch64"
 sysroot="$folder/package/usr"
 
 fail() { printf 'aarch64: %s\n' "$*" >&2; exit 1; }
+# Exit code 3: the archive does not give the tools, so nothing was tried.
+lacking() { printf 'aarch64: NOT TRIED: %s\n' "$*" >&2; exit 3; }
 version() { dpkg-query --show --showformat '${Status} ${Version}' "$1" 2>/dev/null | sed -n 's/^install ok installed //p'; }
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
@@ -35,13 +37,13 @@ unpack_library() {
 }
 
 for package in "${packages[@]}"; do
-    [ -n "$(version "$package")" ] || { install_tools; break; }
+    [ -n "$(version "$package")" ] || { install_tools || lacking "the cross compiler could not be installed"; break; }
 done
 compiler="$(version rustc-web)"
 if [ "$(cat "$folder/package/version" 2>/dev/null)" != "$compiler" ]; then
     # The archive keeps one version: where it has moved on, the compiler follows.
     unpack_library "$compiler" || { install_tools && compiler="$(version rustc-web)" && unpack_library "$compiler"; } ||
-        fail "the library for arm64 of rustc-web $compiler could not be fetched"
+        lacking "the library for arm64 of rustc-web $compiler could not be fetched"
 fi
 [ -d "$sysroot/lib/rustlib/$target/lib" ] || fail "libstd-rust-web-dev $compiler has no library for $target"
 
