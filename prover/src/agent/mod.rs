@@ -14,6 +14,8 @@ mod office;
 mod outbox;
 mod store;
 mod submitter;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 
