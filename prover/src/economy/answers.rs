@@ -14,8 +14,8 @@ use opml_vm::{Trace, interpreter::Run};
 use super::{
     book::Book,
     cast::LIAR,
+    ledger::{Ledger, event},
     market::{DAY, Launched, Venue},
-    network::{Network, event},
 };
 use crate::{
     chain::{Chain, ClaimOnChain, ContractArena, ETHER, TIER, TaskOnChain, bond_of_submitter, encode},
@@ -74,7 +74,7 @@ pub(super) fn visible_lie(task: &Task, honest: &Run, seed: u64) -> Result<Lie, P
 }
 
 /// Asks without a contract to call back; gives the request's number.
-pub(super) fn request<N: Network>(
+pub(super) fn request<N: Ledger>(
     book: &mut Book<N>,
     venue: &Venue,
     launched: &Launched,
@@ -94,7 +94,7 @@ pub(super) fn request<N: Network>(
 }
 
 /// A claim that is not made yet.
-fn prepared<N: Network>(
+fn prepared<N: Ledger>(
     book: &mut Book<N>,
     venue: &Venue,
     who: Address,
@@ -116,7 +116,7 @@ fn prepared<N: Network>(
     Ok(ClaimOnChain { id, claim, parts: on_chain.parts, output })
 }
 
-fn make<N: Network>(book: &mut Book<N>, venue: &Venue, claim: &ClaimOnChain) -> Result<(), ProverError> {
+fn make<N: Ledger>(book: &mut Book<N>, venue: &Venue, claim: &ClaimOnChain) -> Result<(), ProverError> {
     let bond = U256::from(bond_of_submitter());
     let call = Dispute::claimCall {
         taskId: claim.claim.taskId,
@@ -133,7 +133,7 @@ fn theirs(claim: &Dispute::Claim) -> AIOracle::Claim {
 }
 
 /// Claims, and answers with the claim.
-pub(super) fn answer<N: Network>(
+pub(super) fn answer<N: Ledger>(
     book: &mut Book<N>,
     venue: &Venue,
     who: Address,
@@ -151,7 +151,7 @@ pub(super) fn answer<N: Network>(
 }
 
 /// The same with a commitment first, so that nobody can copy the claim to a better place.
-pub(super) fn answer_hidden<N: Network>(
+pub(super) fn answer_hidden<N: Ledger>(
     book: &mut Book<N>,
     venue: &Venue,
     who: Address,
@@ -179,7 +179,7 @@ pub(super) fn answer_hidden<N: Network>(
 }
 
 /// Says so if the oracle has seen two answers that cannot both be right.
-fn alarm<N: Network>(book: &mut Book<N>, receipt: &Receipt) {
+fn alarm<N: Ledger>(book: &mut Book<N>, receipt: &Receipt) {
     if event::<AIOracle::Conflict>(receipt).is_ok() {
         book.record.note("(AIOracle)", "Conflict", "two claims contradict each other", 0);
     }
@@ -193,12 +193,12 @@ pub(super) fn caught(
     lie: &Lie,
     claim: ClaimOnChain,
 ) -> Result<(Book<Chain>, bool), ProverError> {
-    let Book { network, mut record } = book;
+    let Book { ledger, mut record } = book;
     let submitted = Hasher::current().trace(&task.program, lie.run.clone());
     let theirs: &dyn GameTrace = &LyingTrace::new(&task.program, &task.inputs, &submitted, lie);
     let own = VmTrace::new(&task.program, &task.inputs, honest);
     let table = Table::new(task, &submitted, &SETUP)?;
-    let mut arena = ContractArena::challenge(network, claim, table.game(), None)?;
+    let mut arena = ContractArena::challenge(ledger, claim, table.game(), None)?;
     let outcome = table.walk(&mut arena, theirs, &own)?;
     for t in arena.transactions() {
         record.note(if t.who == "submitter" { super::cast::name(LIAR) } else { t.who }, t.call, t.what.clone(), t.gas);
@@ -207,16 +207,16 @@ pub(super) fn caught(
     if fell {
         arena.share_out()?;
     }
-    Ok((Book { network: arena.into_chain(), record }, fell))
+    Ok((Book { ledger: arena.into_chain(), record }, fell))
 }
 
 /// Waits until nobody can object any more.
-pub(super) fn wait<N: Network>(book: &mut Book<N>) {
-    book.network.wait(u64::from(DAY));
+pub(super) fn wait<N: Ledger>(book: &mut Book<N>) {
+    book.ledger.wait(u64::from(DAY));
 }
 
 /// Finalises a claim and brings the answer to who asked.
-pub(super) fn conclude<N: Network>(
+pub(super) fn conclude<N: Ledger>(
     book: &mut Book<N>,
     venue: &Venue,
     id: U256,
@@ -231,27 +231,17 @@ pub(super) fn conclude<N: Network>(
 }
 
 /// Everybody takes what the claims and the oracle owe, and what is burnt goes where nobody has it.
-pub(super) fn withdraw<N: Network>(book: &mut Book<N>, venue: &Venue) -> Result<(), ProverError> {
+pub(super) fn withdraw<N: Ledger>(book: &mut Book<N>, venue: &Venue) -> Result<(), ProverError> {
     for (account, _) in super::cast::CAST {
         let credit = book.ask(venue.claims, &Dispute::creditOfCall { account })?;
         if !credit.is_zero() {
-            book.send(
-                account,
-                venue.claims,
-                U256::ZERO,
-                &Dispute::withdrawCall {},
-                format!("bonds, {}", units::ether(credit)),
-            )?;
+            let what = format!("bonds, {}", units::ether(credit));
+            book.send(account, venue.claims, U256::ZERO, &Dispute::withdrawCall {}, what)?;
         }
         let credit = book.ask(venue.oracle, &AIOracle::creditOfCall { account })?;
         if !credit.is_zero() {
-            book.send(
-                account,
-                venue.oracle,
-                U256::ZERO,
-                &AIOracle::withdrawCall {},
-                format!("fees, {}", units::ether(credit)),
-            )?;
+            let what = format!("fees, {}", units::ether(credit));
+            book.send(account, venue.oracle, U256::ZERO, &AIOracle::withdrawCall {}, what)?;
         }
     }
     let credit = book.ask(venue.claims, &Dispute::creditOfCall { account: opml_contracts::dispute::BURN })?;
@@ -263,7 +253,7 @@ pub(super) fn withdraw<N: Network>(book: &mut Book<N>, venue: &Venue) -> Result<
 }
 
 /// Answers another request of the same input by a claim that is final.
-pub(super) fn answer_again<N: Network>(
+pub(super) fn answer_again<N: Ledger>(
     book: &mut Book<N>,
     venue: &Venue,
     id: U256,
@@ -277,7 +267,7 @@ pub(super) fn answer_again<N: Network>(
 }
 
 /// What the oracle holds for the model's token, in wei.
-pub(super) fn revenue_of<N: Network>(
+pub(super) fn revenue_of<N: Ledger>(
     book: &mut Book<N>,
     venue: &Venue,
     launched: &Launched,

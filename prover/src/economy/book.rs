@@ -5,7 +5,7 @@ use alloy_sol_types::SolCall;
 use opml_contracts::{Receipt, dispute::BURN};
 use serde::Serialize;
 
-use super::{cast, network::Network};
+use super::{cast, ledger::Ledger};
 use crate::{error::ProverError, report, units};
 
 /// A transaction.
@@ -30,7 +30,7 @@ pub struct Balance {
     pub wei: Vec<String>,
 }
 
-/// What happened on a network.
+/// What happened on a ledger.
 #[derive(Debug, Clone, Default)]
 pub struct Record {
     contracts: Vec<(Address, &'static str)>,
@@ -38,18 +38,18 @@ pub struct Record {
     chapters: Vec<(&'static str, Vec<(Address, U256)>)>,
 }
 
-/// A network with a record of what happens on it.
+/// A ledger with a record of what happens on it.
 pub struct Book<N> {
-    /// The network.
-    pub network: N,
+    /// The ledger.
+    pub ledger: N,
     /// The record.
     pub record: Record,
 }
 
-impl<N: Network> Book<N> {
+impl<N: Ledger> Book<N> {
     /// An empty record.
-    pub fn new(network: N) -> Self {
-        Self { network, record: Record::default() }
+    pub fn new(ledger: N) -> Self {
+        Self { ledger, record: Record::default() }
     }
 
     /// Gives a contract a row of its own in the table of balances.
@@ -70,7 +70,7 @@ impl<N: Network> Book<N> {
         what: impl Into<String>,
     ) -> Result<Receipt, ProverError> {
         let name = C::SIGNATURE.split('(').next().unwrap_or(C::SIGNATURE);
-        let receipt = self.network.transact(name, who, Some(to), value, call.abi_encode().into())?;
+        let receipt = self.ledger.transact(name, who, Some(to), value, call.abi_encode().into())?;
         self.note(cast::name(who), name, what, receipt.gas_used);
         Ok(receipt)
     }
@@ -80,7 +80,7 @@ impl<N: Network> Book<N> {
     /// # Errors
     /// The chain refuses it.
     pub fn create(&mut self, who: Address, name: &'static str, code: Bytes) -> Result<Address, ProverError> {
-        let receipt = self.network.transact(name, who, None, U256::ZERO, code)?;
+        let receipt = self.ledger.transact(name, who, None, U256::ZERO, code)?;
         self.note(cast::name(who), "deploy", name, receipt.gas_used);
         receipt.created.ok_or_else(|| ProverError::Stuck(format!("{name} was not created")))
     }
@@ -94,7 +94,7 @@ impl<N: Network> Book<N> {
     /// # Errors
     /// The chain refuses the question.
     pub fn ask<C: SolCall>(&mut self, to: Address, call: &C) -> Result<C::Return, ProverError> {
-        super::network::ask(&mut self.network, to, call)
+        super::ledger::ask(&mut self.ledger, to, call)
     }
 
     /// Ends a chapter: everybody's balances are written down.
@@ -104,7 +104,7 @@ impl<N: Network> Book<N> {
     pub fn chapter(&mut self, name: &'static str) -> Result<(), ProverError> {
         let mut column = Vec::new();
         for (account, _) in self.record.rows() {
-            column.push((account, self.network.wealth(account)?));
+            column.push((account, self.ledger.wealth(account)?));
         }
         self.record.chapters.push((name, column));
         Ok(())

@@ -8,8 +8,8 @@ use super::{
     answers::prompt,
     book::Book,
     cast,
+    ledger::{Ledger, event},
     market::Launched,
-    network::{Network, event},
 };
 use crate::{error::ProverError, task::Task, units};
 
@@ -21,7 +21,7 @@ pub(super) fn token(prompt: &[u8]) -> U256 {
 }
 
 /// Announces a prompt, then asks for its token; gives the request's number.
-pub(super) fn mint<N: Network>(
+pub(super) fn mint<N: Ledger>(
     book: &mut Book<N>,
     launched: &Launched,
     who: Address,
@@ -39,7 +39,7 @@ pub(super) fn mint<N: Network>(
 }
 
 /// Whether the collection vouches for content.
-pub(super) fn verified<N: Network>(
+pub(super) fn verified<N: Ledger>(
     book: &mut Book<N>,
     launched: &Launched,
     task: &Task,
@@ -54,7 +54,7 @@ pub(super) fn verified<N: Network>(
 }
 
 /// A token's content and owner; none if there is no such token.
-pub(super) fn shown<N: Network>(book: &mut Book<N>, launched: &Launched, task: &Task) -> Option<(Bytes, Address)> {
+pub(super) fn shown<N: Ledger>(book: &mut Book<N>, launched: &Launched, task: &Task) -> Option<(Bytes, Address)> {
     let token = token(&prompt(task));
     let content = book.ask(launched.collection, &AigcCollection::aigcDataOfCall { tokenId_: token }).ok()?;
     let owner = book.ask(launched.collection, &AigcCollection::ownerOfCall { tokenId: token }).ok()?;
@@ -62,7 +62,7 @@ pub(super) fn shown<N: Network>(book: &mut Book<N>, launched: &Launched, task: &
 }
 
 /// Sells a token: the royalty goes where ERC-2981 says, the rest to the seller, the token to the buyer.
-pub(super) fn sell<N: Network>(
+pub(super) fn sell<N: Ledger>(
     book: &mut Book<N>,
     launched: &Launched,
     task: &Task,
@@ -74,7 +74,7 @@ pub(super) fn sell<N: Network>(
     let royalty = book.ask(launched.collection, &royalty)?;
     let (receiver, amount) = (royalty.receiver, royalty.amount);
     for (to, value, what) in [(receiver, amount, "royalty"), (seller, price - amount, "price less royalty")] {
-        let receipt = book.network.transact("payment", buyer, Some(to), value, Bytes::new())?;
+        let receipt = book.ledger.transact("payment", buyer, Some(to), value, Bytes::new())?;
         book.record.note(cast::name(buyer), "pay", format!("{what}, {}", units::ether(value)), receipt.gas_used);
     }
     let call = AigcCollection::transferFromCall { from: seller, to: buyer, tokenId: token };

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// A chain. What a transaction returns is not known on every one of them: callers read events, and ask.
-pub trait Network {
+pub trait Ledger {
     /// Sends a transaction; without `to`, one that creates a contract.
     ///
     /// # Errors
@@ -47,8 +47,8 @@ pub trait Network {
 ///
 /// # Errors
 /// The chain refuses the question, or answers something else.
-pub fn ask<C: SolCall>(network: &mut impl Network, to: Address, call: &C) -> Result<C::Return, ProverError> {
-    let answer = network.question(C::SIGNATURE, to, call.abi_encode().into())?;
+pub fn ask<C: SolCall>(ledger: &mut impl Ledger, to: Address, call: &C) -> Result<C::Return, ProverError> {
+    let answer = ledger.question(C::SIGNATURE, to, call.abi_encode().into())?;
     C::abi_decode_returns(&answer).map_err(|error| ProverError::Stuck(format!("{}: {error}", C::SIGNATURE)))
 }
 
@@ -61,7 +61,7 @@ pub fn event<E: SolEvent>(receipt: &Receipt) -> Result<E, ProverError> {
     found.map(|log| log.data).ok_or_else(|| ProverError::Stuck(format!("no event {}", E::SIGNATURE)))
 }
 
-impl Network for Chain {
+impl Ledger for Chain {
     fn transact(
         &mut self,
         what: &'static str,

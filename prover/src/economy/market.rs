@@ -3,19 +3,19 @@
 use alloy_primitives::{Address, B256, Bytes, U256, aliases::U40, aliases::U96};
 use alloy_sol_types::SolConstructor;
 use opml_contracts::abi::{
-    AIOracle, CollectionDeployer, Dispute, Offering,
+    AIOracle, CollectionDeployer, Offering,
     OfferingFactory::{self, CollectionTerms, OfferingTerms, SaleTerms, Terms, TokenTerms},
     TokenDeployer,
 };
-use opml_ops::commit::Hasher;
 use opml_vm::Program;
 
 use super::{
     book::Book,
     cast::{ALICE, BOB, CAST, CREATOR},
-    network::{Network, event},
+    ledger::{Ledger, event},
 };
 use crate::{
+    agent::root_of,
     chain::{CHALLENGER, Chain, ETHER, SUBMITTER, TIER, encode, refused},
     error::ProverError,
     units,
@@ -102,7 +102,7 @@ pub(super) fn chain(arity_log2: u8) -> Result<Chain, ProverError> {
 
 impl Venue {
     /// Deploys the oracle and the factory beside a claims contract.
-    pub(super) fn open<N: Network>(book: &mut Book<N>, claims: Address) -> Result<Self, ProverError> {
+    pub(super) fn open<N: Ledger>(book: &mut Book<N>, claims: Address) -> Result<Self, ProverError> {
         let code = |code: &[u8], arguments: Vec<u8>| Bytes::from([code, &arguments].concat());
         let arguments = AIOracle::constructorCall {
             dispute: claims,
@@ -121,7 +121,7 @@ impl Venue {
     }
 
     /// Registers a model and launches its offering.
-    pub(super) fn launch<N: Network>(
+    pub(super) fn launch<N: Ledger>(
         &self,
         book: &mut Book<N>,
         program: &Program,
@@ -129,7 +129,7 @@ impl Venue {
         plan: &Plan,
     ) -> Result<Launched, ProverError> {
         let root = self.register(book, program)?;
-        let deadline = book.network.time().saturating_add(u64::from(7 * DAY));
+        let deadline = book.ledger.time().saturating_add(u64::from(7 * DAY));
         let terms = terms(program, root, max_t, plan, deadline);
         let cap = format!("{} tokens at {}", plan.cap, units::ether(U256::from(plan.prices.token)));
         let receipt = book.send(CREATOR, self.factory, U256::ZERO, &OfferingFactory::launchCall { terms }, cap)?;
@@ -140,21 +140,12 @@ impl Venue {
         Ok(Launched { offering: launched.offering, token: launched.token, collection, vesting, model })
     }
 
-    fn register<N: Network>(&self, book: &mut Book<N>, program: &Program) -> Result<B256, ProverError> {
-        let roots = Hasher::current().model_roots(program);
-        let counts = program.counts();
-        let call = Dispute::registerModelCall {
-            programRoot: roots.program.into(),
-            constsRoot: roots.constants.into(),
-            N: counts.instructions,
-            nConsts: counts.constants,
-            out: program.output(),
-            halt: program.halt().unwrap_or(u32::MAX),
-            inputHeaders: encode::input_headers(program),
-        };
-        let what = format!("model {}", crate::words::short(&roots.model));
+    fn register<N: Ledger>(&self, book: &mut Book<N>, program: &Program) -> Result<B256, ProverError> {
+        let root = root_of(program);
+        let what = format!("model {}", crate::words::short(&root.0));
+        let call = encode::register_call(program);
         book.send(CREATOR, self.claims, U256::ZERO, &call, what)?;
-        Ok(roots.model.into())
+        Ok(root)
     }
 }
 
@@ -165,7 +156,7 @@ impl Launched {
     }
 
     /// Alice and Bob buy, three to two.
-    pub(super) fn sell<N: Network>(&self, book: &mut Book<N>, plan: &Plan) -> Result<(), ProverError> {
+    pub(super) fn sell<N: Ledger>(&self, book: &mut Book<N>, plan: &Plan) -> Result<(), ProverError> {
         let first = plan.sold.saturating_mul(3) / 5;
         for (buyer, tokens) in [(ALICE, first), (BOB, plan.sold - first)] {
             if tokens == 0 {
@@ -180,9 +171,9 @@ impl Launched {
     }
 
     /// Ends the sale, at its deadline if it is not sold out; whether it has succeeded.
-    pub(super) fn close<N: Network>(&mut self, book: &mut Book<N>, plan: &Plan) -> Result<bool, ProverError> {
+    pub(super) fn close<N: Ledger>(&mut self, book: &mut Book<N>, plan: &Plan) -> Result<bool, ProverError> {
         if plan.sold < plan.cap {
-            book.network.wait(u64::from(7 * DAY));
+            book.ledger.wait(u64::from(7 * DAY));
         }
         let succeeds = plan.sold >= plan.soft_cap;
         let what = if succeeds { "listed at the oracle, fees go to the token" } else { "too little was sold" };
@@ -195,7 +186,7 @@ impl Launched {
     }
 
     /// Every buyer takes back what it paid.
-    pub(super) fn refund<N: Network>(&self, book: &mut Book<N>) -> Result<(), ProverError> {
+    pub(super) fn refund<N: Ledger>(&self, book: &mut Book<N>) -> Result<(), ProverError> {
         for buyer in [ALICE, BOB] {
             let paid = book.ask(self.offering, &Offering::paidByCall { buyer })?;
             if !paid.is_zero() {

@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::{
     book::Book,
     cast::{ALICE, BOB, CREATOR, name},
+    ledger::{Ledger, event},
     market::Launched,
-    network::{Network, event},
 };
 use crate::{error::ProverError, units};
 
@@ -24,7 +24,7 @@ pub struct Holding {
 }
 
 /// Ends the period, and everybody claims; the creator's part is claimed into its vesting.
-pub(super) fn share<N: Network>(book: &mut Book<N>, launched: &Launched) -> Result<Vec<Holding>, ProverError> {
+pub(super) fn share<N: Ledger>(book: &mut Book<N>, launched: &Launched) -> Result<Vec<Holding>, ProverError> {
     let what = "fetches what the oracle holds for the token";
     let receipt = book.send(CREATOR, launched.token, U256::ZERO, &RevenueToken::snapshotCall {}, what)?;
     let id = event::<RevenueToken::SnapshotTaken>(&receipt)?.snapshotId;
@@ -42,7 +42,7 @@ pub(super) fn share<N: Network>(book: &mut Book<N>, launched: &Launched) -> Resu
     Ok(holdings)
 }
 
-fn claim<N: Network>(
+fn claim<N: Ledger>(
     book: &mut Book<N>,
     launched: &Launched,
     account: Address,
@@ -58,7 +58,7 @@ fn claim<N: Network>(
 }
 
 /// A holder burns tokens for their share of what is kept for burners.
-pub(super) fn redeem<N: Network>(
+pub(super) fn redeem<N: Ledger>(
     book: &mut Book<N>,
     launched: &Launched,
     who: Address,
