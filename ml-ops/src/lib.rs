@@ -12,12 +12,14 @@
 //! | [`engine`] | runs programs fast, bit for bit like the reference interpreter | integers |
 //! | [`commit`] | hashes runs, models and inputs in batches, the hashes of `opml_vm` | |
 //! | [`import`] | all of it in one call | |
+//! | [`checkpoint`] | traces of runs too long for memory | |
 //! | [`accuracy`] | decisions over labelled sets | |
 //! | [`npy`] | reads arrays | |
 //! | [`tier`] | the vector instructions that kernels use | |
 #![deny(unsafe_code)]
 
 pub mod accuracy;
+pub mod checkpoint;
 pub mod commit;
 pub mod engine;
 pub mod error;

@@ -10,6 +10,7 @@ use opml_vm::DType;
 use crate::{
     examples,
     lie::{BadFault, Fault},
+    trial::{BadCharge, Charge},
 };
 
 /// Run neural networks so that anybody can prove a wrong answer.
@@ -50,6 +51,11 @@ pub enum Command {
     /// Talk with a model: a line of standard input is a turn.
     #[command(after_long_help = examples::CHAT)]
     Chat(Chat),
+    /// Dispute a generated text: one lie, found by the challenger.
+    ///
+    /// Both players keep checkpoints of their runs, keys, values and tokens, and compute an iteration again where it is asked for.
+    #[command(after_long_help = examples::TRIAL)]
+    Trial(Trial),
     /// Show a program: instructions, sizes, cost bounds.
     #[command(after_long_help = examples::INSPECT)]
     Inspect(Inspect),
@@ -281,6 +287,30 @@ pub struct Generate {
     /// The text to go on with.
     #[arg(short, long)]
     pub prompt: String,
+}
+
+/// See [`Command::Trial`].
+#[derive(Debug, Args)]
+pub struct Trial {
+    /// Model and choice of tokens.
+    #[command(flatten)]
+    pub speaker: Speaker,
+    /// The text to go on with.
+    #[arg(short, long)]
+    pub prompt: String,
+    /// What is wrong: `weight`, `probability`, `logit`, `token` or `stop`, each alone or with `:K` for the K-th new token from 0;
+    /// or as for `opml dispute`; `none` is an honest claim under a false challenge.
+    #[arg(long, default_value = "token")]
+    pub fault: Charged,
+    /// Seed of places that the fault leaves open.
+    #[arg(long = "fault-seed", default_value_t = 1, value_name = "SEED")]
+    pub seed_of_fault: u64,
+    /// Children a move reveals: 2, 4, 8, 16, 32 or 64.
+    #[arg(long, default_value_t = 16, value_parser = arity)]
+    pub arity: u64,
+    /// Reductions of at most so many terms are proved without a further split.
+    #[arg(long, default_value_t = 64, value_parser = at_least_one)]
+    pub max_terms: u64,
 }
 
 /// See [`Command::Chat`].
@@ -527,6 +557,21 @@ impl FromStr for Planted {
             return Ok(Self(None));
         }
         text.parse().map(|fault| Self(Some(fault))).map_err(|bad: BadFault| format!("{bad}; or `none`"))
+    }
+}
+
+/// What a trial is about; none: an honest claim.
+#[derive(Debug, Clone, Copy)]
+pub struct Charged(pub Option<Charge>);
+
+impl FromStr for Charged {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Self(None));
+        }
+        text.parse().map(|charge| Self(Some(charge))).map_err(|bad: BadCharge| format!("{bad}; or `none`"))
     }
 }
 

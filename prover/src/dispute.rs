@@ -8,13 +8,14 @@ use opml_bisection::{
 };
 use opml_contracts::HostError;
 use opml_ops::commit::Hasher;
-use opml_vm::{Trace, merkle};
+use opml_vm::{Trace, merkle, witness::Known};
 use serde::Serialize;
 
 use crate::{
     chain::{CHALLENGER, Chain, ClaimOnChain, ContractArena, FUNDS, SUBMITTER, Transaction},
     error::ProverError,
-    lie::{Fault, Lie, LyingTrace},
+    knowledge::Knowledge,
+    lie::{Fault, Lie, LyingTrace, Told},
     machine::{VmRules, VmTrace},
     random::Random,
     task::Task,
@@ -86,6 +87,17 @@ pub struct FaultReport {
     pub consistent: bool,
 }
 
+/// The two players' knowledge.
+#[derive(Debug, Clone, Copy)]
+pub struct Sides<'a> {
+    /// The challenger's own run.
+    pub honest: Knowledge<'a>,
+    /// The run that the submitter claims.
+    pub submitted: Knowledge<'a>,
+    /// The lie in it; none: it is the same run, under a false challenge.
+    pub told: Option<Told>,
+}
+
 /// Runs the model, plants the lie, and plays the dispute to its end.
 ///
 /// # Errors
@@ -106,13 +118,21 @@ pub fn play(task: &Task, setup: &Setup) -> Result<Report, ProverError> {
 /// # Errors
 /// The chain refuses a move that the rules allow.
 pub fn play_lie(task: &Task, setup: &Setup, honest: &Trace, lie: Option<&Lie>) -> Result<Report, ProverError> {
-    let start = Instant::now();
     let lying = lie.map(|lie| Hasher::current().trace(&task.program, lie.run.clone()));
-    let submitted = lying.as_ref().unwrap_or(honest);
+    let submitted = lying.as_ref().unwrap_or(honest).into();
+    play_sides(task, setup, Sides { honest: honest.into(), submitted, told: lie.map(|lie| lie.told) })
+}
 
+/// Plays a dispute between two runs.
+///
+/// # Errors
+/// The chain refuses a move that the rules allow.
+pub fn play_sides(task: &Task, setup: &Setup, sides: Sides<'_>) -> Result<Report, ProverError> {
+    let start = Instant::now();
+    let Sides { honest, submitted, told } = sides;
     let own = VmTrace::new(&task.program, &task.inputs, honest);
-    let theirs: Box<dyn GameTrace> = match lie {
-        Some(lie) => Box::new(LyingTrace::new(&task.program, &task.inputs, submitted, lie)),
+    let theirs: Box<dyn GameTrace> = match &told {
+        Some(told) => Box::new(LyingTrace::new(&task.program, &task.inputs, submitted, told)),
         None => Box::new(VmTrace::new(&task.program, &task.inputs, submitted)),
     };
     let table = Table::new(task, submitted, setup)?;
@@ -134,19 +154,25 @@ pub fn play_lie(task: &Task, setup: &Setup, honest: &Trace, lie: Option<&Lie>) -
         seconds: start.elapsed().as_secs_f64(),
         arity: setup.arity,
         seed: setup.seed,
-        fault: lie.map(|lie| FaultReport {
-            t: lie.cell.t,
-            instruction: lie.cell.instruction,
-            element: lie.cell.e,
-            term: lie.term.map(|(term, _)| term),
-            right: lie.right,
-            wrong: lie.wrong,
-            consistent: lie.consistent,
-        }),
+        fault: told.map(FaultReport::from),
         submitter_change,
         challenger_change,
         transactions,
     })
+}
+
+impl From<Told> for FaultReport {
+    fn from(told: Told) -> Self {
+        Self {
+            t: told.cell.t,
+            instruction: told.cell.instruction,
+            element: told.cell.e,
+            term: told.term.map(|(term, _)| term),
+            right: told.right,
+            wrong: told.wrong,
+            consistent: told.consistent,
+        }
+    }
 }
 
 /// What both players and the contract agree the dispute is about.
@@ -158,16 +184,23 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    pub(crate) fn new(task: &Task, submitted: &Trace, setup: &Setup) -> Result<Self, ProverError> {
-        let output = submitted.run().output(&task.program);
-        let output = output.ok_or_else(|| ProverError::Stuck("the run has no output".to_owned()))?;
+    pub(crate) fn new<'a>(
+        task: &Task,
+        submitted: impl Into<Knowledge<'a>>,
+        setup: &Setup,
+    ) -> Result<Self, ProverError> {
+        let submitted = submitted.into();
+        let last = submitted.length().saturating_sub(1);
+        let leaf = submitted.leaf(last, task.program.output()).and_then(|leaf| usize::try_from(leaf).ok());
+        let hash = |known: Known<'_>| Some(merkle::keccak(&[known.values.get(leaf?)?.bytes()]));
+        let output = submitted.at(last, hash)?;
         let claim = Claim {
             instructions: task.program.counts().instructions,
             output_at: task.program.output(),
             halt_at: task.program.halt(),
             max_length: task.max_t,
             length: submitted.length(),
-            output: merkle::keccak(&[output.bytes()]),
+            output: output.ok_or_else(|| ProverError::Stuck("the run has no output".to_owned()))?,
             arity_log2: setup.arity.ilog2(),
         };
         Ok(Self {

@@ -85,6 +85,9 @@ pub enum ProverError {
     /// A lie could not be planted.
     #[error(transparent)]
     Lie(#[from] crate::lie::LieError),
+    /// A charge cannot be brought.
+    #[error(transparent)]
+    Charge(#[from] crate::trial::NoCharge),
     /// The chain refused a transaction.
     #[error("the chain refused {what}: {}", words::of_refusal(error))]
     Chain {

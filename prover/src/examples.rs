@@ -26,6 +26,12 @@ Examples:
   opml chat smollm2.opml --tokenizer smollm2.gguf
   opml chat smollm2.opml --tokenizer smollm2.gguf --system 'Answer in one sentence.'";
 
+/// See [`crate::arguments::Command::Trial`].
+pub const TRIAL: &str = "\
+Examples:
+  opml trial smollm2.opml --tokenizer smollm2.gguf -p 'The capital of France is' -n 64
+  opml trial smollm2.opml --tokenizer smollm2.gguf -p 'Once' --fault probability:20 --json";
+
 /// See [`crate::arguments::Command::Inspect`].
 pub const INSPECT: &str = "\
 Examples:

@@ -2,15 +2,16 @@
 
 use std::{fmt, str::FromStr};
 
-use opml_bisection::{Answer, Hash, Header, Nodes, Question, Shape, Step, Trace as GameTrace};
+use opml_bisection::{Answer, Hash, Header, Nodes, Question, Shape, Step, Trace as GameTrace, Unavailable};
+use opml_ops::checkpoint::Tamper;
 use opml_vm::{
-    ModelError, Program, Reducer, Tensor, Trace,
+    ModelError, Program, Reducer, Tensor,
     eval::{At, Evaluator, finish},
     interpreter::{self, Run, RunMemory, Stop},
 };
 use thiserror::Error;
 
-use crate::{machine::VmTrace, random::Random};
+use crate::{knowledge::Knowledge, machine::VmTrace, random::Random};
 
 /// An element of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,11 +86,14 @@ pub enum LieError {
     /// The run could not be repeated.
     #[error(transparent)]
     Run(#[from] ModelError),
+    /// The run cannot be read.
+    #[error(transparent)]
+    Trace(#[from] Unavailable),
 }
 
-/// A run with a lie in it.
-#[derive(Debug, Clone)]
-pub struct Lie {
+/// What a liar says of one element.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
     /// The wrong element.
     pub cell: Cell,
     /// Its right value.
@@ -100,8 +104,77 @@ pub struct Lie {
     pub term: Option<(u64, i128)>,
     /// Everything later was computed from the wrong element.
     pub consistent: bool,
+}
+
+/// A run with a lie in it.
+#[derive(Debug, Clone)]
+pub struct Lie {
+    /// The lie.
+    pub told: Told,
     /// The whole lying run.
     pub run: Run,
+}
+
+impl Told {
+    /// Finds something to say about a run.
+    ///
+    /// # Errors
+    /// The run has no such element.
+    pub fn plan(
+        program: &Program,
+        inputs: &[Tensor],
+        honest: Knowledge<'_>,
+        fault: Fault,
+        random: &mut Random,
+    ) -> Result<Self, LieError> {
+        let elements = |leaf| honest.header(leaf).map_or(0, |(_, elements)| elements);
+        let cell = fault.cell.map_or_else(|| random_cell(program, honest.tree().leaves(), elements, random), Ok)?;
+        if cell.t >= honest.length() {
+            return Err(LieError::NoSuchCell(cell));
+        }
+        honest.at(cell.t, |known| Self::of(program, inputs, known.values, (cell, fault.consistent), random))?
+    }
+
+    /// Something to say about one element.
+    fn of(
+        program: &Program,
+        inputs: &[Tensor],
+        values: &[Tensor],
+        (cell, consistent): (Cell, bool),
+        random: &mut Random,
+    ) -> Result<Self, LieError> {
+        let value = value_of(program, values, cell).ok_or(LieError::NoSuchCell(cell))?;
+        let right = value.get(cell.e).ok_or(LieError::NoSuchCell(cell))?;
+        let (wrong, term) = wrong_sum(program, inputs, values, cell, right, random)
+            .map_or_else(|| (wrong_element(value, right), None), |(wrong, term)| (wrong, Some(term)));
+        Ok(Self { cell, right, wrong, term, consistent })
+    }
+
+    /// The same for a run that is computed again.
+    #[must_use]
+    pub const fn tamper(&self) -> Tamper {
+        let Cell { t, instruction, e } = self.cell;
+        Tamper { t, instruction, element: e, value: self.wrong, consistent: self.consistent }
+    }
+
+    /// The whole lying run.
+    fn run(&self, program: &Program, inputs: &[Tensor], honest: &Run) -> Result<Run, LieError> {
+        let cell = self.cell;
+        let mut hook = |t: u64, instruction: u32, value: &mut Tensor| {
+            if (t, instruction) == (cell.t, cell.instruction) {
+                replace(value, cell.e, self.wrong);
+            }
+        };
+        if self.consistent {
+            let stop = Stop::Exactly(honest.length);
+            return Ok(interpreter::run_tampered(program, inputs, stop, u64::MAX, &mut hook)?);
+        }
+        let mut run = honest.clone();
+        let leaf = interpreter::leaf_index(program.counts().instructions, cell.t, cell.instruction);
+        let place = leaf.and_then(|leaf| usize::try_from(leaf).ok()).and_then(|leaf| run.values.get_mut(leaf));
+        hook(cell.t, cell.instruction, place.ok_or(LieError::NoSuchCell(cell))?);
+        Ok(run)
+    }
 }
 
 impl Lie {
@@ -116,15 +189,12 @@ impl Lie {
         fault: Fault,
         random: &mut Random,
     ) -> Result<Self, LieError> {
-        let cell = match fault.cell {
-            Some(cell) => cell,
-            None => random_cell(program, honest, random)?,
-        };
-        let value = value_of(program, honest, cell);
-        let right = value.and_then(|value| value.get(cell.e)).ok_or(LieError::NoSuchCell(cell))?;
-        let (wrong, term) = wrong_sum(program, inputs, honest, cell, right, random)
-            .map_or_else(|| (wrong_element(value, right), None), |(wrong, term)| (wrong, Some(term)));
-        Self::told(program, inputs, honest, Told { cell, right, wrong, term, consistent: fault.consistent })
+        let elements =
+            |leaf| usize::try_from(leaf).ok().and_then(|leaf| honest.values.get(leaf)).map_or(0, Tensor::elements);
+        let leaves = u64::try_from(honest.values.len()).unwrap_or(u64::MAX);
+        let cell = fault.cell.map_or_else(|| random_cell(program, leaves, elements, random), Ok)?;
+        let told = Told::of(program, inputs, &honest.values, (cell, fault.consistent), random)?;
+        Ok(Self { told, run: told.run(program, inputs, honest)? })
     }
 
     /// A consistent lie: term `term` of the sum behind `cell` is off by `error`. None if the element stays the same.
@@ -138,50 +208,21 @@ impl Lie {
         cell: Cell,
         (term, error): (u64, i128),
     ) -> Result<Option<Self>, LieError> {
-        let value = value_of(program, honest, cell);
+        let value = value_of(program, &honest.values, cell);
         let right = value.and_then(|value| value.get(cell.e)).ok_or(LieError::NoSuchCell(cell))?;
-        let Some(wrong) = Sum::of(program, inputs, honest, cell).and_then(|mut sum| sum.with_error(error)) else {
+        let sum = Sum::of(program, inputs, &honest.values, cell);
+        let Some(wrong) = sum.and_then(|mut sum| sum.with_error(error)).filter(|&wrong| wrong != right) else {
             return Ok(None);
         };
-        if wrong == right {
-            return Ok(None);
-        }
         let told = Told { cell, right, wrong, term: Some((term, error)), consistent: true };
-        Self::told(program, inputs, honest, told).map(Some)
-    }
-
-    fn told(program: &Program, inputs: &[Tensor], honest: &Run, told: Told) -> Result<Self, LieError> {
-        let Told { cell, right, wrong, term, consistent } = told;
-        let mut hook = |t: u64, instruction: u32, value: &mut Tensor| {
-            if (t, instruction) == (cell.t, cell.instruction) {
-                replace(value, cell.e, wrong);
-            }
-        };
-        let run = if consistent {
-            let stop = Stop::Exactly(honest.length);
-            interpreter::run_tampered(program, inputs, stop, u64::MAX, &mut hook)?
-        } else {
-            let mut run = honest.clone();
-            let leaf = interpreter::leaf_index(program.counts().instructions, cell.t, cell.instruction);
-            let place = leaf.and_then(|leaf| usize::try_from(leaf).ok()).and_then(|leaf| run.values.get_mut(leaf));
-            hook(cell.t, cell.instruction, place.ok_or(LieError::NoSuchCell(cell))?);
-            run
-        };
-        Ok(Self { cell, right, wrong, term, consistent, run })
+        Ok(Some(Self { told, run: told.run(program, inputs, honest)? }))
     }
 }
 
-/// What is lied, before the rest of the run follows.
-struct Told {
-    cell: Cell,
-    right: i64,
-    wrong: i64,
-    term: Option<(u64, i128)>,
-    consistent: bool,
-}
-
-fn value_of<'r>(program: &Program, honest: &'r Run, cell: Cell) -> Option<&'r Tensor> {
-    honest.value(program.counts().instructions, cell.t, cell.instruction)
+fn value_of<'r>(program: &Program, values: &'r [Tensor], cell: Cell) -> Option<&'r Tensor> {
+    let instructions = program.counts().instructions;
+    let leaf = interpreter::leaf_index(instructions, cell.t, cell.instruction)?;
+    values.get(usize::try_from(leaf).ok()?).filter(|_| cell.instruction < instructions)
 }
 
 /// The sum behind an element, and what the element would be with another.
@@ -195,13 +236,13 @@ struct Sum<'a> {
 
 impl<'a> Sum<'a> {
     /// None if the element is not a sum of at least one term.
-    fn of(program: &'a Program, inputs: &'a [Tensor], honest: &'a Run, cell: Cell) -> Option<Self> {
+    fn of(program: &'a Program, inputs: &'a [Tensor], values: &'a [Tensor], cell: Cell) -> Option<Self> {
         let instruction = program.instructions().get(usize::try_from(cell.instruction).ok()?)?;
         if instruction.reducer != Reducer::Sum {
             return None;
         }
         let at = At { instructions: program.counts().instructions, t: cell.t, instruction: cell.instruction };
-        let mut memory = RunMemory::new(program, inputs, &honest.values);
+        let mut memory = RunMemory::new(program, inputs, values);
         let mut evaluator = Evaluator::new(instruction, at);
         let terms = instruction.terms(cell.t);
         let total = match evaluator.slice(cell.e, 0, terms, &mut memory) {
@@ -221,17 +262,22 @@ impl<'a> Sum<'a> {
     }
 }
 
-fn random_cell(program: &Program, honest: &Run, random: &mut Random) -> Result<Cell, LieError> {
-    let total = honest.values.iter().map(Tensor::elements).sum();
-    let mut rest = random.below(total).ok_or(LieError::NoElements)?;
-    let instructions = program.counts().instructions;
-    for (leaf, value) in (0u64..).zip(&honest.values) {
-        if rest < value.elements() {
-            let instruction = leaf.checked_rem(u64::from(instructions)).and_then(|i| u32::try_from(i).ok());
-            let t = leaf.checked_div(u64::from(instructions)).unwrap_or(0);
+/// An element of a run whose value at each leaf has so many.
+fn random_cell(
+    program: &Program,
+    leaves: u64,
+    elements: impl Fn(u64) -> u64,
+    random: &mut Random,
+) -> Result<Cell, LieError> {
+    let mut rest = random.below((0..leaves).map(&elements).sum()).ok_or(LieError::NoElements)?;
+    let instructions = u64::from(program.counts().instructions);
+    for leaf in 0..leaves {
+        if rest < elements(leaf) {
+            let instruction = leaf.checked_rem(instructions).and_then(|i| u32::try_from(i).ok());
+            let t = leaf.checked_div(instructions).unwrap_or(0);
             return Ok(Cell { t, instruction: instruction.unwrap_or(0), e: rest });
         }
-        rest -= value.elements();
+        rest -= elements(leaf);
     }
     Err(LieError::NoElements)
 }
@@ -240,12 +286,12 @@ fn random_cell(program: &Program, honest: &Run, random: &mut Random) -> Result<C
 fn wrong_sum(
     program: &Program,
     inputs: &[Tensor],
-    honest: &Run,
+    values: &[Tensor],
     cell: Cell,
     right: i64,
     random: &mut Random,
 ) -> Option<(i64, (u64, i128))> {
-    let mut sum = Sum::of(program, inputs, honest, cell)?;
+    let mut sum = Sum::of(program, inputs, values, cell)?;
     let term = random.below(sum.terms)?;
     // The smallest power of two that changes the requantised element, upwards or downwards.
     (0..63).flat_map(|bit| [1i128 << bit, -(1i128 << bit)]).find_map(|error| {
@@ -255,9 +301,8 @@ fn wrong_sum(
 }
 
 /// The next number of the type, or the one before at its end.
-fn wrong_element(value: Option<&Tensor>, right: i64) -> i64 {
-    let max = value.map_or(i64::MAX, |value| value.dtype().max());
-    if right < max { right.saturating_add(1) } else { right.saturating_sub(1) }
+fn wrong_element(value: &Tensor, right: i64) -> i64 {
+    if right < value.dtype().max() { right.saturating_add(1) } else { right.saturating_sub(1) }
 }
 
 fn replace(value: &mut Tensor, e: u64, wrong: i64) {
@@ -277,11 +322,12 @@ pub struct LyingTrace<'a> {
 }
 
 impl<'a> LyingTrace<'a> {
-    /// The liar's side of a dispute; `trace` is that of [`Lie::run`].
+    /// The liar's side of a dispute; `trace` is that of the lying run.
     #[must_use]
-    pub fn new(program: &'a Program, inputs: &'a [Tensor], trace: &'a Trace, lie: &Lie) -> Self {
-        let leaf = trace.leaf(lie.cell.t, lie.cell.instruction).unwrap_or(u64::MAX);
-        Self { trace: VmTrace::new(program, inputs, trace), leaf, e: lie.cell.e, term: lie.term }
+    pub fn new(program: &'a Program, inputs: &'a [Tensor], trace: impl Into<Knowledge<'a>>, told: &Told) -> Self {
+        let trace = VmTrace::new(program, inputs, trace);
+        let leaf = trace.knowledge().leaf(told.cell.t, told.cell.instruction).unwrap_or(u64::MAX);
+        Self { trace, leaf, e: told.cell.e, term: told.term }
     }
 }
 

@@ -6,14 +6,16 @@ use opml_bisection::{
 };
 use opml_ops::commit::Hasher;
 use opml_vm::{
-    DType, Program, Reducer, StepError, Tensor, Trace,
+    DType, Program, Reducer, StepError, Tensor,
     eval::{self, At, Evaluator},
     interpreter::RunMemory,
     merkle,
     program::ModelRoots,
     step::{self, Job},
-    witness::{self, Openings},
+    witness::{self, TaskOpenings},
 };
+
+use crate::knowledge::Knowledge;
 
 /// What a step is judged against, besides the submitter's trace root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,61 +106,75 @@ fn game_shape(shape: step::Shape) -> Shape {
 pub struct VmTrace<'a> {
     program: &'a Program,
     inputs: &'a [Tensor],
-    trace: &'a Trace,
-    openings: Openings<'a>,
+    knowledge: Knowledge<'a>,
+    openings: TaskOpenings<'a>,
 }
 
 impl<'a> VmTrace<'a> {
     /// Prepares the openings of a run.
     #[must_use]
-    pub fn new(program: &'a Program, inputs: &'a [Tensor], trace: &'a Trace) -> Self {
-        Self { program, inputs, trace, openings: Hasher::current().openings(program, inputs, trace) }
+    pub fn new(program: &'a Program, inputs: &'a [Tensor], knowledge: impl Into<Knowledge<'a>>) -> Self {
+        let openings = Hasher::current().task_openings(program, inputs);
+        Self { program, inputs, knowledge: knowledge.into(), openings }
     }
 
-    /// The trace.
+    /// What it knows of the run.
     #[must_use]
-    pub const fn trace(&self) -> &'a Trace {
-        self.trace
+    pub const fn knowledge(&self) -> Knowledge<'a> {
+        self.knowledge
     }
 
-    fn value(&self, leaf: u64) -> Answer<&'a Tensor> {
-        self.trace.value(leaf).ok_or_else(|| Unavailable(format!("value {leaf} is outside the trace")))
+    /// Looks at the value at a leaf.
+    fn value<R>(&self, leaf: u64, look: impl FnOnce(&Tensor) -> R) -> Answer<R> {
+        let (t, _) = self.step_of(leaf)?;
+        let found = self
+            .knowledge
+            .at(t, |known| usize::try_from(leaf).ok().and_then(|leaf| known.values.get(leaf)).map(look))?;
+        found.ok_or_else(|| outside(leaf))
     }
 
     /// Iteration and instruction of a leaf.
     fn step_of(&self, leaf: u64) -> Answer<(u64, u32)> {
-        let instructions = u64::from(self.trace.instructions());
+        let instructions = u64::from(self.knowledge.instructions());
         let t = leaf.checked_div(instructions);
         let instruction = leaf.checked_rem(instructions).and_then(|number| u32::try_from(number).ok());
         t.zip(instruction).ok_or_else(|| Unavailable("the program has no instructions".to_owned()))
     }
+
+    fn opened(&self, number: u32) -> Answer<(&[u8], Vec<Hash>)> {
+        self.openings.instruction(number).ok_or_else(|| Unavailable(format!("no instruction {number}")))
+    }
+}
+
+fn outside(leaf: u64) -> Unavailable {
+    Unavailable(format!("value {leaf} is outside the trace"))
 }
 
 impl GameTrace for VmTrace<'_> {
     fn node(&self, height: u32, index: u64) -> Answer<Hash> {
-        Ok(self.trace.tree().node(height, index))
+        Ok(self.knowledge.tree().node(height, index))
     }
 
     fn header(&self, leaf: u64) -> Answer<Header> {
-        let value = self.value(leaf)?;
-        Ok(Header { dtype: value.dtype().code(), elements: value.elements() })
+        let (dtype, elements) = self.knowledge.header(leaf).ok_or_else(|| outside(leaf))?;
+        Ok(Header { dtype: dtype.code(), elements })
     }
 
     fn tensor_node(&self, leaf: u64, height: u32, index: u64) -> Answer<Hash> {
-        Ok(Hasher::current().tensor_node(self.value(leaf)?.bytes(), height, index))
+        self.value(leaf, |value| Hasher::current().tensor_node(value.bytes(), height, index))
     }
 
     fn tensor_leaf(&self, leaf: u64, index: u64) -> Answer<Vec<u8>> {
-        Ok(witness::padded_leaf(self.value(leaf)?.bytes(), index).to_vec())
+        self.value(leaf, |value| witness::padded_leaf(value.bytes(), index).to_vec())
     }
 
     fn element(&self, leaf: u64, e: u64) -> Answer<i64> {
         let missing = || Unavailable(format!("element {e} of value {leaf} is past its end"));
-        self.value(leaf)?.get(e).ok_or_else(missing)
+        self.value(leaf, |value| value.get(e))?.ok_or_else(missing)
     }
 
     fn bytes(&self, leaf: u64) -> Answer<Vec<u8>> {
-        Ok(self.value(leaf)?.bytes().to_vec())
+        self.value(leaf, |value| value.bytes().to_vec())
     }
 
     fn shape(&self, leaf: u64) -> Answer<Shape> {
@@ -171,13 +187,15 @@ impl GameTrace for VmTrace<'_> {
         let (t, number) = self.step_of(leaf)?;
         let instruction = usize::try_from(number).ok().and_then(|number| self.program.instructions().get(number));
         let instruction = instruction.ok_or_else(|| Unavailable(format!("no instruction {number}")))?;
-        let mut memory = RunMemory::new(self.program, self.inputs, &self.trace.run().values);
         let at = At { instructions: self.program.counts().instructions, t, instruction: number };
-        match Evaluator::new(instruction, at).slice(e, k0, k1, &mut memory) {
-            Ok(Some(partial)) => Ok(partial),
-            Ok(None) => Err(Unavailable(format!("the slice {k0}..{k1} is empty"))),
-            Err(never) => match never {},
-        }
+        let partial = self.knowledge.at(t, |known| {
+            let mut memory = RunMemory::new(self.program, self.inputs, known.values);
+            match Evaluator::new(instruction, at).slice(e, k0, k1, &mut memory) {
+                Ok(partial) => partial,
+                Err(never) => match never {},
+            }
+        })?;
+        partial.ok_or_else(|| Unavailable(format!("the slice {k0}..{k1} is empty")))
     }
 
     fn instruction(&self, leaf: u64) -> Answer<Step> {
@@ -196,14 +214,9 @@ impl GameTrace for VmTrace<'_> {
         };
         // A node that the submitter never showed lies outside every path that an honest proof opens.
         let nodes = |height, index| tree.node(height, index).unwrap_or(merkle::ZERO);
-        let witness = self.openings.witness_under(t, number, question, &nodes);
+        let at = (t, number);
+        let witness = self.knowledge.at(t, |known| self.openings.witness_under(&known, at, question, &nodes))?;
         let witness = witness.ok_or_else(|| Unavailable(format!("step {leaf} opens too much for one witness")))?;
         Ok(Step { instruction: encoding.to_vec(), witness })
-    }
-}
-
-impl VmTrace<'_> {
-    fn opened(&self, number: u32) -> Answer<(&[u8], Vec<Hash>)> {
-        self.openings.instruction(number).ok_or_else(|| Unavailable(format!("no instruction {number}")))
     }
 }

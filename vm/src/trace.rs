@@ -5,6 +5,7 @@ use crate::{
     merkle::{self, Hash, Tree},
     program::Program,
     tensor::Tensor,
+    witness::Known,
 };
 use alloc::vec::Vec;
 
@@ -69,6 +70,11 @@ impl Trace {
     /// The run.
     pub const fn run(&self) -> &Run {
         &self.run
+    }
+
+    /// The values and their roots, for witnesses.
+    pub fn known(&self) -> Known<'_> {
+        Known { values: &self.run.values, roots: &self.tensor_roots }
     }
 
     /// Value at a leaf.

@@ -42,14 +42,28 @@ pub enum Question {
     },
 }
 
-/// The trees that openings come from; built once for many witnesses.
+/// The trees of a model and its inputs, and the trace that the other operands come from.
 pub struct Openings<'a> {
+    task: TaskOpenings<'a>,
+    trace: &'a Trace,
+}
+
+/// The trees of a model and its inputs that openings come from; built once for many witnesses.
+pub struct TaskOpenings<'a> {
     program: &'a Program,
     inputs: &'a [Tensor],
-    trace: &'a Trace,
     program_tree: Tree,
     constants: HeaderTree<'a>,
     input_tree: HeaderTree<'a>,
+}
+
+/// What a prover knows of a run when it builds a witness.
+#[derive(Clone, Copy)]
+pub struct Known<'k> {
+    /// Value `(t, i)` at `t·N + i`. Those that the question does not read may be anything.
+    pub values: &'k [Tensor],
+    /// Their tensor roots, all of them.
+    pub roots: &'k [Hash],
 }
 
 /// The trees of a list of tensors, and the tree over their headers.
@@ -76,33 +90,17 @@ pub type TraceNodes<'n> = dyn Fn(u32, u64) -> Hash + 'n;
 impl<'a> Openings<'a> {
     /// Hashes the program, the constants and the inputs.
     pub fn new(program: &'a Program, inputs: &'a [Tensor], trace: &'a Trace) -> Self {
-        let trees = |tensors: &'a [Tensor]| tensors.iter().map(|tensor| TensorTree::new(tensor.bytes())).collect();
-        Self::from_trees(program, inputs, trace, trees(program.constants()), trees(inputs))
+        Self { task: TaskOpenings::new(program, inputs), trace }
     }
 
-    /// The same with the trees of all constants and inputs hashed elsewhere; they are taken as they are.
-    pub fn from_trees(
-        program: &'a Program,
-        inputs: &'a [Tensor],
-        trace: &'a Trace,
-        constants: Vec<TensorTree<'a>>,
-        input_trees: Vec<TensorTree<'a>>,
-    ) -> Self {
-        let leaves = program.encodings().iter().map(|encoding| merkle::instruction_hash(encoding)).collect();
-        Self {
-            program,
-            inputs,
-            trace,
-            program_tree: Tree::new(leaves),
-            constants: HeaderTree::new(program.constants(), constants),
-            input_tree: HeaderTree::new(inputs, input_trees),
-        }
+    /// Openings of a trace with trees that are there already.
+    pub const fn of_task(task: TaskOpenings<'a>, trace: &'a Trace) -> Self {
+        Self { task, trace }
     }
 
     /// Encoding of an instruction and the siblings that open it.
     pub fn instruction(&self, number: u32) -> Option<(&[u8], Vec<Hash>)> {
-        let encoding = self.program.encodings().get(usize::try_from(number).ok()?)?;
-        Some((encoding, self.program_tree.prove(&[u64::from(number)])))
+        self.task.instruction(number)
     }
 
     /// The witness for a question about value `(t, i)`, against the own trace.
@@ -120,33 +118,77 @@ impl<'a> Openings<'a> {
         question: Question,
         trace_nodes: &TraceNodes<'_>,
     ) -> Option<Vec<u8>> {
-        if t >= self.trace.length() {
+        self.task.witness_under(&self.trace.known(), (t, instruction), question, trace_nodes)
+    }
+}
+
+impl<'a> TaskOpenings<'a> {
+    /// Hashes the program, the constants and the inputs.
+    pub fn new(program: &'a Program, inputs: &'a [Tensor]) -> Self {
+        let trees = |tensors: &'a [Tensor]| tensors.iter().map(|tensor| TensorTree::new(tensor.bytes())).collect();
+        Self::from_trees(program, inputs, trees(program.constants()), trees(inputs))
+    }
+
+    /// The same with the trees of all constants and inputs hashed elsewhere; they are taken as they are.
+    pub fn from_trees(
+        program: &'a Program,
+        inputs: &'a [Tensor],
+        constants: Vec<TensorTree<'a>>,
+        input_trees: Vec<TensorTree<'a>>,
+    ) -> Self {
+        let leaves = program.encodings().iter().map(|encoding| merkle::instruction_hash(encoding)).collect();
+        Self {
+            program,
+            inputs,
+            program_tree: Tree::new(leaves),
+            constants: HeaderTree::new(program.constants(), constants),
+            input_tree: HeaderTree::new(inputs, input_trees),
+        }
+    }
+
+    /// Encoding of an instruction and the siblings that open it.
+    pub fn instruction(&self, number: u32) -> Option<(&[u8], Vec<Hash>)> {
+        let encoding = self.program.encodings().get(usize::try_from(number).ok()?)?;
+        Some((encoding, self.program_tree.prove(&[u64::from(number)])))
+    }
+
+    /// The witness for a question about value `(t, i)`, against a trace tree that holds the operands of `known`.
+    ///
+    /// `None` if `(t, i)` is outside the trace, or more than 255 tensors or leaves of one would have to be opened.
+    pub fn witness_under(
+        &self,
+        known: &Known<'_>,
+        (t, instruction): (u64, u32),
+        question: Question,
+        trace_nodes: &TraceNodes<'_>,
+    ) -> Option<Vec<u8>> {
+        let trace_leaves = u64::try_from(known.roots.len()).ok()?;
+        if leaf_index(self.program.counts().instructions, t, instruction)? >= trace_leaves {
             return None;
         }
         let (_, siblings) = self.instruction(instruction)?;
-        let touched = self.touch(t, instruction, question)?;
+        let touched = self.touch(known, (t, instruction), question)?;
         let mut out = Vec::new();
         put_hashes(&mut out, &siblings);
         let constants =
             |index: u64| Some(Source::of(at(self.program.constants(), index)?, at(&self.constants.tensors, index)?));
         let inputs = |index: u64| Some(Source::of(at(self.inputs, index)?, at(&self.input_tree.tensors, index)?));
-        let values = |index: u64| {
-            Some(Source { tensor: self.trace.value(index)?, root: self.trace.tensor_root(index)?, tree: None })
-        };
+        let values =
+            |index: u64| Some(Source { tensor: at(known.values, index)?, root: *at(known.roots, index)?, tree: None });
         let nodes = |tree: &Tree, level, index| tree.node(level, index);
         let constants_nodes = |level, index| nodes(&self.constants.tree, level, index);
         let input_nodes = |level, index| nodes(&self.input_tree.tree, level, index);
         put_table(&mut out, &touched.constants, constants, self.constants.tree.leaves(), &constants_nodes)?;
         put_table(&mut out, &touched.inputs, inputs, self.input_tree.tree.leaves(), &input_nodes)?;
-        put_table(&mut out, &touched.values, values, self.trace.leaves(), trace_nodes)?;
+        put_table(&mut out, &touched.values, values, trace_leaves, trace_nodes)?;
         Some(out)
     }
 
     /// Runs the question and records what its loads touch.
-    fn touch(&self, t: u64, number: u32, question: Question) -> Option<Touched> {
+    fn touch(&self, known: &Known<'_>, (t, number): (u64, u32), question: Question) -> Option<Touched> {
         let instructions = self.program.counts().instructions;
         let instruction = self.program.instructions().get(usize::try_from(number).ok()?)?;
-        let memory = RunMemory::new(self.program, self.inputs, &self.trace.run().values);
+        let memory = RunMemory::new(self.program, self.inputs, known.values);
         let mut recorder = Recorder { memory, touched: Touched::default() };
         let mut evaluator = Evaluator::new(instruction, At { instructions, t, instruction: number });
         let done = match question {

@@ -1,6 +1,12 @@
 //! The commitments of a run: trace, model, inputs.
 
-use opml_vm::{Hash, Program, Tensor, Trace, interpreter::Run, merkle, program::ModelRoots, witness::Openings};
+use opml_vm::{
+    Hash, Program, Tensor, Trace,
+    interpreter::Run,
+    merkle,
+    program::ModelRoots,
+    witness::{Openings, TaskOpenings},
+};
 
 use super::hasher::Hasher;
 
@@ -43,8 +49,13 @@ impl Hasher {
 
     /// The trees that openings come from, as [`Openings::new`].
     pub fn openings<'a>(self, program: &'a Program, inputs: &'a [Tensor], trace: &'a Trace) -> Openings<'a> {
+        Openings::of_task(self.task_openings(program, inputs), trace)
+    }
+
+    /// The trees of a model and its inputs, as [`TaskOpenings::new`].
+    pub fn task_openings<'a>(self, program: &'a Program, inputs: &'a [Tensor]) -> TaskOpenings<'a> {
         let constants = self.tensor_trees(program.constants());
-        Openings::from_trees(program, inputs, trace, constants, self.tensor_trees(inputs))
+        TaskOpenings::from_trees(program, inputs, constants, self.tensor_trees(inputs))
     }
 
     fn header_root(self, tensors: &[Tensor]) -> Hash {
@@ -52,7 +63,7 @@ impl Hasher {
     }
 
     /// Roots and header hashes of tensors.
-    fn headers_of(self, tensors: &[&Tensor]) -> (Vec<Hash>, Vec<Hash>) {
+    pub(crate) fn headers_of(self, tensors: &[&Tensor]) -> (Vec<Hash>, Vec<Hash>) {
         let bytes: Vec<&[u8]> = tensors.iter().map(|tensor| tensor.bytes()).collect();
         let roots = self.tensor_roots(&bytes);
         let header = |(tensor, root): (&&Tensor, &Hash)| merkle::header(tensor.dtype().code(), tensor.elements(), root);

@@ -15,6 +15,7 @@
 //! these change.
 
 mod awake;
+mod checkpoints;
 mod dot;
 mod epilogue;
 mod gemm;
@@ -34,18 +35,21 @@ mod scaled;
 mod slow;
 mod stream;
 mod view;
+mod walk;
 
 use std::sync::Arc;
 
 use opml_vm::{Instruction, Program, Source, Tensor, interpreter};
 
 use crate::tier::Tier;
+pub use checkpoints::Checkpoints;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use kernels::has_matrix_unit;
 use load::{Header, Place};
 use ranges::Ranges;
 pub use run::Output;
 pub use stream::Iteration;
+pub use walk::Hook;
 
 /// A program, prepared for running.
 #[derive(Debug, Clone)]
@@ -118,6 +122,19 @@ impl Engine {
     /// Prepares a shared program for the instructions of a tier, or the best that this CPU has below it.
     pub fn with_tier(program: Arc<Program>, tier: Tier) -> Self {
         let ranges = Ranges::new(&program);
+        Self::with_ranges(program, ranges, tier)
+    }
+
+    /// The same program for runs in which a hook changes values of an instruction to anything of their type: what is known of
+    /// them by their instruction is forgotten.
+    #[must_use]
+    pub fn doubting(&self, instruction: u32) -> Self {
+        let program = self.program.clone();
+        let ranges = Ranges::with_any(&program, Some(instruction));
+        Self::with_ranges(program, ranges, self.tier)
+    }
+
+    fn with_ranges(program: Arc<Program>, ranges: Ranges, tier: Tier) -> Self {
         let instructions = (0..).zip(program.instructions());
         let forms = instructions.map(|(n, instruction)| fixed_form(&program, n, instruction, &ranges, tier));
         let forms = forms.collect();

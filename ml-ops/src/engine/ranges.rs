@@ -1,7 +1,7 @@
 //! What the elements of every tensor of a program can be.
 //!
 //! Small constants are looked at; a value's interval follows from its instruction. So this holds for values that the
-//! program computes, not for others put in their place.
+//! program computes, not for others put in their place, unless the instruction is known where that happens.
 
 use opml_vm::{
     DType, Extent, Instruction, Op, Program, Reducer, Source, Tensor,
@@ -26,14 +26,22 @@ pub(super) struct Ranges {
 
 impl Ranges {
     pub(super) fn new(program: &Program) -> Self {
+        Self::with_any(program, None)
+    }
+
+    /// The same where the values of instruction `any` may be anything of their type.
+    pub(super) fn with_any(program: &Program, any: Option<u32>) -> Self {
         let mut ranges = Self {
             constants: program.constants().iter().map(constant).collect(),
             inputs: program.inputs().iter().map(|input| Interval::of(input.dtype)).collect(),
             // What comes later, or is of an earlier iteration, is known by its type.
             values: program.instructions().iter().map(|instruction| Interval::of(instruction.dtype)).collect(),
         };
+        let any = any.and_then(|number| usize::try_from(number).ok());
         for (number, instruction) in program.instructions().iter().enumerate() {
-            ranges.values[number] = ranges.instruction(instruction);
+            if any != Some(number) {
+                ranges.values[number] = ranges.instruction(instruction);
+            }
         }
         ranges
     }

@@ -77,6 +77,16 @@ impl Lifetimes {
         }
         Self { after, ends }
     }
+
+    /// Instructions whose values no other iteration reads.
+    pub(super) fn gone(&self) -> Vec<u32> {
+        self.after.iter().flatten().chain(&self.ends).copied().collect()
+    }
+
+    /// Whether no other iteration reads the values of an instruction.
+    pub(super) fn goes(&self, number: u32) -> bool {
+        self.after.iter().flatten().chain(&self.ends).any(|&n| n == number)
+    }
 }
 
 /// One input of a batch.

@@ -1,4 +1,4 @@
-//! Runs of many iterations that are watched while they go on, in the memory of what is read again.
+//! Runs of many iterations of which only some values are looked at.
 
 use std::ops::ControlFlow;
 
@@ -7,8 +7,7 @@ use opml_vm::{
     interpreter::{self, Stop},
 };
 
-use super::{Engine, moving::Moving, run::Sample};
-use crate::num;
+use super::{Engine, walk::Walk};
 
 /// An iteration that is over.
 #[derive(Debug, Clone)]
@@ -37,36 +36,20 @@ impl Engine {
         each: &mut dyn FnMut(Iteration<'_>) -> ControlFlow<()>,
     ) -> Result<u64, ModelError> {
         let program = self.program.as_ref();
-        program.check_inputs(inputs)?;
+        let mut walk = Walk::new(self, inputs, Vec::new(), budget)?;
         let (Stop::Halt { max: longest } | Stop::Exactly(longest)) = stop;
         interpreter::check_length(program, longest)?;
-        let mut sample = Sample { inputs, values: Vec::new(), length: None };
-        let mut moving = Moving::new(self.forms.len());
-        let mut spent: u64 = 0;
         let unwatched = |list: &[u32]| -> Vec<u32> { list.iter().copied().filter(|n| !watched.contains(n)).collect() };
         let after: Vec<Vec<u32>> = self.lifetimes.after.iter().map(|list| unwatched(list)).collect();
-        let kept = |n: &&u32| self.lifetimes.after.iter().flatten().chain(&self.lifetimes.ends).any(|m| m == *n);
-        let mut ends: Vec<u32> = watched.iter().filter(kept).copied().collect();
+        let mut ends: Vec<u32> = watched.iter().copied().filter(|&n| self.lifetimes.goes(n)).collect();
         ends.extend(unwatched(&self.lifetimes.ends));
         for t in 0..longest {
             if let Some(before) = t.checked_sub(1) {
-                self.release(&ends, &mut sample, before, &self.pool);
+                self.release(&ends, &mut walk.sample, before, &self.pool);
             }
-            for ((number, instruction), form) in (0..).zip(program.instructions()).zip(&self.forms) {
-                spent = spent.saturating_add(instruction.elements(t));
-                if spent > budget {
-                    return Err(ModelError::TooLarge { what: "number of elements", value: spent, limit: budget });
-                }
-                let frame = sample.frame(program, (t, number));
-                let value = self.step(&[frame], instruction, form.as_ref(), &mut moving).pop();
-                sample.values.push(value.unwrap_or_else(Tensor::empty));
-                if let Some(list) = after.get(num::size(number.into())) {
-                    self.release(list, &mut sample, t, &self.pool);
-                }
-                observe(t, number);
-            }
-            let last = matches!(stop, Stop::Halt { .. }) && interpreter::halts(program, &sample.values, t);
-            let frame = sample.frame(program, (t, 0));
+            walk.iteration(t, &after, &mut |t, number, _| observe(t, number))?;
+            let last = matches!(stop, Stop::Halt { .. }) && interpreter::halts(program, &walk.sample.values, t);
+            let frame = walk.sample.frame(program, (t, 0));
             let values = watched.iter().filter_map(|&number| frame.value(t, number)).collect();
             let over = each(Iteration { t, values, last: last || t.saturating_add(1) == longest });
             if last || over.is_break() {

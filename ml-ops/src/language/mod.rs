@@ -6,6 +6,7 @@
 //! | `from_gguf` | both from a GGUF file | floats |
 //! | `decoder` | the generation of a text as one program | integers |
 //! | [`generate`] | runs of such a program | |
+//! | `places` | what its instructions are | |
 //! | `tokenizer` | texts as tokens | |
 //! | `ranges` | calibration | floats |
 //! | [`float`] | the model in floats: reference and calibration | floats |
@@ -16,6 +17,7 @@ mod error;
 pub mod float;
 mod from_gguf;
 pub mod generate;
+mod places;
 mod ranges;
 mod tokenizer;
 mod weights;
@@ -24,6 +26,7 @@ pub use config::{Activation, Config, Family, Pairs, Rope, Scaling, Window};
 pub use decoder::{Decoder, DecoderOptions, LOGIT_BITS, decoder};
 pub use error::LanguageError;
 pub use from_gguf::config as gguf_config;
+pub use places::Places;
 pub use ranges::{LayerRanges, Ranges};
 pub use tokenizer::Tokenizer;
 pub use weights::{BLOCK, Ends, Kept, Layer, Matrix, Weights, ends, layer};

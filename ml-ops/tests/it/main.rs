@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::as_conversions, reason = "tests fail loudly")]
 
 mod batch;
+mod checkpoint;
 mod commit;
 mod convolutions;
 mod engine;

@@ -141,7 +141,7 @@ fn play(
         return Ok(is_late.then(late));
     }
     let trace = office.trace(id, &case)?;
-    let own = VmTrace::new(&case.program, &case.inputs, &trace);
+    let own = VmTrace::new(&case.program, &case.inputs, trace.as_ref());
     if own.node(tree::depth(case.claim.leaves()), 0)? == root(&replay) && slot.stage == Stage::Opened {
         // The trace is its own: nothing is wrong with this claim any more that could be proved.
         return Ok(None);

@@ -50,7 +50,7 @@ impl Told {
     #[must_use]
     pub(super) fn trace<'a>(&'a self, case: &'a Case) -> Box<dyn GameTrace + 'a> {
         match &self.lie {
-            Some(lie) => Box::new(LyingTrace::new(&case.program, &case.inputs, &self.trace, lie)),
+            Some(lie) => Box::new(LyingTrace::new(&case.program, &case.inputs, &self.trace, &lie.told)),
             None => Box::new(VmTrace::new(&case.program, &case.inputs, &self.trace)),
         }
     }

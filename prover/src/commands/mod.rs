@@ -46,6 +46,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         Command::Inspect(inspect) => inspect::run(inspect, output),
         Command::Generate(generate) => language::generate(generate, output),
         Command::Chat(chat) => language::chat(chat, output),
+        Command::Trial(trial) => language::trial(trial, output),
         Command::Run(run) => run::run(run, output),
         Command::Commit(commit) => commit::run(commit, output),
         Command::Prove(prove) => prove::run(prove, output),

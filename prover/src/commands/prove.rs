@@ -60,7 +60,7 @@ pub(super) fn run(arguments: &arguments::Prove, output: Output) -> Result<u8> {
     let (t, instruction, element) = arguments.step;
 
     let player: Box<dyn GameTrace> = match &lie {
-        Some(lie) => Box::new(LyingTrace::new(&task.program, &task.inputs, trace, lie)),
+        Some(lie) => Box::new(LyingTrace::new(&task.program, &task.inputs, trace, &lie.told)),
         None => Box::new(VmTrace::new(&task.program, &task.inputs, trace)),
     };
     let (claimed, question) = match arguments.terms {

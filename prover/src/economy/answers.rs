@@ -195,7 +195,7 @@ pub(super) fn caught(
 ) -> Result<(Book<Chain>, bool), ProverError> {
     let Book { ledger, mut record } = book;
     let submitted = Hasher::current().trace(&task.program, lie.run.clone());
-    let theirs: &dyn GameTrace = &LyingTrace::new(&task.program, &task.inputs, &submitted, lie);
+    let theirs: &dyn GameTrace = &LyingTrace::new(&task.program, &task.inputs, &submitted, &lie.told);
     let own = VmTrace::new(&task.program, &task.inputs, honest);
     let table = Table::new(task, &submitted, &SETUP)?;
     let mut arena = ContractArena::challenge(ledger, claim, table.game(), None)?;

@@ -1,9 +1,11 @@
-//! Language models: `opml import model.gguf`, `opml generate`, `opml chat`, `opml eval --perplexity`.
+//! Language models: `opml import model.gguf`, `opml generate`, `opml chat`, `opml trial`,
+//! `opml eval --perplexity`.
 
 mod import;
 mod perplexity;
 mod speak;
 mod template;
+mod trial;
 
 use std::{fs::File, path::Path};
 
@@ -16,6 +18,7 @@ use opml_ops::{
 pub(super) use import::import;
 pub(super) use perplexity::perplexity;
 pub(super) use speak::{chat, generate};
+pub(super) use trial::trial;
 
 /// What a program is calibrated on unless told otherwise.
 const CALIBRATION: &str = include_str!("calibration.txt");

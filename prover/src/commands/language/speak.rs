@@ -16,7 +16,7 @@ use opml_ops::{
         generate::{self, Layout, Sampling},
     },
 };
-use opml_vm::model_file;
+use opml_vm::{Program, model_file};
 use serde::Serialize;
 
 use super::{open, template};
@@ -46,23 +46,20 @@ struct Generated {
 fn ready(arguments: &arguments::Speaker) -> Result<Ready> {
     let place = |path: &Path| path.display().to_string();
     let program = model_file::read(&files::read(&arguments.model)?).with_context(|| place(&arguments.model))?;
-    let layout = Layout::of(&program);
-    let layout = layout.with_context(|| format!("{}: not a program that generates text", place(&arguments.model)))?;
+    let (layout, sampling) = layout(arguments, &program)?;
+    let tokenizer = Tokenizer::from_gguf(&open(&arguments.tokenizer)?).with_context(|| place(&arguments.tokenizer))?;
+    Ok(Ready { engine: Engine::from_arc(Arc::new(program)), layout, tokenizer, sampling, most: arguments.tokens })
+}
+
+/// The places that a run reads, and how it chooses tokens.
+pub(super) fn layout(arguments: &arguments::Speaker, program: &Program) -> Result<(Layout, Sampling)> {
+    let place = arguments.model.display();
+    let layout = Layout::of(program).with_context(|| format!("{place}: not a program that generates text"))?;
     let temperature = arguments.temperature;
     ensure!((0.0..=100.0).contains(&temperature), "--temperature {temperature}: 0 to 100");
-    ensure!(
-        temperature == 0.0 || layout.can_sample(&program),
-        "{}: imported with --greedy, so it cannot draw tokens",
-        place(&arguments.model)
-    );
-    let tokenizer = Tokenizer::from_gguf(&open(&arguments.tokenizer)?).with_context(|| place(&arguments.tokenizer))?;
-    Ok(Ready {
-        engine: Engine::from_arc(Arc::new(program)),
-        layout,
-        tokenizer,
-        sampling: Sampling::new(temperature, arguments.top_k, arguments.seed),
-        most: arguments.tokens,
-    })
+    let draws = temperature == 0.0 || layout.can_sample(program);
+    ensure!(draws, "{place}: imported with --greedy, so it cannot draw tokens");
+    Ok((layout, Sampling::new(temperature, arguments.top_k, arguments.seed)))
 }
 
 impl Ready {

@@ -35,7 +35,7 @@ fn walk(world: &VmWorld, arity_log2: u32, leaf: u64) -> BTreeMap<&'static str, u
     loop {
         let idea = match table.at() {
             Position::TensorOpen(..) => Idea::Select(0),
-            Position::Leaf(..) if run.trace().value(leaf).is_some_and(|_| leaf_terms(&run, leaf) > 1) => Idea::Cut(0),
+            Position::Leaf(..) if run.knowledge().header(leaf).is_some() && leaf_terms(&run, leaf) > 1 => Idea::Cut(0),
             Position::ElementPartials(_, slice, _) | Position::SlicePartials(_, slice, _) => {
                 let part = split::part(1 << arity_log2, slice.k0, slice.k1, 0).unwrap();
                 if part.1 - part.0 < 2 {
