@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use opml_vm::DType;
 
 use crate::{
+    dispute::STEP_GAS,
     examples,
     lie::{BadFault, Fault},
     trial::{BadCharge, Charge},
@@ -311,6 +312,9 @@ pub struct Trial {
     /// Reductions of at most so many terms are proved without a further split.
     #[arg(long, default_value_t = 64, value_parser = at_least_one)]
     pub max_terms: u64,
+    /// A proof that costs more gas is cut further, where it can be.
+    #[arg(long, default_value_t = STEP_GAS, value_name = "GAS")]
+    pub step_gas: u64,
 }
 
 /// See [`Command::Chat`].
@@ -450,6 +454,9 @@ pub struct Dispute {
     /// Reductions of at most so many terms are proved without a further split.
     #[arg(long, default_value_t = 64, value_parser = at_least_one)]
     pub max_terms: u64,
+    /// A proof that costs more gas is cut further, where it can be.
+    #[arg(long, default_value_t = STEP_GAS, value_name = "GAS")]
+    pub step_gas: u64,
     /// The claim posts its trace root, and the challenger proves the fault in one transaction.
     #[arg(long)]
     pub posted: bool,

@@ -33,9 +33,14 @@ pub struct Setup {
     pub fault: Option<Fault>,
     /// Reductions of at most so many terms are proved without a further split.
     pub max_terms: u64,
+    /// A proof that costs more gas is cut instead, where it can be.
+    pub step_gas: u64,
     /// The claim posts its trace root: the challenger proves the fault in one transaction.
     pub posted: bool,
 }
+
+/// Most gas of a last step, unless said otherwise.
+pub const STEP_GAS: u64 = 200_000;
 
 /// What a dispute cost and how it ended.
 #[derive(Debug, Clone, Serialize)]
@@ -180,6 +185,7 @@ pub(crate) struct Table {
     rules: VmRules,
     claim: Claim,
     policy: Policy,
+    step_gas: u64,
     posted: bool,
 }
 
@@ -207,6 +213,7 @@ impl Table {
             rules: VmRules::new(&task.program, &task.inputs),
             claim,
             policy: Policy { max_terms: if setup.posted { u64::MAX } else { setup.max_terms } },
+            step_gas: if setup.posted { u64::MAX } else { setup.step_gas },
             posted: setup.posted,
         })
     }
@@ -265,6 +272,15 @@ impl Table {
                 }
                 _ => honest_submitter(&self.claim, position.as_ref(), theirs, &self.rules)?,
             };
+            if let Some(mv) = &mv
+                && mv.kind().is_proof()
+                && policy.max_terms > 1
+                && arena.gas_of(turn, mv)?.is_some_and(|gas| gas > self.step_gas)
+            {
+                // A part of it costs less; what cannot be cut is proved all the same.
+                policy.max_terms /= 2;
+                continue;
+            }
             let Some(mv) = mv else {
                 // Nothing to say: the clock runs out.
                 arena.advance(7 * 24 * 3_600, 1_000);

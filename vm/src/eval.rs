@@ -126,6 +126,53 @@ impl<'a> Evaluator<'a> {
         Ok(instruction.dtype.saturate(value))
     }
 
+    /// Element `e` where the memory may lack operands: `None` unless it is the same whatever they are, because selects do not
+    /// choose them.
+    pub fn known_element<M: Memory>(&mut self, e: u64, memory: &mut M) -> Option<i64> {
+        let instruction = self.instruction;
+        let reducer = instruction.reducer;
+        self.start(e);
+        let mut total: Option<i128> = None;
+        for k in 0..instruction.terms(self.at.t) {
+            self.coordinates(SLOT_K, k, false);
+            let value = partial_of(reducer, self.run_known(&instruction.map, memory)?, k);
+            total = Some(total.map_or(value, |total| combine(reducer, total, value)));
+        }
+        let acc = total.map_or_else(|| empty(reducer), |total| finish(reducer, total));
+        if instruction.post.is_empty() {
+            return Some(instruction.dtype.saturate(acc));
+        }
+        self.start(e);
+        set(&mut self.slots, SLOT_ACC, acc);
+        self.run_known(&instruction.post, memory).map(|value| instruction.dtype.saturate(value))
+    }
+
+    /// Runs a scalar program some of whose loads may be lacking.
+    fn run_known<M: Memory>(&mut self, program: &[Op], memory: &mut M) -> Option<i64> {
+        let first = usize::from(SLOT_CONST) + self.instruction.constants.len();
+        self.slots.truncate(first);
+        let mut known: Vec<bool> = Vec::with_capacity(program.len());
+        for op in program {
+            let is_known =
+                |slot: u8| usize::from(slot).checked_sub(first).is_none_or(|at| known.get(at).copied().unwrap_or(true));
+            let value = match op {
+                Op::Scalar { opcode: Opcode::Select, operands: [a, b, c] } if is_known(*a) => {
+                    let chosen = if self.slot(*a) != 0 { *b } else { *c };
+                    is_known(chosen).then(|| self.slot(chosen))
+                }
+                Op::Scalar { opcode, operands: [a, b, c] } => [*a, *b, *c]
+                    .into_iter()
+                    .all(is_known)
+                    .then(|| scalar(*opcode, self.slot(*a), self.slot(*b), self.slot(*c))),
+                Op::Load(load) if load.registers().all(is_known) => self.load(load, memory).ok(),
+                Op::Load(_) => None,
+            };
+            known.push(value.is_some());
+            self.slots.push(value.unwrap_or(0));
+        }
+        known.last().copied().unwrap_or(true).then(|| self.slots.last().copied().unwrap_or(0))
+    }
+
     /// Fills the slots that all terms of element `e` share.
     fn start(&mut self, e: u64) {
         self.slots.clear();

@@ -101,6 +101,17 @@ pub enum Source {
     },
 }
 
+impl Load {
+    /// Slots that decide what is read.
+    pub fn registers(&self) -> impl Iterator<Item = u8> {
+        let history = match &self.source {
+            Source::History { terms, .. } => terms.as_slice(),
+            Source::Constant(_) | Source::Input(_) | Source::Value(_) => &[],
+        };
+        self.axes.iter().flat_map(|axis| &axis.terms).chain(history).map(|term| term.slot)
+    }
+}
+
 /// One axis of a view: its extent and its index `base + Σ coef·slot`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Axis {

@@ -10,9 +10,12 @@ use opml_vm::{
 
 use super::{
     Engine,
-    walk::{Hook, Walk},
+    walk::{Halted, Hook, Span, Walk},
 };
 use crate::num;
+
+/// Iterations that are computed side by side: all their values are in memory.
+const SIDE_BY_SIDE: u64 = 8;
 
 /// A run of which the values are kept that other iterations read, and all those of at most one iteration.
 #[derive(Debug, Clone)]
@@ -65,18 +68,23 @@ impl Engine {
         let mut walk = Walk::new(self, inputs, Vec::new(), budget)?;
         let (Stop::Halt { max: longest } | Stop::Exactly(longest)) = stop;
         interpreter::check_length(program, longest)?;
+        let (needed, count) = (self.needs.all(), program.instructions().len());
         let mut t = 0;
         loop {
-            walk.iteration(t, &[], hook)?;
-            let first = num::size(t).saturating_mul(program.instructions().len());
-            each(t, walk.sample.values.get(first..).unwrap_or(&[]));
-            let last = matches!(stop, Stop::Halt { .. }) && interpreter::halts(program, &walk.sample.values, t);
-            let length = t.saturating_add(1);
-            if last || length == longest {
-                return Ok(Checkpoints { length, values: walk.sample.values, complete: Some(t) });
+            let end = walk.reach(t, longest.min(t.saturating_add(SIDE_BY_SIDE)), &needed);
+            computed(walk.span(&Span { iterations: t..end, needed: &needed, after: &[] }, hook))?;
+            for t in t..end {
+                let first = num::size(t).saturating_mul(count);
+                each(t, walk.sample.values.get(first..).and_then(|rest| rest.get(..count)).unwrap_or(&[]));
+                let last = matches!(stop, Stop::Halt { .. }) && interpreter::halts(program, &walk.sample.values, t);
+                let length = t.saturating_add(1);
+                if last || length == longest {
+                    walk.sample.values.truncate(first.saturating_add(count));
+                    return Ok(Checkpoints { length, values: walk.sample.values, complete: Some(t) });
+                }
+                self.release(&self.lifetimes.gone(), &mut walk.sample, t, &self.pool);
             }
-            self.release(&self.lifetimes.gone(), &mut walk.sample, t, &self.pool);
-            t = length;
+            t = end;
         }
     }
 
@@ -99,9 +107,18 @@ impl Engine {
         if let Some(before) = checkpoints.complete.take() {
             self.release(&self.lifetimes.gone(), &mut walk.sample, before, &self.pool);
         }
-        let done = walk.iteration(t, &[], hook);
+        let needed = self.needs.all();
+        let done = walk.span(&Span { iterations: t..t.saturating_add(1), needed: &needed, after: &[] }, hook);
         checkpoints.values = walk.sample.values;
         checkpoints.complete = Some(t);
-        done
+        computed(done)
+    }
+}
+
+/// Where nothing is left out, nothing is missing.
+fn computed(result: Result<(), Halted>) -> Result<(), ModelError> {
+    match result {
+        Ok(()) | Err(Halted::Missing) => Ok(()),
+        Err(Halted::Model(error)) => Err(error),
     }
 }

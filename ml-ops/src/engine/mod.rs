@@ -25,6 +25,7 @@ mod kernels;
 mod lanes;
 mod load;
 mod moving;
+mod needs;
 mod ops;
 mod pack;
 mod pool;
@@ -48,7 +49,7 @@ pub(crate) use kernels::has_matrix_unit;
 use load::{Header, Place};
 use ranges::Ranges;
 pub use run::Output;
-pub use stream::Iteration;
+pub use stream::{Iteration, Watched};
 pub use walk::Hook;
 
 /// A program, prepared for running.
@@ -59,6 +60,7 @@ pub struct Engine {
     tier: Tier,
     ranges: Ranges,
     lifetimes: run::Lifetimes,
+    needs: needs::Needs,
     /// Terms and elements of one iteration, a measure of its time.
     work: u64,
     pool: pool::Pool,
@@ -139,8 +141,9 @@ impl Engine {
         let forms = instructions.map(|(n, instruction)| fixed_form(&program, n, instruction, &ranges, tier));
         let forms = forms.collect();
         let lifetimes = run::Lifetimes::new(&program);
+        let needs = needs::Needs::new(&program);
         let work = run::work(&program);
-        Self { program, forms, tier, ranges, lifetimes, work, pool: pool::Pool::default() }
+        Self { program, forms, tier, ranges, lifetimes, needs, work, pool: pool::Pool::default() }
     }
 
     /// The program.

@@ -264,6 +264,7 @@ impl Engine {
         let alone = |&frame: &Frame<'_>| execute(form, instruction, frame, &self.pool);
         match (form, frames) {
             (Form::Gemm(gemm), _) => gemm.run(frames, &self.pool),
+            (Form::Scaled(scaled), _) => scaled.run_all(frames),
             (_, [frame]) => vec![alone(frame)],
             (_, [first, ..]) => {
                 let terms = instruction.elements(first.t).saturating_mul(instruction.terms(first.t));
@@ -275,6 +276,22 @@ impl Engine {
             }
             (_, []) => Vec::new(),
         }
+    }
+
+    /// The values of an instruction at several iterations of one run, none of which it reads.
+    pub(super) fn steps(
+        &self,
+        frames: &[Frame<'_>],
+        instruction: &Instruction,
+        form: Option<&Form>,
+        moving: &mut Moving,
+    ) -> Vec<Tensor> {
+        if form.is_some() || frames.len() < 2 {
+            return self.step(frames, instruction, form, moving);
+        }
+        let planned: Vec<(Form, Frame<'_>)> =
+            frames.iter().map(|&frame| (moving.form(instruction, frame, &self.ranges, self.tier), frame)).collect();
+        planned.par_iter().map(|(form, frame)| execute(form, instruction, *frame, &self.pool)).collect()
     }
 
     /// Drops values of an iteration.

@@ -1,5 +1,6 @@
 //! Rows of weights times a vector, both in blocks of 32 with scales: sums over `[blocks, 32]` of
-//! `x · (w · scale + minimum) · most` or without minima, where `x` (i8) and `most` (i32) are values and the rest constants.
+//! `x · (w · scale + minimum) · most` or without minima, where `x` (i8) and `most` (i32) are values and the rest constants;
+//! scale and minimum of a block lie side by side.
 
 use opml_vm::{DType, Instruction, Op, Opcode, Program, Tensor, isa::SLOT_CONST};
 use rayon::prelude::*;
@@ -32,7 +33,7 @@ pub(super) struct Scaled {
     most: Place,
     codes: Place,
     scales: Place,
-    minima: Option<Place>,
+    minima: bool,
     isa: Isa,
     post: Post,
 }
@@ -67,15 +68,14 @@ impl Scaled {
         let plans: Vec<Option<LoadPlan>> = plans.collect::<Option<_>>()?;
         let parts = parts(instruction, &plans, blocks)?;
         let whole = |plan: &LoadPlan, elements: i64| plan.inside && plan.elements == elements;
-        let constants = [Some(parts.codes), Some(parts.scales), parts.minima];
-        let constants = constants
-            .into_iter()
-            .flatten()
-            .all(|plan| matches!(plan.place, Place::Constant(n) if n < program.counts().constants));
+        let constant = |plan: &LoadPlan| matches!(plan.place, Place::Constant(n) if n < program.counts().constants);
+        let constants = constant(parts.codes) && constant(parts.scales);
+        let scales = rows * blocks * if parts.minima.is_some() { 2 } else { 1 };
         let sizes = whole(parts.x, terms)
             && whole(parts.most, blocks)
             && whole(parts.codes, rows * terms)
-            && [Some(parts.scales), parts.minima].into_iter().flatten().all(|plan| whole(plan, rows * blocks));
+            && whole(parts.scales, scales)
+            && parts.minima.is_none_or(|plan| plan.inside && plan.place == parts.scales.place);
         if !constants || !sizes {
             return None;
         }
@@ -91,7 +91,7 @@ impl Scaled {
             most: parts.most.place,
             codes: parts.codes.place,
             scales: parts.scales.place,
-            minima: parts.minima.map(|plan| plan.place),
+            minima: parts.minima.is_some(),
             isa: Isa::new(tier),
             post: Post::with_acc(instruction, &extents, acc, header, tier)?,
         })
@@ -99,30 +99,53 @@ impl Scaled {
 
     /// The instruction's value.
     pub(super) fn run(&self, frame: Frame<'_>) -> Tensor {
-        let bytes = |place: Place| frame.tensor(place).map_or(&[][..], Tensor::bytes);
+        self.run_all(&[frame]).pop().unwrap_or_else(Tensor::empty)
+    }
+
+    /// The instruction's values in several frames, which share a reading of the weights.
+    pub(super) fn run_all(&self, frames: &[Frame<'_>]) -> Vec<Tensor> {
+        let Some(&first) = frames.first() else { return Vec::new() };
+        let constant = |place: Place| first.tensor(place).map_or(&[][..], Tensor::bytes);
         let weights = Weights {
-            codes: bytes(self.codes),
+            codes: constant(self.codes),
             four: self.four,
-            scales: bytes(self.scales),
-            minima: self.minima.map(bytes),
+            scales: constant(self.scales),
+            minima: self.minima,
             blocks: self.blocks,
         };
-        let x = Activations::new(bytes(self.x), bytes(self.most), self.four);
-        let width = pack::width(self.dtype);
-        let mut out = vec![0; size(self.rows) * width];
-        let part = (TASK / (self.blocks * BLOCK).max(1)).max(16);
-        let workspace = || (Workspace::with(&[], 0, self.extents, frame), vec![0; part]);
-        let each = |(post, acc): &mut (Workspace<'_>, Vec<i64>), (number, out): (usize, &mut [u8])| {
-            let acc = &mut acc[..out.len() / width];
-            products(self.isa, &weights, &x, number * part, acc);
-            self.post.run(self.dtype, number * part, acc, out, post);
+        let vector = |frame: &Frame<'_>| {
+            let bytes = |place: Place| frame.tensor(place).map_or(&[][..], Tensor::bytes);
+            Activations::new(bytes(self.x), bytes(self.most), self.four)
         };
-        if size(self.rows) <= part {
-            each(&mut workspace(), (0, &mut out));
-        } else {
-            out.par_chunks_mut(part * width).enumerate().for_each_init(workspace, each);
+        let vectors: Vec<Activations> = frames.iter().map(vector).collect();
+        let width = pack::width(self.dtype);
+        let mut out = vec![vec![0; size(self.rows) * width]; frames.len()];
+        let part = (TASK / (self.blocks * BLOCK * frames.len()).max(1)).max(16);
+        let mut parts: Vec<Vec<&mut [u8]>> = Vec::new();
+        parts.resize_with(size(self.rows).div_ceil(part), || Vec::with_capacity(frames.len()));
+        for out in &mut out {
+            parts.iter_mut().zip(out.chunks_mut(part * width)).for_each(|(list, chunk)| list.push(chunk));
         }
-        pack::tensor(self.dtype, self.rows, out)
+        let workspace = || {
+            let post = frames.iter().map(|&frame| Workspace::with(&[], 0, self.extents, frame));
+            (post.collect(), vec![vec![0; part]; frames.len()])
+        };
+        let each = |(posts, accs): &mut (Vec<Workspace<'_>>, Vec<Vec<i64>>), (number, out): (usize, Vec<&mut [u8]>)| {
+            let rows = out.first().map_or(0, |out| out.len() / width);
+            accs.iter_mut().for_each(|acc| acc.truncate(rows));
+            products(self.isa, &weights, &vectors, number * part, accs);
+            for ((post, acc), out) in posts.iter_mut().zip(accs.iter_mut()).zip(out) {
+                self.post.run(self.dtype, number * part, acc, out, post);
+                acc.resize(part, 0);
+            }
+        };
+        if parts.len() == 1 {
+            let mut workspace = workspace();
+            parts.into_iter().enumerate().for_each(|part| each(&mut workspace, part));
+        } else {
+            parts.into_par_iter().enumerate().for_each_init(workspace, each);
+        }
+        out.into_iter().map(|out| pack::tensor(self.dtype, self.rows, out)).collect()
     }
 }
 
@@ -155,15 +178,16 @@ fn parts<'a>(instruction: &Instruction, plans: &'a [Option<LoadPlan>], blocks: i
     };
     let loads: Vec<&LoadPlan> = loads.iter().map(|&at| plans.get(at)?.as_ref()).collect::<Option<_>>()?;
     let terms = blocks.checked_mul(32)?;
-    let fits = |plan: &LoadPlan, types: &[DType], (row, block, place): (i64, i64, i64)| {
+    let fits_from = |plan: &LoadPlan, first: i64, types: &[DType], (row, block, place): (i64, i64, i64)| {
         let mut coefficients = [0; 16];
         (coefficients[0], coefficients[FIRST_K], coefficients[FIRST_K + 1]) = (row, block, place);
         let (start, found) = plan.linear();
         let used = |c: usize| found[c] == coefficients[c] || (c == FIRST_K && blocks == 1);
-        types.contains(&plan.dtype) && start == 0 && plan.slots().next().is_none() && (0..16).all(used)
+        types.contains(&plan.dtype) && start == first && plan.slots().next().is_none() && (0..16).all(used)
     };
+    let fits = |plan: &LoadPlan, types: &[DType], steps: (i64, i64, i64)| fits_from(plan, 0, types, steps);
     let find = |types: &[DType], steps: (i64, i64, i64)| loads.iter().find(|plan| fits(plan, types, steps)).copied();
-    let of_blocks = (blocks, 1, 0);
+    let of_blocks = if minima.is_some() { (2 * blocks, 2, 0) } else { (blocks, 1, 0) };
     let parts = Parts {
         x: find(&[DType::I8], (0, 32, 1))?,
         most: find(&[DType::I32], (0, 1, 0))?,
@@ -171,7 +195,7 @@ fn parts<'a>(instruction: &Instruction, plans: &'a [Option<LoadPlan>], blocks: i
         scales: find(&[DType::I16], of_blocks)?,
         minima,
     };
-    let minima_fit = minima.is_none_or(|plan| fits(plan, &[DType::I16], of_blocks));
+    let minima_fit = minima.is_none_or(|plan| fits_from(plan, 1, &[DType::I16], of_blocks));
     let operations = if minima.is_some() { 9 } else { 7 };
     (loads.len() == 4 && minima_fit && instruction.map.len() == operations).then_some(parts)
 }

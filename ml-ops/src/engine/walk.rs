@@ -1,14 +1,19 @@
-//! One run, iteration by iteration, over values of which only some stay.
+//! One run over values of which only some stay: several iterations side by side where none of them waits for another.
+
+use std::ops::Range;
 
 use opml_vm::{ModelError, Tensor, interpreter};
+use thiserror::Error;
 
-use super::{Engine, moving::Moving, run::Sample};
+use super::{Engine, Frame, moving::Moving, needs, run::Sample};
 use crate::num;
 
 /// A run that is being computed.
 pub(super) struct Walk<'a> {
     engine: &'a Engine,
     pub(super) sample: Sample<'a>,
+    /// Which values have been computed.
+    present: Vec<bool>,
     moving: Moving,
     budget: u64,
     spent: u64,
@@ -17,6 +22,27 @@ pub(super) struct Walk<'a> {
 /// Told of each value `(t, i)` when it is written; what comes later is computed from what it leaves there. It may change values
 /// only of an instruction that the engine [doubts](Engine::doubting).
 pub type Hook<'h> = &'h mut dyn FnMut(u64, u32, &mut Tensor);
+
+/// Iterations side by side.
+pub(super) struct Span<'s> {
+    /// Which.
+    pub(super) iterations: Range<u64>,
+    /// Which values are computed.
+    pub(super) needed: &'s [bool],
+    /// After instruction `i` the values of `after[i]` go.
+    pub(super) after: &'s [Vec<u32>],
+}
+
+/// Why iterations were not computed.
+#[derive(Debug, Error)]
+pub(super) enum Halted {
+    /// The run is refused.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A value is asked for that was left out.
+    #[error("a value that was left out is needed")]
+    Missing,
+}
 
 impl<'a> Walk<'a> {
     /// A run of at most `budget` elements over values that are there already.
@@ -30,40 +56,83 @@ impl<'a> Walk<'a> {
         budget: u64,
     ) -> Result<Self, ModelError> {
         engine.program.check_inputs(inputs)?;
+        let present = vec![true; values.len()];
         let sample = Sample { inputs, values, length: None };
-        Ok(Self { engine, sample, moving: Moving::new(engine.forms.len()), budget, spent: 0 })
+        Ok(Self { engine, sample, present, moving: Moving::new(engine.forms.len()), budget, spent: 0 })
     }
 
-    /// Computes an iteration. After instruction `i` the values of `after[i]` go.
+    /// How many iterations from `first` on, at most up to `end`, can be computed side by side.
+    pub(super) fn reach(&self, first: u64, end: u64, needed: &[bool]) -> u64 {
+        let one = first.saturating_add(1);
+        let Some(feedback) = self.engine.needs.feedback(needed) else { return one };
+        let free = |t: &u64| feedback.iter().all(|&number| self.known(*t, number).is_some());
+        (one..end.max(one)).find(|t| !free(t)).unwrap_or(end.max(one))
+    }
+
+    /// The value of an instruction from what is there, without computing anything else.
+    pub(super) fn known(&self, t: u64, number: u32) -> Option<Tensor> {
+        let program = self.engine.program.as_ref();
+        let instruction = program.instructions().get(num::size(number.into()))?;
+        needs::known(instruction, self.sample.frame(program, (t, number)), &self.present)
+    }
+
+    /// Computes iterations.
     ///
     /// # Errors
-    /// The run is larger than its budget.
-    pub(super) fn iteration(&mut self, t: u64, after: &[Vec<u32>], hook: Hook<'_>) -> Result<(), ModelError> {
+    /// The run is larger than its budget, or a value that was left out earlier is needed.
+    pub(super) fn span(&mut self, span: &Span<'_>, hook: Hook<'_>) -> Result<(), Halted> {
         let engine = self.engine;
         let program = engine.program.as_ref();
-        for ((number, instruction), form) in (0..).zip(program.instructions()).zip(&engine.forms) {
-            self.spent = self.spent.saturating_add(instruction.elements(t));
+        let places = num::size(span.iterations.end).saturating_mul(program.instructions().len());
+        if self.sample.values.len() < places {
+            self.sample.values.resize_with(places, Tensor::empty);
+            self.present.resize(places, false);
+        }
+        for (number, instruction) in (0..).zip(program.instructions()) {
+            if !span.needed.get(num::size(number.into())).copied().unwrap_or(true) {
+                continue;
+            }
+            for t in span.iterations.clone() {
+                self.spent = self.spent.saturating_add(instruction.elements(t));
+            }
             if self.spent > self.budget {
                 let (value, limit) = (self.spent, self.budget);
-                return Err(ModelError::TooLarge { what: "number of elements", value, limit });
+                return Err(ModelError::TooLarge { what: "number of elements", value, limit }.into());
             }
-            let frame = self.sample.frame(program, (t, number));
-            let value = engine.step(&[frame], instruction, form.as_ref(), &mut self.moving).pop();
-            let mut value = value.unwrap_or_else(Tensor::empty);
-            hook(t, number, &mut value);
-            self.put(t, number, value);
-            if let Some(list) = after.get(num::size(number.into())) {
-                engine.release(list, &mut self.sample, t, &engine.pool);
+            let values = self.values(span, number)?;
+            for (t, mut value) in span.iterations.clone().zip(values) {
+                hook(t, number, &mut value);
+                self.put(t, number, value);
+            }
+            if let Some(list) = span.after.get(num::size(number.into())) {
+                span.iterations.clone().for_each(|t| engine.release(list, &mut self.sample, t, &engine.pool));
             }
         }
         Ok(())
     }
 
+    /// The values of an instruction.
+    fn values(&mut self, span: &Span<'_>, number: u32) -> Result<Vec<Tensor>, Halted> {
+        let engine = self.engine;
+        let program = engine.program.as_ref();
+        let place = num::size(number.into());
+        let (Some(instruction), Some(form)) = (program.instructions().get(place), engine.forms.get(place)) else {
+            return Ok(Vec::new());
+        };
+        if engine.needs.is_guarded(number) {
+            let each = |t| self.known(t, number).ok_or(Halted::Missing);
+            return span.iterations.clone().map(each).collect();
+        }
+        let frames: Vec<Frame<'_>> = span.iterations.clone().map(|t| self.sample.frame(program, (t, number))).collect();
+        Ok(engine.steps(&frames, instruction, form.as_ref(), &mut self.moving))
+    }
+
     fn put(&mut self, t: u64, number: u32, value: Tensor) {
-        let leaf = interpreter::leaf_index(self.engine.program.counts().instructions, t, number);
-        match leaf.and_then(|leaf| self.sample.values.get_mut(num::size(leaf))) {
-            Some(place) => *place = value,
-            None => self.sample.values.push(value),
+        let leaf = interpreter::leaf_index(self.engine.program.counts().instructions, t, number).map(num::size);
+        if let Some(leaf) = leaf
+            && let (Some(place), Some(present)) = (self.sample.values.get_mut(leaf), self.present.get_mut(leaf))
+        {
+            (*place, *present) = (value, true);
         }
     }
 }

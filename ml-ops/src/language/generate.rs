@@ -6,7 +6,7 @@ use opml_vm::{DType, Instruction, ModelError, Op, Program, Reducer, Source, Tens
 
 use super::{LOGIT_BITS, LanguageError};
 use crate::{
-    engine::{Engine, Iteration},
+    engine::{Engine, Iteration, Watched},
     num,
 };
 
@@ -103,7 +103,15 @@ pub fn generate(
         each(iteration.t, token.filter(|_| iteration.t.saturating_add(1) >= length))
     };
     // Inside the pool, so that short steps are not handed to another thread.
-    rayon::scope(|_| engine.stream(inputs, stop, &[layout.next], &mut |_, _| (), &mut each))
+    rayon::scope(|_| {
+        engine.stream(
+            inputs,
+            stop,
+            Watched { instructions: &[layout.next], from: length.saturating_sub(1) },
+            &mut |_, _| (),
+            &mut each,
+        )
+    })
 }
 
 /// How well a model foresees each token of a text from those before it.
@@ -167,6 +175,8 @@ pub fn foresee(
         progress();
         ControlFlow::Continue(())
     };
-    rayon::scope(|_| engine.stream(&inputs, stop, &[layout.logits], &mut |_, _| (), &mut each))?;
+    rayon::scope(|_| {
+        engine.stream(&inputs, stop, Watched { instructions: &[layout.logits], from: 0 }, &mut |_, _| (), &mut each)
+    })?;
     Ok(())
 }

@@ -18,3 +18,4 @@ mod products;
 mod quantised;
 mod reading;
 mod recurrent;
+mod stream;

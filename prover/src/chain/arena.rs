@@ -136,6 +136,17 @@ impl ContractArena {
         Ok(())
     }
 
+    /// What a move would cost; none if it would not be accepted.
+    ///
+    /// # Errors
+    /// The move contradicts itself.
+    pub fn gas_of(&mut self, who: Party, mv: &Move) -> Result<Option<u64>, ProverError> {
+        let data = self.record.calldata(&self.on_chain, &self.claim, mv)?;
+        let claims = self.chain.claims();
+        let receipt = self.chain.host().static_call(account(who), claims, data);
+        Ok(receipt.ok().map(|receipt| receipt.gas_used))
+    }
+
     fn note(&mut self, who: Party, call: &'static str, what: String, receipt: &Receipt) {
         self.logs.extend_from_slice(&receipt.logs);
         self.transactions.push(Transaction {

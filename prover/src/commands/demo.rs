@@ -55,8 +55,14 @@ pub(super) fn run(arguments: &arguments::Demo, output: Output) -> Result<u8> {
     let trace = Hasher::current().trace(&task.program, run);
     let lie = flipping_lie(&task, &trace, &fixture, answer, &mut Random::new(arguments.seed))?;
     let said = decision(&fixture, &task, &lie.run)?;
-    let setup =
-        dispute::Setup { arity: arguments.arity, seed: arguments.seed, fault: None, max_terms: 64, posted: false };
+    let setup = dispute::Setup {
+        arity: arguments.arity,
+        seed: arguments.seed,
+        fault: None,
+        max_terms: 64,
+        step_gas: dispute::STEP_GAS,
+        posted: false,
+    };
     let walked = dispute::play_lie(&task, &setup, &trace, Some(&lie))?;
     let proved = dispute::play_lie(&task, &dispute::Setup { posted: true, ..setup }, &trace, Some(&lie))?;
 

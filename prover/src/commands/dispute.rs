@@ -19,6 +19,7 @@ pub(super) fn run(arguments: &arguments::Dispute, output: Output) -> Result<u8> 
         seed: arguments.seed,
         fault: arguments.fault.0,
         max_terms: arguments.max_terms,
+        step_gas: arguments.step_gas,
         posted: arguments.posted,
     };
     let report = dispute::play(&task, &setup).with_context(|| arguments.task.place())?;

@@ -38,7 +38,8 @@ pub(super) fn run(_: &arguments::Figures, output: Output) -> Result<u8> {
     let mut rows = Vec::new();
     for (case, fixture, fault, arity, posted) in CASES {
         let task = demo::task(&fixture, 0)?;
-        let setup = Setup { arity, seed: 1, fault: Some(fault.parse()?), max_terms: 64, posted };
+        let setup =
+            Setup { arity, seed: 1, fault: Some(fault.parse()?), max_terms: 64, step_gas: dispute::STEP_GAS, posted };
         rows.push(Row { model: fixture.name, case, report: dispute::play(&task, &setup)? });
     }
     output.result(&Figures { rows }, |figures| markdown(&figures.rows))?;

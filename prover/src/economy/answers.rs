@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     chain::{Chain, ClaimOnChain, ContractArena, ETHER, TIER, TaskOnChain, bond_of_submitter, encode},
-    dispute::{Setup, Table},
+    dispute::{STEP_GAS, Setup, Table},
     error::ProverError,
     lie::{Fault, Lie, LyingTrace},
     machine::VmTrace,
@@ -29,7 +29,8 @@ use crate::{
 };
 
 /// How a dispute of a story is played.
-pub(super) const SETUP: Setup = Setup { arity: 16, seed: 1, fault: None, max_terms: 64, posted: false };
+pub(super) const SETUP: Setup =
+    Setup { arity: 16, seed: 1, fault: None, max_terms: 64, step_gas: STEP_GAS, posted: false };
 /// What hides a commitment. Everybody may know it here: the story has no thief.
 const SALT: B256 = B256::repeat_byte(0x5a);
 /// Lies that are tried until one shows in the output.

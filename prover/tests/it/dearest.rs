@@ -4,7 +4,7 @@
 //! That happens around the terms 256, 512 and 768 of the rows 16·n − 2 to 16·n + 1. The rest is how many bytes of calldata are 0.
 
 use opml_prover::{
-    dispute::{Setup, play},
+    dispute::{STEP_GAS, Setup, play},
     fixtures::MLP,
     import,
     task::Task,
@@ -32,7 +32,9 @@ fn the_last_step_of_a_perceptron_stays_below_110_000_gas() {
             let cells = rows.into_iter().flat_map(|row| SEEDS.map(|seed| (row, seed)));
             let dearest = cells.map(|(row, seed)| {
                 let fault = Some(format!("at:0:{row}").parse().unwrap());
-                let report = play(&task, &Setup { arity: 16, seed, fault, max_terms: 64, posted: false }).unwrap();
+                let report =
+                    play(&task, &Setup { arity: 16, seed, fault, max_terms: 64, step_gas: STEP_GAS, posted: false })
+                        .unwrap();
                 assert_eq!(report.end, "proveSlice", "{name}, row {row}, seed {seed}");
                 (report.gas_last_step, row, report.fault.unwrap().term.unwrap())
             });

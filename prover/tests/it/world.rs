@@ -81,7 +81,7 @@ impl VmWorld {
     }
 
     pub(crate) fn trace(&self, run: interpreter::Run) -> VmTrace<'static> {
-        VmTrace::new(self.program, self.inputs, Box::leak(Box::new(Trace::new(self.program, run))))
+        VmTrace::new(self.program, self.inputs, &*Box::leak(Box::new(Trace::new(self.program, run))))
     }
 
     pub(crate) fn program(&self) -> &'static Program {

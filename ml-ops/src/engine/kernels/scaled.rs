@@ -1,13 +1,16 @@
 //! Rows of weights in 8 or 4 bits times one vector, both in blocks of 32 with integer scales.
 //!
 //! A row gives `Σ_b most[b] · (scale[b] · Σ_i x[b,i]·w[b,i] + minimum[b] · Σ_i x[b,i])`, exact in i64. Weights are read
-//! where they lie, in their committed bytes: nothing is packed.
+//! where they lie, in their committed bytes: nothing is packed. Several vectors share a reading.
 
 #![allow(unsafe_code, reason = "vector instructions; every block says why it is sound")]
 #![cfg_attr(
     not(target_arch = "x86_64"),
     allow(dead_code, unused_imports, reason = "steps and tiers are for the vector kernels")
 )]
+
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 
 use super::Isa;
 use crate::tier::Tier;
@@ -24,10 +27,10 @@ pub(in crate::engine) struct Weights<'a> {
     pub(in crate::engine) codes: &'a [u8],
     /// Whether codes have 4 bits.
     pub(in crate::engine) four: bool,
-    /// i16, one for each block.
+    /// For each block a scale, i16, or a scale and a minimum.
     pub(in crate::engine) scales: &'a [u8],
-    /// i16, one for each block.
-    pub(in crate::engine) minima: Option<&'a [u8]>,
+    /// Whether there are minima.
+    pub(in crate::engine) minima: bool,
     /// Blocks of a row.
     pub(in crate::engine) blocks: usize,
 }
@@ -37,21 +40,22 @@ pub(in crate::engine) struct Weights<'a> {
 struct Row<'a> {
     codes: &'a [u8],
     scales: &'a [u8],
-    minima: &'a [u8],
 }
 
 impl<'a> Weights<'a> {
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "it is part of the kernels' loops")]
     fn row(&self, number: usize) -> Row<'a> {
-        let (code, scale) = (self.blocks * self.block_bytes(), self.blocks * 2);
-        Row {
-            codes: &self.codes[number * code..][..code],
-            scales: &self.scales[number * scale..][..scale],
-            minima: self.minima.map_or(&[], |minima| &minima[number * scale..][..scale]),
-        }
+        let (code, scale) = (self.blocks * self.block_bytes(), self.blocks * self.scale_bytes());
+        Row { codes: &self.codes[number * code..][..code], scales: &self.scales[number * scale..][..scale] }
     }
 
     const fn block_bytes(&self) -> usize {
         if self.four { BLOCK / 2 } else { BLOCK }
+    }
+
+    const fn scale_bytes(&self) -> usize {
+        if self.minima { 4 } else { 2 }
     }
 }
 
@@ -74,12 +78,42 @@ struct Step {
     low: [i8; CHUNK],
     /// Those of the high nibbles.
     high: [i8; CHUNK],
-    /// Takes back that weights are read as unsigned: in the first lane of each block.
+    /// Takes back that weights are read as unsigned, lane by lane.
     start: [i32; 16],
-    /// The sum of each block, in its first lane.
-    sums: [i64; 8],
+    /// The sum of each block in its first lane: for weights in 4 bits in the high half of 32 bits, for 8 bits in 64.
+    sums: [i32; 16],
     /// The largest magnitude of each block, in all of its lanes.
     most: [i64; 8],
+}
+
+impl Step {
+    const EMPTY: Self = Self { low: [0; CHUNK], high: [0; CHUNK], start: [0; 16], sums: [0; 16], most: [0; 8] };
+
+    /// Takes in a block: its place among those of the step, its codes and its largest magnitude.
+    fn put(&mut self, place: usize, codes: &[i8], (sum, most): (i64, i64), four: bool) {
+        let lanes = if four { 2 } else { 4 };
+        self.most[place * lanes..][..lanes].fill(most);
+        let sum = i32::try_from(sum).unwrap_or(0);
+        if four {
+            for (pair, codes) in codes.chunks_exact(2).enumerate() {
+                (self.low[place * 16 + pair], self.high[place * 16 + pair]) = (codes[0], codes[1]);
+            }
+            self.sums[place * 4] = sum << 16;
+        } else {
+            self.low[place * BLOCK..][..codes.len()].copy_from_slice(codes);
+            self.sums[place * 8] = sum;
+        }
+    }
+
+    /// Fills in the start of each lane from the codes.
+    fn finish(&mut self, four: bool) {
+        let unsigned = if four { -8 } else { -128 };
+        let sum =
+            |codes: &[i8; CHUNK], lane: usize| -> i32 { codes[lane * 4..][..4].iter().map(|&x| i32::from(x)).sum() };
+        for lane in 0..16 {
+            self.start[lane] = unsigned * (sum(&self.low, lane) + sum(&self.high, lane));
+        }
+    }
 }
 
 impl Activations {
@@ -89,53 +123,66 @@ impl Activations {
         let most: Vec<i64> = most.as_chunks::<4>().0.iter().map(|&bytes| i32::from_le_bytes(bytes).into()).collect();
         let sums: Vec<i64> = codes.chunks(BLOCK).map(|block| block.iter().map(|&x| i64::from(x)).sum()).collect();
         let each = if four { 4 } else { 2 };
-        let blocks: Vec<usize> = (0..most.len()).collect();
-        let step = |numbers: &[usize]| {
-            let mut step = Step { low: [0; CHUNK], high: [0; CHUNK], start: [0; 16], sums: [0; 8], most: [0; 8] };
-            for (place, &number) in numbers.iter().enumerate() {
-                let block = codes.get(number * BLOCK..(number + 1) * BLOCK).unwrap_or(&[]);
-                let sum = sums.get(number).copied().unwrap_or(0);
-                let lanes = 8 / each;
-                step.sums[place * lanes] = sum;
-                step.most[place * lanes..][..lanes].fill(most[number]);
-                let start = sum * if four { -8 } else { -128 };
-                step.start[place * 2 * lanes] = i32::try_from(start).unwrap_or(0);
-                if four {
-                    for (pair, codes) in block.chunks_exact(2).enumerate() {
-                        (step.low[place * 16 + pair], step.high[place * 16 + pair]) = (codes[0], codes[1]);
-                    }
-                } else {
-                    step.low[place * BLOCK..][..block.len()].copy_from_slice(block);
-                }
-            }
-            step
-        };
-        let steps = blocks.chunks(each).map(step).collect();
+        let mut steps = vec![Step::EMPTY; most.len().div_ceil(each)];
+        for (number, ((block, &sum), &most)) in codes.chunks(BLOCK).zip(&sums).zip(&most).enumerate() {
+            steps[number / each].put(number % each, block, (sum, most), four);
+        }
+        steps.iter_mut().for_each(|step| step.finish(four));
         Self { codes, most, sums, steps }
     }
 }
 
-/// The products of rows from `first` on.
-pub(in crate::engine) fn products(isa: Isa, weights: &Weights<'_>, x: &Activations, first: usize, out: &mut [i64]) {
+/// The products of rows from `first` on with each vector: `out[v]` has those with vector `v`, all as many.
+pub(in crate::engine) fn products(
+    isa: Isa,
+    weights: &Weights<'_>,
+    vectors: &[Activations],
+    first: usize,
+    out: &mut [Vec<i64>],
+) {
     #[cfg(target_arch = "x86_64")]
     {
         if isa.tier() >= Tier::Avx512 {
-            // SAFETY: the CPU has the tier.
-            return unsafe { avx512(weights, x, first, out) };
+            for (vectors, out) in vectors.chunks(TOGETHER).zip(out.chunks_mut(TOGETHER)) {
+                // SAFETY: the CPU has the tier.
+                unsafe {
+                    match (vectors, out) {
+                        ([a, b, c, d], [w, x, y, z]) => {
+                            avx512::rows(
+                                weights,
+                                [a, b, c, d],
+                                first,
+                                [&mut w[..], &mut x[..], &mut y[..], &mut z[..]],
+                            );
+                        }
+                        (vectors, out) => {
+                            for (vector, out) in vectors.iter().zip(out) {
+                                avx512::rows(weights, [vector], first, [&mut out[..]]);
+                            }
+                        }
+                    }
+                }
+            }
+            return;
         }
         if isa.tier() >= Tier::Avx2 {
             // SAFETY: the CPU has the tier.
-            return unsafe { avx2(weights, x, first, out) };
+            return vectors.iter().zip(out).for_each(|(x, out)| unsafe { avx2(weights, x, first, out) });
         }
     }
     let _ = isa;
-    plain(weights, x, first, out);
+    vectors.iter().zip(out).for_each(|(x, out)| plain(weights, x, first, out));
 }
+
+/// Vectors that share a reading of the weights.
+#[cfg(target_arch = "x86_64")]
+const TOGETHER: usize = 4;
 
 /// Plain Rust, which is also compiled for AVX2.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "it is to be compiled with the caller's instructions")]
 fn plain(weights: &Weights<'_>, x: &Activations, first: usize, out: &mut [i64]) {
+    let (step, minimum) = if weights.minima { (2, 1) } else { (1, usize::MAX) };
     for (number, out) in (first..).zip(out) {
         let row = weights.row(number);
         let mut total: i64 = 0;
@@ -143,18 +190,19 @@ fn plain(weights: &Weights<'_>, x: &Activations, first: usize, out: &mut [i64]) 
             let codes = &row.codes[block * weights.block_bytes()..][..weights.block_bytes()];
             let x_codes = &x.codes[block * BLOCK..][..BLOCK];
             let dot = if weights.four { dot_four(codes, x_codes) } else { dot_eight(codes, x_codes) };
-            let scaled = i64::from(dot) * word(row.scales, block) + x.sums[block] * word(row.minima, block);
+            let minimum = if weights.minima { word(row.scales, block * step + minimum) } else { 0 };
+            let scaled = i64::from(dot) * word(row.scales, block * step) + x.sums[block] * minimum;
             total = total.wrapping_add(scaled.wrapping_mul(x.most[block]));
         }
         *out = total;
     }
 }
 
-/// The i16 of a block; 0 where there is none.
+/// The i16 at a place.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "as above")]
-fn word(list: &[u8], block: usize) -> i64 {
-    list.get(2 * block..2 * block + 2).map_or(0, |bytes| i64::from(i16::from_le_bytes([bytes[0], bytes[1]])))
+fn word(list: &[u8], place: usize) -> i64 {
+    list.get(2 * place..2 * place + 2).map_or(0, |bytes| i64::from(i16::from_le_bytes([bytes[0], bytes[1]])))
 }
 
 #[inline(always)]
@@ -180,79 +228,6 @@ unsafe fn avx2(weights: &Weights<'_>, x: &Activations, first: usize, out: &mut [
     plain(weights, x, first, out);
 }
 
-/// # Safety
-/// The CPU has AVX-512 F, BW, DQ, VL and VNNI.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,ssse3")]
-unsafe fn avx512(weights: &Weights<'_>, x: &Activations, first: usize, out: &mut [i64]) {
-    use std::arch::x86_64::{
-        __m512i, _mm_cvtsi64_si128, _mm_set_epi8, _mm_shuffle_epi8, _mm512_add_epi64, _mm512_and_si512,
-        _mm512_cvtepi16_epi64, _mm512_dpbusd_epi32, _mm512_load_si512, _mm512_maskz_loadu_epi8, _mm512_mul_epi32,
-        _mm512_mullo_epi64, _mm512_reduce_add_epi64, _mm512_set1_epi8, _mm512_setzero_si512, _mm512_srli_epi16,
-        _mm512_srli_epi64, _mm512_xor_si512,
-    };
-    let each = CHUNK / weights.block_bytes();
-    // Byte pairs of the i16 of each lane.
-    let spread = if weights.four {
-        _mm_set_epi8(7, 6, 7, 6, 5, 4, 5, 4, 3, 2, 3, 2, 1, 0, 1, 0)
-    } else {
-        _mm_set_epi8(3, 2, 3, 2, 3, 2, 3, 2, 1, 0, 1, 0, 1, 0, 1, 0)
-    };
-    let words = |list: &[u8], at: usize| -> __m512i {
-        let number = match list.get(at..at + 8) {
-            Some(&[a, b, c, d, e, f, g, h]) => i64::from_le_bytes([a, b, c, d, e, f, g, h]),
-            _ => short(list.get(at..).unwrap_or(&[])),
-        };
-        _mm512_cvtepi16_epi64(_mm_shuffle_epi8(_mm_cvtsi64_si128(number), spread))
-    };
-    let (flip, nibble) = (_mm512_set1_epi8(if weights.four { -0x78 } else { -0x80 }), _mm512_set1_epi8(15));
-    for (number, out) in (first..).zip(out) {
-        let row = weights.row(number);
-        let mut total = _mm512_setzero_si512();
-        for (place, (step, bytes)) in x.steps.iter().zip(row.codes.chunks(CHUNK)).enumerate() {
-            let mask = u64::MAX >> (CHUNK - bytes.len());
-            // SAFETY: as many bytes are read as the mask has bits, all of them in `bytes`; a `Step` is aligned to 64
-            // bytes, and so are its fields, whose sizes are multiples of 64.
-            let (codes, low, high, start, most) = unsafe {
-                (
-                    _mm512_maskz_loadu_epi8(mask, bytes.as_ptr().cast()),
-                    _mm512_load_si512(step.low.as_ptr().cast()),
-                    _mm512_load_si512(step.high.as_ptr().cast()),
-                    _mm512_load_si512(step.start.as_ptr().cast()),
-                    _mm512_load_si512(step.most.as_ptr().cast()),
-                )
-            };
-            let codes = _mm512_xor_si512(codes, flip);
-            let dots = if weights.four {
-                let dots = _mm512_dpbusd_epi32(start, _mm512_and_si512(codes, nibble), low);
-                _mm512_dpbusd_epi32(dots, _mm512_and_si512(_mm512_srli_epi16::<4>(codes), nibble), high)
-            } else {
-                _mm512_dpbusd_epi32(start, codes, low)
-            };
-            let scales = words(row.scales, place * each * 2);
-            let even = _mm512_mul_epi32(dots, scales);
-            let odd = _mm512_mul_epi32(_mm512_srli_epi64::<32>(dots), scales);
-            let mut scaled = _mm512_add_epi64(even, odd);
-            if !row.minima.is_empty() {
-                // SAFETY: as above.
-                let sums = unsafe { _mm512_load_si512(step.sums.as_ptr().cast()) };
-                scaled = _mm512_add_epi64(scaled, _mm512_mul_epi32(sums, words(row.minima, place * each * 2)));
-            }
-            total = _mm512_add_epi64(total, _mm512_mullo_epi64(scaled, most));
-        }
-        *out = _mm512_reduce_add_epi64(total);
-    }
-}
-
-/// The last i16 of a list.
-#[cfg(target_arch = "x86_64")]
-fn short(list: &[u8]) -> i64 {
-    let mut bytes = [0; 8];
-    let count = list.len().min(8);
-    bytes[..count].copy_from_slice(&list[..count]);
-    i64::from_le_bytes(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use opml_vm::testing::Rng;
@@ -272,7 +247,10 @@ mod tests {
                     i64::from(i8::from_le_bytes([row.codes[at]]))
                 };
                 let block = at / BLOCK;
-                let weight = code * word(row.scales, block) + word(row.minima, block);
+                let weight = match weights.minima {
+                    true => code * word(row.scales, 2 * block) + word(row.scales, 2 * block + 1),
+                    false => code * word(row.scales, block),
+                };
                 i64::from(x.codes[at]) * weight * x.most[block]
             })
             .sum()
@@ -295,17 +273,22 @@ mod tests {
                 (0..count).map(|_| byte()).collect()
             };
             let codes = bytes(rows * blocks * if four { 16 } else { 32 });
-            let (scales, minima) = (bytes(rows * blocks * 2), bytes(rows * blocks * 2));
-            let minima = (case % 3 != 0).then_some(minima.as_slice());
+            let minima = case % 3 != 0;
+            let scales = bytes(rows * blocks * if minima { 4 } else { 2 });
             let weights = Weights { codes: &codes, four, scales: &scales, minima, blocks };
-            let x_codes = bytes(blocks * 32);
-            let most: Vec<u8> =
-                (0..blocks).flat_map(|_| i32::try_from(rng.below(1 << 22)).unwrap().to_le_bytes()).collect();
-            let x = Activations::new(&x_codes, &most, four);
-            let expected: Vec<i64> = (0..rows).map(|row| reference(&weights, &x, row)).collect();
+            let vectors: Vec<Activations> = (0..1 + case % 7)
+                .map(|_| {
+                    let x_codes = bytes(blocks * 32);
+                    let most: Vec<u8> =
+                        bytes(blocks * 4).chunks(4).flat_map(|b| [b[0], b[1], b[2], b[3] & 1]).collect();
+                    Activations::new(&x_codes, &most, four)
+                })
+                .collect();
+            let expected: Vec<Vec<i64>> =
+                vectors.iter().map(|x| (0..rows).map(|row| reference(&weights, x, row)).collect()).collect();
             for tier in Tier::supported() {
-                let mut out = vec![0; rows];
-                products(Isa::new(tier), &weights, &x, 0, &mut out);
+                let mut out = vec![vec![0; rows]; vectors.len()];
+                products(Isa::new(tier), &weights, &vectors, 0, &mut out);
                 assert_eq!(out, expected, "{tier:?} case {case}");
             }
         }

@@ -31,8 +31,9 @@ pub(super) struct Packed {
     rows: i64,
     columns: i64,
     weights: Stored,
+    /// Scales of blocks; with minima each before its minimum, so that one leaf has both.
     scales: Stored,
-    minima: Option<Stored>,
+    minima: bool,
     /// `127 · 2^−unit` is the real number of scale 1 and code 1.
     unit: i64,
     /// Bits that a block's largest magnitude may have so that sums are exact in 64 bits.
@@ -51,7 +52,7 @@ impl Packed {
         let unit = (SCALE_BITS - fixed::magnitude_bits(largest / real(LARGEST))).clamp(0, 60);
         let integers =
             |list: &[f64]| -> Vec<i64> { list.iter().map(|x| fixed::scaled(x / real(LARGEST), unit)).collect() };
-        let (scales, minima) = (integers(&scales), integers(&minima));
+        let (mut scales, minima) = (integers(&scales), integers(&minima));
         let values: Vec<i64> = codes.iter().map(|&code| i64::from(code)).collect();
         let tensor = |dtype, values: &[i64]| {
             Tensor::from_values(dtype, values).map_err(|_| LowerError::Layout("weights do not fit their type"))
@@ -66,12 +67,15 @@ impl Packed {
         if headroom < 12 {
             return Err(LowerError::Field { what: "columns of a product", value: size(matrix.columns) });
         }
+        if has_minima {
+            scales = scales.iter().zip(&minima).flat_map(|(&scale, &minimum)| [scale, minimum]).collect();
+        }
         Ok(Self {
             rows: size(matrix.rows),
             columns: size(matrix.columns),
             weights: builder.tensor(tensor(dtype, &values)?),
             scales: builder.tensor(tensor(DType::I16, &scales)?),
-            minima: if has_minima { Some(builder.tensor(tensor(DType::I16, &minima)?)) } else { None },
+            minima: has_minima,
             unit,
             headroom,
             bias: matrix.bias.clone(),
@@ -86,15 +90,14 @@ impl Packed {
     fn weight(&self, draft: &mut Draft, row: Reg, block: Reg, place: Reg) -> Reg {
         let at = |extent: i64, index: Index| vec![(self.rows, Index::from(row)), (extent, index)];
         let code = draft.load(self.weights.clone(), 0, at(self.columns, block * BLOCK + place));
-        let scale = draft.load(self.scales.clone(), 0, at(self.blocks(), block.into()));
-        let weight = draft.mul(code, scale);
-        match &self.minima {
-            None => weight,
-            Some(minima) => {
-                let minimum = draft.load(minima.clone(), 0, at(self.blocks(), block.into()));
-                draft.add(weight, minimum)
-            }
+        if !self.minima {
+            let scale = draft.load(self.scales.clone(), 0, at(self.blocks(), block.into()));
+            return draft.mul(code, scale);
         }
+        let scale = draft.load(self.scales.clone(), 0, at(2 * self.blocks(), block * 2));
+        let minimum = draft.load(self.scales.clone(), 0, at(2 * self.blocks(), block * 2 + 1));
+        let weight = draft.mul(code, scale);
+        draft.add(weight, minimum)
     }
 
     /// One row, times a factor, with the given fraction bits; `row` reads its number.

@@ -45,6 +45,7 @@ pub(in crate::commands) fn trial(arguments: &arguments::Trial, output: Output) -
         seed: arguments.seed_of_fault,
         fault: None,
         max_terms: arguments.max_terms,
+        step_gas: arguments.step_gas,
         posted: false,
     };
     let played =

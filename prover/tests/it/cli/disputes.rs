@@ -5,7 +5,7 @@ use opml_contracts::{
     abi::{Dispute, StepVerifier},
 };
 use opml_prover::{
-    dispute::{Report, Setup, play},
+    dispute::{Report, STEP_GAS, Setup, play},
     fixtures::{Fixture, LENET, MLP},
     import,
     task::Task,
@@ -26,7 +26,7 @@ fn task(fixture: &Fixture) -> Task {
 
 fn played(task: &Task, fault: &str, arity: u64, seed: u64, posted: bool) -> Report {
     let fault = (fault != "none").then(|| fault.parse().unwrap());
-    play(task, &Setup { arity, seed, fault, max_terms: 64, posted }).unwrap()
+    play(task, &Setup { arity, seed, fault, max_terms: 64, step_gas: STEP_GAS, posted }).unwrap()
 }
 
 /// What two runs of the same dispute have in common.
@@ -133,6 +133,6 @@ fn a_step_that_opens_too_much_is_cut() {
     assert_eq!((report.winner, calls.as_slice()), ("challenger", walk.as_slice()));
     // The same where the policy alone asks for it.
     let fault = Some("at:0:0".parse().unwrap());
-    let setup = Setup { arity: 16, seed: 1, fault, max_terms: 1 << 20, posted: false };
+    let setup = Setup { arity: 16, seed: 1, fault, max_terms: 1 << 20, step_gas: u64::MAX, posted: false };
     assert_eq!(play(&scattered(300), &setup).unwrap().winner, "challenger");
 }
