@@ -10,6 +10,10 @@ use rayon::prelude::*;
 use super::{
     Frame,
     interval::Interval,
+    kernels::{
+        Isa,
+        history::{self as kernels, Words},
+    },
     lanes::{Post, Workspace},
     load::{self, Extents, FIRST_K, Header, Headers, LoadPlan, Place, size},
     pack,
@@ -37,6 +41,7 @@ pub(super) struct History {
     step: i64,
     /// The coordinate that the iteration follows.
     axis: usize,
+    isa: Isa,
     post: Post,
 }
 
@@ -103,14 +108,26 @@ impl History {
         let bound = terms.checked_mul(1 << 30)?;
         let acc = Interval { low: -bound, high: bound };
         let post = Post::with_acc(instruction, &extents, acc, header, tier)?;
-        Some(Self { dtype: instruction.dtype, extents, elements, now, linear, number, start, step, axis, post })
+        Some(Self {
+            dtype: instruction.dtype,
+            extents,
+            elements,
+            now,
+            linear,
+            number,
+            start,
+            step,
+            axis,
+            isa: Isa::new(tier),
+            post,
+        })
     }
 
     /// The instruction's value.
     pub(super) fn run(&self, frame: Frame<'_>) -> Tensor {
         let now = frame.tensor(self.now.place).map_or(&[][..], Tensor::bytes).as_chunks::<2>().0;
         let first = self.start.at(frame.t).unwrap_or(0);
-        let past: Vec<&[[u8; 2]]> = (0..self.extents[self.axis])
+        let past: Vec<&Words> = (0..self.extents[self.axis])
             .map(|at| {
                 let tau = u64::try_from(first + self.step * at).unwrap_or(u64::MAX);
                 frame.value(tau, self.number).map_or(&[][..], Tensor::bytes).as_chunks::<2>().0
@@ -152,31 +169,18 @@ impl History {
     }
 
     /// A dot product with each of the values.
-    fn scores(&self, now: &[[u8; 2]], past: &[&[[u8; 2]]], point: &[i64; 16], acc: &mut [i64]) {
+    fn scores(&self, now: &Words, past: &[&Words], point: &[i64; 16], acc: &mut [i64]) {
         let terms = size(self.extents[FIRST_K]);
         let query = now.get(self.position(0, point)..).and_then(|list| list.get(..terms)).unwrap_or(&[]);
-        let start = self.position(1, point);
-        for (acc, past) in acc.iter_mut().zip(past) {
-            let key = past.get(start..start + terms).unwrap_or(&[]);
-            *acc = query
-                .iter()
-                .zip(key)
-                .map(|(&a, &b)| i64::from(i32::from(i16::from_le_bytes(a)) * i32::from(i16::from_le_bytes(b))))
-                .sum();
-        }
+        kernels::scores(self.isa, query, past, self.position(1, point), acc);
     }
 
     /// The values, each times a number.
-    fn mix(&self, now: &[[u8; 2]], past: &[&[[u8; 2]]], point: &[i64; 16], acc: &mut [i64]) {
+    fn mix(&self, now: &Words, past: &[&Words], point: &[i64; 16], acc: &mut [i64]) {
         let (first, step) = (self.position(0, point), size(self.linear[0].1[FIRST_K]));
-        let start = self.position(1, point);
-        for (at, past) in past.iter().enumerate() {
-            let power = now.get(first + at * step).map_or(0, |&bytes| i32::from(i16::from_le_bytes(bytes)));
-            let values = past.get(start..start + acc.len()).unwrap_or(&[]);
-            for (acc, &value) in acc.iter_mut().zip(values) {
-                *acc += i64::from(power * i32::from(i16::from_le_bytes(value)));
-            }
-        }
+        let power = |at: usize| now.get(first + at * step).map_or(0, |&bytes| i32::from(i16::from_le_bytes(bytes)));
+        let powers: Vec<i32> = (0..past.len()).map(power).collect();
+        kernels::mix(self.isa, &powers, past, self.position(1, point), acc);
     }
 }
 

@@ -19,6 +19,7 @@
 
 mod buffer;
 mod finish;
+pub(super) mod history;
 mod job;
 mod layout;
 mod narrow;
