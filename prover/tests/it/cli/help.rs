@@ -2,9 +2,9 @@
 
 use super::{Folder, MLP_MODEL, fixture, root};
 
-const COMMANDS: [&str; 17] = [
-    "demo", "import", "generate", "chat", "inspect", "run", "commit", "prove", "verify", "dispute", "story", "imo",
-    "ask", "mint", "revenue", "eval", "figures",
+const COMMANDS: [&str; 18] = [
+    "demo", "import", "generate", "chat", "trial", "inspect", "run", "commit", "prove", "verify", "dispute", "story",
+    "imo", "ask", "mint", "revenue", "eval", "figures",
 ];
 /// Their examples are run where there is a chain, see `strangers`.
 pub(crate) const ON_A_CHAIN: [&str; 8] =
@@ -42,7 +42,11 @@ fn run_all(folder: &Folder, text: &str) -> usize {
     let lines: Vec<&str> = lines.filter(|line| line.starts_with("opml ")).collect();
     for line in &lines {
         // The complete test sets, language models and a chain are not part of the repository; see `strangers` and `fixtures/real`.
-        if line.contains("--fixtures") || line.starts_with("opml generate ") || line.starts_with("opml watch ") {
+        if line.contains("--fixtures")
+            || line.starts_with("opml generate ")
+            || line.starts_with("opml trial ")
+            || line.starts_with("opml watch ")
+        {
             continue;
         }
         let ran = folder.opml(line.strip_prefix("opml ").unwrap());
