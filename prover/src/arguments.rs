@@ -206,7 +206,7 @@ pub struct Demo {
 /// See [`Command::Import`].
 #[derive(Debug, Args)]
 pub struct Import {
-    /// The ONNX or GGUF file.
+    /// The ONNX or GGUF file, or a folder with a language model: config.json, tokenizer.json and .safetensors files.
     pub onnx: PathBuf,
     /// Where the model goes.
     #[arg(short, long, required_unless_present = "check")]
@@ -262,8 +262,8 @@ const CONTEXT: usize = 1024;
 pub struct Speaker {
     /// The program, as written by `opml import`.
     pub model: PathBuf,
-    /// The GGUF file that it was made of: its tokenizer is used.
-    #[arg(long, value_name = "FILE.gguf")]
+    /// The GGUF file or folder that it was made of: its tokenizer is used.
+    #[arg(long, value_name = "MODEL")]
     pub tokenizer: PathBuf,
     /// Most new tokens.
     #[arg(short = 'n', long, default_value_t = 128)]

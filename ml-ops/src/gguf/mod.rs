@@ -12,6 +12,7 @@
 //! | `blocks` | blocks of 32 and 256 weights as floats |
 
 mod blocks;
+pub(crate) use blocks::{brain, half};
 mod cursor;
 mod error;
 mod types;

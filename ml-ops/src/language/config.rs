@@ -75,6 +75,24 @@ pub enum Scaling {
         /// Context of the training.
         original: f64,
     },
+    /// YaRN (Peng et al. 2023): pairs that turn seldom by a factor, those that turn often not, those between partly.
+    Yarn {
+        /// Of pairs that turn seldom.
+        factor: f64,
+        /// Pairs that turn more often in the original context stay.
+        fast: f64,
+        /// Pairs that turn less often in it are stretched.
+        slow: f64,
+        /// Context of the training.
+        original: f64,
+    },
+}
+
+impl Scaling {
+    /// Factor of queries and of keys that goes with YaRN: `1 + ln(factor)/10`.
+    pub(super) fn yarn_factor(factor: f64) -> f64 {
+        if factor > 1.0 { 1.0 + 0.1 * libm::log(factor) } else { 1.0 }
+    }
 }
 
 /// Rotary embedding of positions.
@@ -104,6 +122,18 @@ impl Rope {
             Scaling::None => frequency,
             Scaling::Linear(factor) => frequency / factor,
             Scaling::Factors(factors) => frequency / factors.get(pair).copied().unwrap_or(1.0),
+            Scaling::Yarn { factor, fast, slow, original } => {
+                let width = num::real(num::signed(self.turned));
+                // The pair that turns so often in the original context.
+                let turning = |times: f64| {
+                    width * libm::log(original / (times * 2.0 * std::f64::consts::PI)) / (2.0 * libm::log(self.base))
+                };
+                let low = libm::floor(turning(*fast)).max(0.0);
+                let high = libm::ceil(turning(*slow)).min(width - 1.0);
+                let over = (num::real(num::signed(pair)) - low) / (high - low).max(0.001);
+                let stretched = over.clamp(0.0, 1.0);
+                frequency / factor * stretched + frequency * (1.0 - stretched)
+            }
             Scaling::Llama3 { factor, low, high, original } => {
                 let wave = 2.0 * std::f64::consts::PI / frequency;
                 if wave < original / high {

@@ -71,7 +71,7 @@ pub fn config<R: Read + Seek>(file: &mut Gguf<R>) -> Result<Config, LanguageErro
         turned: keys.optional_size("rope.dimension_count")?.unwrap_or(head_width),
         // Llama files have the rows of queries and keys in this order.
         pairs: if family == Family::Llama { Pairs::Neighbours } else { Pairs::Halves },
-        scaling: scaling(&keys, factors)?,
+        scaling: Scaling::None,
     };
     let window = match keys.optional_size("attention.sliding_window")? {
         Some(length) if gemma && length > 0 => {
@@ -82,6 +82,8 @@ pub fn config<R: Read + Seek>(file: &mut Gguf<R>) -> Result<Config, LanguageErro
     // The 27B model scales by the width of the residual stream.
     let scaled_by =
         if gemma && keys.size("block_count")? == 62 { width.checked_div(heads).unwrap_or(1) } else { head_width };
+    let (scaling, stretched) = scaling(&keys, factors)?;
+    let attention_scale = keys.real("attention.scale")?.unwrap_or(1.0 / libm::sqrt(num::real(num::signed(scaled_by))));
     let config = Config {
         family,
         layers: keys.size("block_count")?,
@@ -93,12 +95,12 @@ pub fn config<R: Read + Seek>(file: &mut Gguf<R>) -> Result<Config, LanguageErro
         vocabulary: num::size(vocabulary.ok_or_else(|| LanguageError::NoTensor("token_embd.weight".to_owned()))?),
         context: keys.size("context_length")?,
         epsilon: keys.real("attention.layer_norm_rms_epsilon")?.unwrap_or(1e-6),
-        rope,
+        rope: Rope { scaling, ..rope },
         window,
         qk_norm,
         post_norms,
         biases,
-        attention_scale: keys.real("attention.scale")?.unwrap_or(1.0 / libm::sqrt(num::real(num::signed(scaled_by)))),
+        attention_scale: attention_scale * stretched * stretched,
         attention_cap: keys.real("attn_logit_softcapping")?,
         logit_cap: keys.real("final_logit_softcapping")?,
         embedding_scale: if gemma { libm::sqrt(num::real(num::signed(width))) } else { 1.0 },
@@ -108,19 +110,29 @@ pub fn config<R: Read + Seek>(file: &mut Gguf<R>) -> Result<Config, LanguageErro
     config.check()
 }
 
-fn scaling<R: Read + Seek>(keys: &Keys<'_, R>, factors: Option<Vec<f64>>) -> Result<Scaling, LanguageError> {
+/// How angles are stretched, and the factor of queries and keys that goes with it.
+fn scaling<R: Read + Seek>(keys: &Keys<'_, R>, factors: Option<Vec<f64>>) -> Result<(Scaling, f64), LanguageError> {
     if let Some(factors) = factors {
-        return Ok(Scaling::Factors(factors));
+        return Ok((Scaling::Factors(factors), 1.0));
     }
     let kind = keys.get("rope.scaling.type").and_then(Value::text);
     let factor = keys.real("rope.scaling.factor")?;
     match (kind, factor) {
-        (None | Some("none"), None) | (Some("none"), _) => Ok(Scaling::None),
-        (None | Some("linear"), Some(factor)) if factor > 0.0 => Ok(Scaling::Linear(factor)),
+        (None | Some("none"), None) | (Some("none"), _) => Ok((Scaling::None, 1.0)),
+        (None | Some("linear"), Some(factor)) if factor > 0.0 => Ok((Scaling::Linear(factor), 1.0)),
+        (Some("yarn"), Some(factor)) if factor > 0.0 => {
+            let original = match keys.optional_size("rope.scaling.original_context_length")? {
+                Some(context) => context,
+                None => keys.size("context_length")?,
+            };
+            let stretched = keys.real("rope.scaling.attn_factor")?.unwrap_or(1.0) * Scaling::yarn_factor(factor);
+            let original = num::real(num::signed(original)).max(1.0);
+            Ok((Scaling::Yarn { factor, fast: 32.0, slow: 1.0, original }, stretched))
+        }
         (kind, _) => Err(LanguageError::Value {
             key: keys.key("rope.scaling.type"),
             value: kind.unwrap_or("linear").to_owned(),
-            why: "none and linear with a positive factor are supported".to_owned(),
+            why: "none, linear and yarn with a positive factor are supported".to_owned(),
         }),
     }
 }

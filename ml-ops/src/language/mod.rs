@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `config`, `weights` | what a model is made of, one structure for all architectures | floats |
 //! | `from_gguf` | both from a GGUF file | floats |
+//! | [`folder`] | both, and the tokenizer, from a folder with safetensors | floats |
 //! | `decoder` | the generation of a text as one program | integers |
 //! | [`generate`] | runs of such a program | |
 //! | `places` | what its instructions are | |
@@ -15,6 +16,7 @@ mod config;
 mod decoder;
 mod error;
 pub mod float;
+pub mod folder;
 mod from_gguf;
 pub mod generate;
 mod places;

@@ -48,6 +48,28 @@ enum Rules {
     Pieces { scores: Vec<f64>, prefix: bool },
 }
 
+/// What a tokenizer is made of.
+pub(super) struct Parts {
+    /// Tokens by their ids.
+    pub(super) tokens: Vec<String>,
+    /// Tokens that texts hold as such; whether they are control tokens.
+    pub(super) special: Vec<(u32, bool)>,
+    pub(super) vocabulary: Vocabulary,
+    /// First token of every text.
+    pub(super) begin: Option<u32>,
+    /// Tokens that end a text.
+    pub(super) ends: Vec<u32>,
+    pub(super) template: Option<String>,
+}
+
+/// How letters become tokens.
+pub(super) enum Vocabulary {
+    /// Merges in their order, and the name of the way texts are cut.
+    Pairs { merges: Vec<String>, cut: &'static str },
+    /// Scores of pieces, and whether a text begins with a space.
+    Pieces { scores: Vec<f64>, prefix: bool },
+}
+
 fn missing(key: &str, expected: &'static str) -> LanguageError {
     LanguageError::Missing { key: key.to_owned(), expected }
 }
@@ -99,15 +121,48 @@ impl Tokenizer {
         let ends = ["eos", "eot", "eom"].map(|name| id(&format!("tokenizer.ggml.{name}_token_id")));
         let template = file.value("tokenizer.chat_template").and_then(Value::text).map(str::to_owned);
         let mut tokenizer = Self::new(tokens, kinds, rules);
-        tokenizer.begin = begin;
-        tokenizer.ends = ends.into_iter().flatten().collect();
+        (tokenizer.begin, tokenizer.template) = (begin, template);
+        tokenizer.end_with(ends.into_iter().flatten().collect());
+        Ok(tokenizer)
+    }
+
+    /// Puts a tokenizer together.
+    ///
+    /// # Errors
+    /// Texts are cut in a way that is not supported.
+    pub(super) fn from_parts(parts: Parts) -> Result<Self, LanguageError> {
+        let mut kinds = vec![1; parts.tokens.len()];
+        let is_piece = matches!(parts.vocabulary, Vocabulary::Pieces { .. });
+        for (token, kind) in parts.tokens.iter().zip(&mut kinds) {
+            if is_piece && token.len() == 6 && token.starts_with("<0x") && token.ends_with('>') {
+                *kind = BYTE;
+            }
+        }
+        for (id, control) in parts.special {
+            if let Some(kind) = kinds.get_mut(num::size(id.into())) {
+                *kind = if control { CONTROL } else { USER_DEFINED };
+            }
+        }
+        let rules = match parts.vocabulary {
+            Vocabulary::Pairs { merges, cut } => {
+                Rules::Pairs { ranks: merges.into_iter().zip(0..).collect(), pretokens: Pretokens::named(cut)? }
+            }
+            Vocabulary::Pieces { scores, prefix } => Rules::Pieces { scores, prefix },
+        };
+        let mut tokenizer = Self::new(parts.tokens, kinds, rules);
+        (tokenizer.begin, tokenizer.template) = (parts.begin, parts.template);
+        tokenizer.end_with(parts.ends);
+        Ok(tokenizer)
+    }
+
+    /// Sets the tokens that end a text.
+    fn end_with(&mut self, ends: Vec<u32>) {
+        self.ends = ends;
         // Files that name one end may have another one that ends a turn.
         let turns = ["<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|endoftext|>"];
-        tokenizer.ends.extend(turns.iter().filter_map(|turn| tokenizer.ids.get(*turn)));
-        tokenizer.ends.sort_unstable();
-        tokenizer.ends.dedup();
-        tokenizer.template = template;
-        Ok(tokenizer)
+        self.ends.extend(turns.iter().filter_map(|turn| self.ids.get(*turn)));
+        self.ends.sort_unstable();
+        self.ends.dedup();
     }
 
     fn new(tokens: Vec<String>, kinds: Vec<i64>, rules: Rules) -> Self {

@@ -149,7 +149,8 @@ impl ImportResult {
 }
 
 pub(super) fn run(arguments: &arguments::Import, output: Output) -> Result<u8> {
-    if arguments.onnx.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gguf")) {
+    let is_gguf = arguments.onnx.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gguf"));
+    if is_gguf || arguments.onnx.join("config.json").is_file() {
         return super::language::import(arguments, output);
     }
     let place = || arguments.onnx.display().to_string();

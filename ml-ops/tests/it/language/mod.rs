@@ -2,5 +2,6 @@
 
 mod decoder;
 mod file;
+mod folder;
 mod tiny;
 mod tokens;

@@ -1,4 +1,4 @@
-//! `opml import` of a GGUF file.
+//! `opml import` of a language model.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use opml_ops::commit::Hasher;
 use opml_vm::model_file;
 use serde::Serialize;
 
-use super::{CALIBRATION, make};
+use super::{CALIBRATION, Options, make};
 use crate::{arguments, commands::AGREE, files, hex, output::Output, progress, units};
 
 /// What an import made.
@@ -66,7 +66,8 @@ pub(in crate::commands) fn import(arguments: &arguments::Import, output: Output)
         None => CALIBRATION.to_owned(),
     };
     let spinner = progress::spinner("importing");
-    let made = make(&arguments.onnx, &text, arguments.context, !arguments.greedy).with_context(place)?;
+    let options = Options { text: &text, context: arguments.context, sampling: !arguments.greedy };
+    let made = make(&arguments.onnx, &options).with_context(place)?;
     let file = model_file::write(&made.decoder.program);
     files::write(path, &file)?;
     let program = &made.decoder.program;

@@ -1,6 +1,7 @@
 //! Language models: `opml import model.gguf`, `opml generate`, `opml chat`, `opml trial`,
 //! `opml eval --perplexity`.
 
+mod folder;
 mod import;
 mod perplexity;
 mod speak;
@@ -12,7 +13,10 @@ use std::{fs::File, path::Path};
 use anyhow::{Context, Result};
 use opml_ops::{
     gguf::Gguf,
-    language::{Config, Decoder, DecoderOptions, Ranges, Tokenizer, decoder, float::FloatModel, gguf_config},
+    language::{
+        Config, Decoder, DecoderOptions, Ranges, Tokenizer, Weights, decoder, float::FloatModel, folder::Tensors,
+        gguf_config,
+    },
 };
 
 pub(super) use import::import;
@@ -31,6 +35,15 @@ fn open(path: &Path) -> Result<Gguf<File>> {
     Gguf::open(file).with_context(place)
 }
 
+/// The tokenizer of a GGUF file, or of a folder with a model as hubs publish it.
+fn tokenizer(path: &Path) -> Result<Tokenizer> {
+    let place = || path.display().to_string();
+    if path.is_dir() {
+        return folder::Files::read(path)?.tokenizer().with_context(place);
+    }
+    Tokenizer::from_gguf(&open(path)?).with_context(place)
+}
+
 /// A model as a program, and what it was made of.
 struct Made {
     config: Config,
@@ -39,16 +52,36 @@ struct Made {
     decoder: Decoder,
 }
 
+/// How a program is made.
+struct Options<'o> {
+    /// What it is calibrated on.
+    text: &'o str,
+    /// Most positions.
+    context: usize,
+    /// Whether tokens can be drawn.
+    sampling: bool,
+}
+
 /// Reads a model, calibrates it on a text, and makes its program.
-fn make(path: &Path, text: &str, context: usize, sampling: bool) -> Result<Made> {
+fn make(path: &Path, options: &Options<'_>) -> Result<Made> {
+    if path.is_dir() {
+        let files = folder::Files::read(path)?;
+        let (config, tokenizer) = (files.config()?, files.tokenizer()?);
+        let weights = files.weights()?;
+        return made(&mut Tensors::open(&weights, &config, files.json())?, config, tokenizer, options);
+    }
     let mut file = open(path)?;
     let tokenizer = Tokenizer::from_gguf(&file)?;
     let config = gguf_config(&mut file)?;
-    let floats = FloatModel::load(&mut file, &config)?;
-    let mut tokens = tokenizer.encode(text, true);
+    made(&mut file, config, tokenizer, options)
+}
+
+fn made(weights: &mut dyn Weights, config: Config, tokenizer: Tokenizer, options: &Options<'_>) -> Result<Made> {
+    let floats = FloatModel::load(weights, &config)?;
+    let mut tokens = tokenizer.encode(options.text, true);
     tokens.truncate(CALIBRATION_TOKENS.min(config.context));
     let ranges = Ranges::measure(&floats, &tokens)?;
-    let options = DecoderOptions { context: context.min(config.context), ends: tokenizer.ends().to_vec(), sampling };
-    let decoder = decoder(&mut file, &config, &ranges, &options)?;
+    let (context, ends) = (options.context.min(config.context), tokenizer.ends().to_vec());
+    let decoder = decoder(weights, &config, &ranges, &DecoderOptions { context, ends, sampling: options.sampling })?;
     Ok(Made { config, tokenizer, floats, decoder })
 }

@@ -12,7 +12,7 @@ use opml_ops::{
 };
 use serde::Serialize;
 
-use super::{CALIBRATION, make};
+use super::{CALIBRATION, Options, make};
 use crate::{
     commands::{AGREE, FAULT},
     files,
@@ -49,7 +49,7 @@ pub(in crate::commands) fn perplexity(
     ensure!(context > 1, "--context {context}: at least 2");
     let words = String::from_utf8(files::read(text)?).with_context(|| text.display().to_string())?;
     let spinner = progress::spinner("importing");
-    let made = make(model, CALIBRATION, context, false).with_context(place)?;
+    let made = make(model, &Options { text: CALIBRATION, context, sampling: false }).with_context(place)?;
     spinner.finish_and_clear();
     let mut ids = made.tokenizer.encode(&words, true);
     // Every part foresees all of its tokens but the first.

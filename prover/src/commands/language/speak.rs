@@ -19,7 +19,7 @@ use opml_ops::{
 use opml_vm::{Program, model_file};
 use serde::Serialize;
 
-use super::{open, template};
+use super::{template, tokenizer};
 use crate::{arguments, commands::AGREE, files, output::Output};
 
 /// A model that is ready.
@@ -47,7 +47,7 @@ fn ready(arguments: &arguments::Speaker) -> Result<Ready> {
     let place = |path: &Path| path.display().to_string();
     let program = model_file::read(&files::read(&arguments.model)?).with_context(|| place(&arguments.model))?;
     let (layout, sampling) = layout(arguments, &program)?;
-    let tokenizer = Tokenizer::from_gguf(&open(&arguments.tokenizer)?).with_context(|| place(&arguments.tokenizer))?;
+    let tokenizer = tokenizer(&arguments.tokenizer)?;
     Ok(Ready { engine: Engine::from_arc(Arc::new(program)), layout, tokenizer, sampling, most: arguments.tokens })
 }
 

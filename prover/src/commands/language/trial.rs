@@ -5,14 +5,11 @@ use std::{path::Path, sync::Arc};
 use anyhow::{Context, Result};
 use opml_ops::{
     engine::Engine,
-    language::{
-        Tokenizer,
-        generate::{self, Layout},
-    },
+    language::generate::{self, Layout},
 };
 use opml_vm::model_file;
 
-use super::{open, speak};
+use super::speak;
 use crate::{
     arguments,
     commands::{AGREE, FAULT},
@@ -33,7 +30,7 @@ pub(in crate::commands) fn trial(arguments: &arguments::Trial, output: Output) -
     let place = |path: &Path| path.display().to_string();
     let program = model_file::read(&files::read(&speaker.model)?).with_context(|| place(&speaker.model))?;
     let (layout, sampling) = speak::layout(speaker, &program)?;
-    let tokenizer = Tokenizer::from_gguf(&open(&speaker.tokenizer)?).with_context(|| place(&speaker.tokenizer))?;
+    let tokenizer = super::tokenizer(&speaker.tokenizer)?;
     let prompt = tokenizer.encode(&arguments.prompt, true);
     let inputs = generate::inputs(&layout, &prompt, sampling)?;
     let length = u64::try_from(prompt.len()).unwrap_or(u64::MAX);
