@@ -14,6 +14,7 @@ mod pictures;
 mod pipes;
 mod proofs;
 mod readme;
+mod speaking;
 mod usage;
 
 use std::{
