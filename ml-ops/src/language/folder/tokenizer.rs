@@ -51,8 +51,11 @@ fn place(tokens: &[String], name: &str) -> Option<u32> {
     tokens.iter().position(|token| token == name).and_then(|place| u32::try_from(place).ok())
 }
 
-/// All tokens by their ids, and the ids of those that texts hold as such, with whether they are control tokens.
-fn tokens(file: &Object<'_>, model: &Object<'_>) -> Result<(Vec<String>, Vec<(u32, bool)>), LanguageError> {
+/// Tokens that texts hold as such; whether they are control tokens.
+type Special = Vec<(u32, bool)>;
+
+/// All tokens by their ids, and the special ones.
+fn tokens(file: &Object<'_>, model: &Object<'_>) -> Result<(Vec<String>, Special), LanguageError> {
     let vocabulary = model.get("vocab").and_then(Value::as_object);
     let vocabulary = vocabulary.ok_or_else(|| model.missing("model.vocab", "an object"))?;
     let known = vocabulary.iter().map(|(token, id)| (token.as_str(), id, None));
