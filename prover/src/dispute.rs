@@ -204,7 +204,7 @@ impl Table {
     /// Plays both sides until somebody has won.
     pub(crate) fn walk(
         &self,
-        arena: &mut ContractArena,
+        arena: &mut impl Arena<Error = ProverError>,
         theirs: &dyn GameTrace,
         own: &VmTrace<'_>,
     ) -> Result<Outcome, ProverError> {

@@ -14,6 +14,7 @@ pub mod fixtures;
 pub mod hex;
 pub mod import;
 pub mod input;
+pub mod ledger;
 pub mod lie;
 pub mod machine;
 pub mod network;

@@ -1,42 +1,48 @@
-//! `opml story`: an offering, users, a lie that is caught, a token of content, revenue, in one process.
+//! `opml story`: an offering, users, a lie that is caught, a token of content, revenue, in one process or on a chain.
 
 use anyhow::{Context as _, Result};
 use opml_ops::commit::Hasher;
 
 use crate::{
-    arguments,
+    arguments::{self, economy::Model},
     economy::{
         self, Holding,
         story::{self, Script, Story},
     },
-    fixtures::MLP,
+    fixtures::{DIGITS, MLP},
     output::Output,
     random::Random,
     report, units,
 };
 
-use super::{AGREE, FAULT, demo};
+use super::{AGREE, FAULT, demo, stage};
 
-pub(super) fn run(arguments: &arguments::Story, output: Output) -> Result<u8> {
-    let (task, other) = (demo::task(&MLP, 0)?, demo::task(&MLP, 1)?);
+pub(super) fn run(arguments: &arguments::economy::Story, output: Output) -> Result<u8> {
+    let fixture = match arguments.model {
+        Model::Fashion => &MLP,
+        Model::Digits => &DIGITS,
+    };
+    let (task, other) = (demo::task(fixture, 0)?, demo::task(fixture, 1)?);
     let run = task.run()?;
-    let answer = demo::decision(&MLP, &task, &run)?;
+    let answer = demo::decision(fixture, &task, &run)?;
     let trace = Hasher::current().trace(&task.program, run);
-    let lie = demo::flipping_lie(&task, &trace, &MLP, answer, &mut Random::new(arguments.seed))?;
-    let said = demo::decision(&MLP, &task, &lie.run)?;
-    let story = story::play(&Script { task: &task, other: &other, lie: &lie }).context("the story stopped")?;
+    let lie = demo::flipping_lie(&task, &trace, fixture, answer, &mut Random::new(arguments.seed))?;
+    let said = demo::decision(fixture, &task, &lie.run)?;
+    let script = Script { task: &task, other: &other, lie: &lie };
+    let story = stage::played(&arguments.stage, output, |stage| story::play(stage, &script));
+    let Some(story) = story.context("the story stopped")? else { return Ok(AGREE) };
     let code = if story.right() { AGREE } else { FAULT };
-    output.result(&story, |story| text(story, answer, said))?;
+    output.result(&story, |story| text(story, fixture.name, answer, said))?;
     Ok(code)
 }
 
-fn text(story: &Story, answer: &str, said: &str) -> String {
+fn text(story: &Story, model: &str, answer: &str, said: &str) -> String {
     let account = &story.account;
     let ether = |wei: &str| wei.parse().map_or_else(|_| wei.to_owned(), units::ether);
     let [fees, royalty] = &story.earned;
     let sum = if account.conserved { "always the same" } else { "NOT the same: a fault" };
     format!(
-        "The model mlp-fashion is offered, sold, asked, lied about, and earns.\n\n{}\n\n\
+        "The model {model} is offered, sold, asked, lied about, and earns.\n\n{}\n\n\
          The lie, \"{said}\", stood in the token at first. Verified then: {}. Its claim fell: {}.\n\
          In the end the token says \"{answer}\". Verified: {}. Both answers final: {}.\n\
          The model's token earned {} by answers and {} by the royalty.\n\n{}\n\n\
