@@ -1,5 +1,7 @@
 //! The command line.
 
+pub mod economy;
+pub mod market;
 pub mod network;
 
 use std::{path::PathBuf, str::FromStr};
@@ -89,30 +91,33 @@ pub enum Command {
     /// Tell a whole story: a model is offered, sold, asked, lied about, and earns.
     ///
     /// An offering, its buyers, users who ask, a lie that is caught in a dispute, a token of content, revenue; every transaction and every
-    /// balance. Everything happens in one process. No files are needed.
+    /// balance. Everything happens in one process, or with --rpc on a chain. No files are needed.
     #[command(after_long_help = examples::STORY)]
-    Story(Story),
+    Story(economy::Story),
     /// Offer shares of a model, and sell them.
     ///
-    /// The offering runs on a chain in this process, with buyers of its own. Exit code 0 if it ends as it must.
+    /// With a model: an offering with buyers of its own on a chain in this process, or with --rpc on another; exit code 0 if it ends as it
+    /// must. With a command: one step of an offering on a chain that strangers share.
     #[command(after_long_help = examples::IMO)]
-    Imo(Imo),
+    Imo(economy::Imo),
     /// Ask a model through the oracle.
     ///
-    /// The request, its answer by a claim, and the payments, on a chain in this process.
+    /// With a model: the request, its answer by a claim, and the payments, on a chain in this process, or with --rpc on another. With a
+    /// command: one step of a question on a chain that strangers share.
     #[command(after_long_help = examples::ASK)]
-    Ask(Ask),
+    Ask(economy::Ask),
     /// Mint a token of what a model makes of an input.
     ///
-    /// The token's content comes from the oracle, on a chain in this process. Exit code 0 if the collection vouches for the content in the
-    /// end, and not before.
+    /// With a model: the token's content comes from the oracle, on a chain in this process, or with --rpc on another; exit code 0 if the
+    /// collection vouches for the content in the end, and not before. With a command: one step on a chain that strangers share.
     #[command(after_long_help = examples::MINT)]
-    Mint(Ask),
+    Mint(economy::Mint),
     /// Share what a model's answers earn among the holders of its token.
     ///
-    /// So many requests are answered, on a chain in this process, and everybody claims.
+    /// With a model: so many requests are answered, on a chain in this process, or with --rpc on another, and everybody claims. With a
+    /// command: one step on a chain that strangers share.
     #[command(after_long_help = examples::REVENUE)]
-    Revenue(Revenue),
+    Revenue(economy::Revenue),
     /// Compare the integer model with its float original on labelled samples.
     ///
     /// Exit code 1 if a model loses more than 0.3 points of accuracy.
@@ -462,61 +467,6 @@ pub struct Dispute {
     pub posted: bool,
 }
 
-/// See [`Command::Story`].
-#[derive(Debug, Args)]
-pub struct Story {
-    /// Seed of the lie.
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
-}
-
-/// See [`Command::Imo`].
-#[derive(Debug, Args)]
-pub struct Imo {
-    /// The model, as written by `opml import`.
-    pub model: PathBuf,
-    /// Most iterations of a run.
-    #[arg(long, default_value_t = 1, value_name = "T", value_parser = at_least_one)]
-    pub max_t: u64,
-    /// Price of a token, in wei.
-    #[arg(long, default_value_t = 10_000_000_000_000_000, value_name = "WEI", value_parser = price)]
-    pub price: u128,
-    /// Most tokens that are sold.
-    #[arg(long, default_value_t = 1_000, value_parser = tokens)]
-    pub cap: u64,
-    /// Fewest tokens, or everything is given back.
-    #[arg(long, default_value_t = 500, value_name = "TOKENS", value_parser = tokens)]
-    pub soft_cap: u64,
-    /// Tokens that the buyers here take, three fifths of them Alice.
-    #[arg(long, default_value_t = 1_000, value_name = "TOKENS")]
-    pub sold: u64,
-    /// The creator's share of all tokens, in 1/10,000.
-    #[arg(long, default_value_t = 2_000, value_name = "SHARE", value_parser = clap::value_parser!(u16).range(..=9_000))]
-    pub creator_share: u16,
-}
-
-/// See [`Command::Ask`] and [`Command::Mint`].
-#[derive(Debug, Args)]
-pub struct Ask {
-    /// Model and input.
-    #[command(flatten)]
-    pub task: Task,
-    /// Somebody answers with a lie first; the seed of the lie.
-    #[arg(long, value_name = "SEED")]
-    pub lie: Option<u64>,
-}
-
-/// See [`Command::Revenue`].
-#[derive(Debug, Args)]
-pub struct Revenue {
-    /// Model and input.
-    #[command(flatten)]
-    pub task: Task,
-    /// Requests that are answered.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100))]
-    pub requests: u64,
-}
-
 /// See [`Command::Eval`].
 #[derive(Debug, Args)]
 pub struct Eval {
@@ -580,18 +530,6 @@ impl FromStr for Charged {
         }
         text.parse().map(|charge| Self(Some(charge))).map_err(|bad: BadCharge| format!("{bad}; or `none`"))
     }
-}
-
-/// What buyers with 20 ether can pay for.
-fn price(text: &str) -> Result<u128, String> {
-    let wei = text.parse::<u128>().map_err(|_| "not a number of wei".to_owned())?;
-    if (1..=10_000_000_000_000_000).contains(&wei) { Ok(wei) } else { Err("from 1 to 10^16 wei".to_owned()) }
-}
-
-/// What buyers with 20 ether can pay for.
-fn tokens(text: &str) -> Result<u64, String> {
-    let tokens = text.parse::<u64>().map_err(|_| "not a number of tokens".to_owned())?;
-    if (1..=2_000).contains(&tokens) { Ok(tokens) } else { Err("from 1 to 2,000 tokens".to_owned()) }
 }
 
 fn at_least_one(text: &str) -> Result<u64, String> {

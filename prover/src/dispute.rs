@@ -15,6 +15,7 @@ use crate::{
     chain::{CHALLENGER, Chain, ClaimOnChain, ContractArena, FUNDS, SUBMITTER, Transaction},
     error::ProverError,
     knowledge::Knowledge,
+    ledger::Ledger,
     lie::{Fault, Lie, LyingTrace, Told},
     machine::{VmRules, VmTrace},
     random::Random,
@@ -242,9 +243,9 @@ impl Table {
     }
 
     /// Plays both sides until somebody has won.
-    pub(crate) fn walk(
+    pub(crate) fn walk<L: Ledger>(
         &self,
-        arena: &mut ContractArena,
+        arena: &mut ContractArena<L>,
         theirs: &dyn GameTrace,
         own: &VmTrace<'_>,
     ) -> Result<Outcome, ProverError> {

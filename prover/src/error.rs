@@ -96,6 +96,12 @@ pub enum ProverError {
         /// Why.
         error: HostError,
     },
+    /// The chain behind an endpoint does not answer, or refuses.
+    #[error(transparent)]
+    Network(#[from] crate::network::NetworkError),
+    /// A scene cannot be played on a chain.
+    #[error("{0}")]
+    Stage(String),
     /// A player could not make its move.
     #[error(transparent)]
     Player(#[from] opml_bisection::Unavailable),

@@ -1,5 +1,5 @@
 //! Examples for the long help of each command. The tests run every line of those that need no language
-//! model; `fixtures/real/language.py` tries these.
+//! model, on a chain those that need one; `fixtures/real/language.py` tries the language models.
 
 /// See [`crate::arguments::Command::Demo`].
 pub const DEMO: &str = "\
@@ -77,32 +77,46 @@ Examples:
 pub const STORY: &str = "\
 Examples:
   opml story
-  opml story --seed 4 --json";
+  opml story --model digits --seed 4 --json
+  opml story --rpc $ENDPOINT";
 
 /// See [`crate::arguments::Command::Imo`].
 pub const IMO: &str = "\
 Examples:
   opml imo model.opml
   opml imo model.opml --cap 2000 --soft-cap 1000 --sold 1200 --creator-share 1000
-  opml imo model.opml --sold 100 --json";
+  opml imo model.opml --sold 100 --json
+  opml imo deploy
+  opml imo launch model.opml --cap 10 --soft-cap 5 --price 0.1
+  opml imo buy $OFFERING --tokens 7.5
+  opml imo buy $OFFERING --tokens 2.5
+  opml imo close $OFFERING
+  opml imo show $OFFERING";
 
 /// See [`crate::arguments::Command::Ask`].
 pub const ASK: &str = "\
 Examples:
   opml ask model.opml -i picture.png
-  opml ask model.opml -i samples.npy --index 3 --lie 7 --json";
+  opml ask model.opml -i samples.npy --index 3 --lie 7 --json
+  opml ask request $OFFERING model.opml -i picture.png
+  opml ask answer $REQUEST models/ --hidden
+  opml ask show $REQUEST";
 
 /// See [`crate::arguments::Command::Mint`].
 pub const MINT: &str = "\
 Examples:
   opml mint model.opml -i picture.png
-  opml mint model.opml -i picture.png --lie 7 --json";
+  opml mint model.opml -i picture.png --lie 7 --json
+  opml mint request $OFFERING model.opml -i samples.npy --index 3
+  opml mint show $OFFERING model.opml -i samples.npy --index 3";
 
 /// See [`crate::arguments::Command::Revenue`].
 pub const REVENUE: &str = "\
 Examples:
   opml revenue model.opml -i picture.png
-  opml revenue model.opml -i picture.png --requests 10 --json";
+  opml revenue model.opml -i picture.png --requests 10 --json
+  opml revenue deposit $OFFERING --amount 0.5
+  opml revenue show $OFFERING --json";
 
 /// See [`crate::arguments::Command::Eval`].
 pub const EVAL: &str = "\

@@ -1,4 +1,4 @@
-//! The real models and pictures that `demo` and `figures` run on, part of the binary.
+//! The real models and pictures that `demo`, `story` and `figures` run on, part of the binary.
 
 use opml_ops::npy;
 use opml_vm::{DType, Tensor};
@@ -35,6 +35,15 @@ pub const LENET: Fixture = Fixture {
     name: "lenet-fashion",
     onnx: include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/models/lenet-fashion.onnx")),
     ..MLP
+};
+
+/// MLP 784-56-10 on handwritten digits.
+pub const DIGITS: Fixture = Fixture {
+    name: "mlp-digits",
+    onnx: include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/models/mlp-digits.onnx")),
+    calibration: include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/calibration/digits.npy")),
+    samples: include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/samples/digits_images.npy")),
+    classes: ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
 };
 
 impl Fixture {

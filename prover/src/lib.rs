@@ -15,6 +15,7 @@ pub mod hex;
 pub mod import;
 pub mod input;
 pub mod knowledge;
+pub mod ledger;
 pub mod lie;
 pub mod machine;
 pub mod network;

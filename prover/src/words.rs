@@ -1,27 +1,51 @@
 //! Moves and refusals in words.
 
-use alloy_primitives::U256;
+use alloy_primitives::{Address, U256};
+use alloy_sol_types::{Panic, Revert, SolError as _};
 use opml_bisection::{Below, Claim, Move, Node, Position, Slice, split};
 use opml_contracts::{
     HostError,
-    abi::{AIOracle, AigcCollection, Dispute, Offering, RevenueToken, StepVerifier},
+    abi::{AIOracle, AigcCollection, CreatorVesting, Dispute, Offering, OpmlAdapter, RevenueToken, StepVerifier},
 };
 
-/// Why a transaction was refused: the contract's custom error by name, with its arguments.
+/// Why a transaction was refused: the contract's error by name, with its arguments.
 #[must_use]
 pub fn of_refusal(error: &HostError) -> String {
-    let named = error.revert_data().and_then(|data| data.split_first_chunk::<4>());
-    let named = named.and_then(|(selector, arguments)| {
-        let name = Dispute::DisputeErrors::name_by_selector(*selector)
-            .or_else(|| StepVerifier::StepVerifierErrors::name_by_selector(*selector))
-            .or_else(|| AIOracle::AIOracleErrors::name_by_selector(*selector))
-            .or_else(|| Offering::OfferingErrors::name_by_selector(*selector))
-            .or_else(|| RevenueToken::RevenueTokenErrors::name_by_selector(*selector))
-            .or_else(|| AigcCollection::AigcCollectionErrors::name_by_selector(*selector))?;
-        let arguments: Vec<String> = arguments.chunks(32).map(|word| U256::from_be_slice(word).to_string()).collect();
-        Some(format!("{name}({})", arguments.join(", ")))
-    });
-    named.unwrap_or_else(|| error.to_string())
+    error.revert_data().and_then(|data| of_revert(data)).unwrap_or_else(|| error.to_string())
+}
+
+/// What a contract says that refuses: a custom error of these contracts, a sentence, or a panic of its compiler.
+fn of_revert(data: &[u8]) -> Option<String> {
+    if let Ok(reason) = Revert::abi_decode(data) {
+        return Some(format!("\"{}\"", plain(&reason.reason)));
+    }
+    if let Ok(panic) = Panic::abi_decode(data) {
+        return Some(format!("Panic({:#x})", panic.code));
+    }
+    let (selector, arguments) = data.split_first_chunk::<4>()?;
+    let name = error_name(*selector)?;
+    Some(format!("{name}({})", arguments.chunks(32).map(of_word).collect::<Vec<_>>().join(", ")))
+}
+
+fn error_name(selector: [u8; 4]) -> Option<&'static str> {
+    Dispute::DisputeErrors::name_by_selector(selector)
+        .or_else(|| StepVerifier::StepVerifierErrors::name_by_selector(selector))
+        .or_else(|| AIOracle::AIOracleErrors::name_by_selector(selector))
+        .or_else(|| Offering::OfferingErrors::name_by_selector(selector))
+        .or_else(|| RevenueToken::RevenueTokenErrors::name_by_selector(selector))
+        .or_else(|| AigcCollection::AigcCollectionErrors::name_by_selector(selector))
+        .or_else(|| CreatorVesting::CreatorVestingErrors::name_by_selector(selector))
+        .or_else(|| OpmlAdapter::OpmlAdapterErrors::name_by_selector(selector))
+}
+
+/// An argument: a number, or what is too long for one, an address or a hash, in hexadecimal digits.
+fn of_word(word: &[u8]) -> String {
+    let number = U256::from_be_slice(word);
+    match number.bit_len() {
+        0..=128 => number.to_string(),
+        129..=160 => Address::from_word(number.into()).to_string(),
+        _ => crate::hex::of(word),
+    }
 }
 
 /// Text from a file with its control characters escaped: one line that cannot steer a terminal.
@@ -104,4 +128,30 @@ fn terms_of_part(claim: &Claim, before: Option<&Position>, part: u64) -> String 
 pub(crate) fn short(hash: &[u8; 32]) -> String {
     let hex = crate::hex::of(hash);
     format!("{}…", hex.get(..10).unwrap_or(&hex))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use alloy_primitives::Bytes;
+
+    use super::*;
+
+    fn refusal(data: Vec<u8>) -> String {
+        of_refusal(&HostError::Revert { gas_used: 1, data: Bytes::from(data) })
+    }
+
+    #[test]
+    fn refusals_of_every_contract_have_words() {
+        assert_eq!(refusal(Offering::AboveCap {}.abi_encode()), "AboveCap()");
+        let who = Address::repeat_byte(0xab);
+        let error = RevenueToken::ERC20InsufficientBalance { sender: who, balance: U256::from(3), needed: U256::MAX };
+        let words = refusal(error.abi_encode());
+        assert_eq!(words, format!("ERC20InsufficientBalance({who}, 3, 0x{})", "f".repeat(64)));
+        assert_eq!(refusal(CreatorVesting::FailedCall {}.abi_encode()), "FailedCall()");
+        assert_eq!(refusal(Revert::from("not\nyet").abi_encode()), "\"not\\nyet\"");
+        assert_eq!(refusal(Panic { code: U256::from(0x11) }.abi_encode()), "Panic(0x11)");
+        assert_eq!(refusal(vec![1, 2, 3, 4]), "reverted after 1 gas: 0x01020304");
+        assert_eq!(refusal(vec![]), "reverted after 1 gas: 0x");
+    }
 }

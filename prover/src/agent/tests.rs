@@ -11,7 +11,7 @@ use super::{Duty, Follower, Outbox, Progress, Store};
 use crate::network::{Block, Deployment, Event, Mined, Network, NetworkError, Request, Signed, Wallet};
 
 const CONTRACT: Address = Address::repeat_byte(0xcc);
-const PLACE: Deployment = Deployment { chain_id: 5, dispute: CONTRACT, block: 1 };
+const PLACE: Deployment = Deployment { chain_id: 5, dispute: CONTRACT, block: 1, market: None };
 
 /// A chain that is changed by hand.
 #[derive(Default)]
@@ -95,7 +95,7 @@ impl Network for Fake {
 
     fn mined(&self, hash: B256) -> Result<Option<Mined>, NetworkError> {
         let found = self.mined.borrow().contains(&hash);
-        Ok(found.then_some(Mined { block: 3, success: true, gas: 1, cost: U256::ZERO, created: None }))
+        Ok(found.then_some(Mined { block: 3, success: true, gas: 1, cost: U256::ZERO, created: None, logs: vec![] }))
     }
 }
 

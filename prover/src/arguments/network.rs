@@ -42,6 +42,36 @@ pub struct Signing {
     pub dry_run: bool,
 }
 
+/// Where a scene of several actors is played.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "On a chain instead of in this process")]
+pub struct Stage {
+    /// JSON-RPC endpoint. Contracts are new; the actors' accounts follow from your key, are filled up to 20 ether each, and give back
+    /// what is left.
+    #[arg(long, value_name = "URL")]
+    pub rpc: Option<String>,
+    /// A keystore file (Web3 Secret Storage), its password in OPML_KEYSTORE_PASSWORD; without it the key is in OPML_PRIVATE_KEY.
+    #[arg(long, value_name = "FILE", requires = "rpc")]
+    pub keystore: Option<PathBuf>,
+    /// Most gwei for a unit of gas.
+    #[arg(long, default_value_t = 200, value_name = "GWEI", requires = "rpc")]
+    pub max_fee: u64,
+    /// Wait for a chain whose time cannot be moved: for days.
+    #[arg(long, requires = "rpc")]
+    pub wait: bool,
+    /// Send nothing.
+    #[arg(long, requires = "rpc")]
+    pub dry_run: bool,
+}
+
+impl Stage {
+    /// Most wei for a unit of gas.
+    #[must_use]
+    pub fn most(&self) -> u128 {
+        u128::from(self.max_fee).saturating_mul(1_000_000_000)
+    }
+}
+
 /// See [`super::Command::Deploy`].
 #[derive(Debug, Args)]
 pub struct Deploy {

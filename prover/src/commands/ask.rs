@@ -9,11 +9,17 @@ use crate::{
     task::Task,
 };
 
-use super::{AGREE, FAULT, story::yes};
+use super::{AGREE, FAULT, market, stage, story::yes};
 
-pub(super) fn run(arguments: &arguments::Ask, output: Output) -> Result<u8> {
-    let task = Task::read(&arguments.task)?;
-    let asked = economy::ask(&task, arguments.lie).with_context(|| arguments.task.place())?;
+pub(super) fn run(arguments: &arguments::economy::Ask, output: Output) -> Result<u8> {
+    if let Some(step) = &arguments.step {
+        return market::ask(step, output);
+    }
+    let arguments = &arguments.scene;
+    let names = arguments.task.as_ref().context("no model is named")?;
+    let task = Task::read(names)?;
+    let asked = stage::played(&arguments.stage, output, |stage| economy::ask(stage, &task, arguments.lie));
+    let Some(asked) = asked.with_context(|| names.place())? else { return Ok(AGREE) };
     let right = asked.is_final && asked.lie_caught != Some(false) && asked.account.conserved;
     output.result(&asked, text)?;
     Ok(if right { AGREE } else { FAULT })

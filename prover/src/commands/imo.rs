@@ -9,11 +9,15 @@ use crate::{
     output::Output,
 };
 
-use super::{AGREE, FAULT};
+use super::{AGREE, FAULT, market, stage};
 
-pub(super) fn run(arguments: &arguments::Imo, output: Output) -> Result<u8> {
-    let program = files::read_model(&arguments.model)?;
-    let place = || arguments.model.display().to_string();
+pub(super) fn run(arguments: &arguments::economy::Imo, output: Output) -> Result<u8> {
+    if let Some(step) = &arguments.step {
+        return market::imo(step, output);
+    }
+    let model = arguments.model.as_ref().context("no model is named")?;
+    let program = files::read_model(model)?;
+    let place = || model.display().to_string();
     ensure!(
         0 < arguments.soft_cap && arguments.soft_cap <= arguments.cap && arguments.sold <= arguments.cap,
         "--soft-cap is from 1 to --cap, --sold at most --cap"
@@ -26,7 +30,9 @@ pub(super) fn run(arguments: &arguments::Imo, output: Output) -> Result<u8> {
         creator_share: arguments.creator_share,
         ..Plan::default()
     };
-    let offered = economy::imo(&program, arguments.max_t, &plan).with_context(place)?;
+    let offered =
+        stage::played(&arguments.stage, output, |stage| economy::imo(stage, &program, arguments.max_t, &plan));
+    let Some(offered) = offered.with_context(place)? else { return Ok(AGREE) };
     output.result(&offered, text)?;
     let expected = plan.sold >= plan.soft_cap;
     Ok(if offered.succeeded == expected && offered.account.conserved { AGREE } else { FAULT })

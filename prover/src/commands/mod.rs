@@ -10,11 +10,13 @@ mod imo;
 mod import;
 mod inspect;
 mod language;
+mod market;
 mod mint;
 mod network;
 mod prove;
 mod revenue;
 mod run;
+mod stage;
 mod story;
 mod verify;
 

@@ -10,32 +10,33 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::{
+    agent::AgentError,
     arguments::network::{Link, Signing},
-    network::{Deployment, Done, NetworkError, Rpc, Sender, Wallet},
+    network::{Deployment, Done, Network as _, NetworkError, Rpc, Sender, Wallet},
     units,
 };
 
 pub(super) use play::{defend, watch};
 pub(super) use set_up::{deploy, register, request};
 pub(super) use status::status;
-pub(super) use submit::{submit, withdraw};
+pub(super) use submit::{Work, read, submit, withdraw};
 
 /// A connected command: the chain, the key, and where the contracts are.
-struct Session {
-    rpc: Rpc,
-    wallet: Wallet,
+pub(super) struct Session {
+    pub(super) rpc: Rpc,
+    pub(super) wallet: Wallet,
     most: u128,
     dry: bool,
 }
 
 impl Session {
-    fn open(link: &Link, signing: &Signing) -> Result<Self> {
+    pub(super) fn open(link: &Link, signing: &Signing) -> Result<Self> {
         let wallet = Wallet::open(signing.keystore.as_deref())?;
         let rpc = Rpc::connect(&link.endpoint)?;
         Ok(Self { rpc, wallet, most: wei(signing), dry: signing.dry_run })
     }
 
-    const fn sender(&self) -> Sender<'_> {
+    pub(super) const fn sender(&self) -> Sender<'_> {
         Sender { network: &self.rpc, wallet: &self.wallet, most: self.most, dry: self.dry }
     }
 }
@@ -44,13 +45,16 @@ fn wei(signing: &Signing) -> u128 {
     u128::from(signing.max_fee).saturating_mul(1_000_000_000)
 }
 
-fn deployment(link: &Link) -> Result<Deployment> {
-    Ok(Deployment::read(&link.deployment)?)
+/// Where the contracts are, which must be on the chain of the endpoint.
+pub(super) fn deployment(link: &Link, rpc: &Rpc) -> Result<Deployment> {
+    let place = Deployment::read(&link.deployment)?;
+    let (expected, found) = (place.chain_id, rpc.chain_id());
+    if expected == found { Ok(place) } else { Err(AgentError::OtherChain { expected, found }.into()) }
 }
 
 /// What one transaction cost, or may cost.
 #[derive(Debug, Serialize)]
-struct Paid {
+pub(super) struct Paid {
     /// Whether it was sent.
     sent: bool,
     /// Gas: used, or allowed for.
@@ -60,14 +64,14 @@ struct Paid {
 }
 
 impl Paid {
-    fn of(done: &Done) -> Self {
+    pub(super) fn of(done: &Done) -> Self {
         match done {
             Done::Mined(mined) => Self { sent: true, gas: mined.gas, wei: mined.cost.to_string() },
             Done::Would(gas, cost) => Self { sent: false, gas: *gas, wei: cost.to_string() },
         }
     }
 
-    fn words(&self) -> String {
+    pub(super) fn words(&self) -> String {
         let wei = self.wei.parse::<U256>().unwrap_or_default();
         let gas = units::grouped(self.gas);
         match self.sent {

@@ -10,11 +10,17 @@ use crate::{
     units,
 };
 
-use super::{AGREE, FAULT, story::holdings};
+use super::{AGREE, FAULT, market, stage, story::holdings};
 
-pub(super) fn run(arguments: &arguments::Revenue, output: Output) -> Result<u8> {
-    let task = Task::read(&arguments.task)?;
-    let shared = economy::shared_revenue(&task, arguments.requests).with_context(|| arguments.task.place())?;
+pub(super) fn run(arguments: &arguments::economy::Revenue, output: Output) -> Result<u8> {
+    if let Some(step) = &arguments.step {
+        return market::revenue(step, output);
+    }
+    let names = arguments.task.as_ref().context("no model is named")?;
+    let task = Task::read(names)?;
+    let shared =
+        stage::played(&arguments.stage, output, |stage| economy::shared_revenue(stage, &task, arguments.requests));
+    let Some(shared) = shared.with_context(|| names.place())? else { return Ok(AGREE) };
     output.result(&shared, text)?;
     Ok(if shared.account.conserved { AGREE } else { FAULT })
 }

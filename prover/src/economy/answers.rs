@@ -1,26 +1,25 @@
 //! Requests, the claims that answer them, and the dispute over a lie.
 
-use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
-use alloy_sol_types::SolValue;
+use alloy_primitives::{B256, Bytes, Log, U256, keccak256};
 use opml_bisection::{Party, Trace as GameTrace};
 use opml_contracts::{
-    Receipt,
     abi::{AIOracle, Dispute},
-    dispute::task_id,
+    dispute::{BURN, task_id},
 };
 use opml_ops::commit::Hasher;
 use opml_vm::{Trace, interpreter::Run};
 
 use super::{
     book::Book,
-    cast::LIAR,
-    ledger::{Ledger, event},
-    market::{DAY, Launched, Venue},
+    calls::{self, COMMIT_BOND, DAY, prompt, theirs},
+    cast::Actor,
+    market::{Launched, Venue},
 };
 use crate::{
-    chain::{Chain, ClaimOnChain, ContractArena, ETHER, TIER, TaskOnChain, bond_of_submitter, encode},
+    chain::{ClaimOnChain, ContractArena, Seats, TIER, bond_of_challenger, bond_of_submitter},
     dispute::{STEP_GAS, Setup, Table},
     error::ProverError,
+    ledger::{Ledger, event},
     lie::{Fault, Lie, LyingTrace},
     machine::VmTrace,
     random::Random,
@@ -35,24 +34,6 @@ pub(super) const SETUP: Setup =
 const SALT: B256 = B256::repeat_byte(0x5a);
 /// Lies that are tried until one shows in the output.
 const TRIES: u64 = 1_000;
-
-/// The bytes of all inputs, one after another: what a request carries.
-pub(super) fn prompt(task: &Task) -> Bytes {
-    task.inputs.iter().flat_map(|input| input.bytes().iter().copied()).collect()
-}
-
-/// The task that a request opens.
-pub(super) fn on_chain(task: &Task) -> TaskOnChain {
-    let on_chain = Dispute::Task {
-        modelRoot: Hasher::current().model_roots(&task.program).model.into(),
-        inputRoot: Hasher::current().input_root(&task.inputs).into(),
-        maxT: task.max_t,
-        tier: TIER,
-        requester: Address::ZERO,
-    };
-    let parts = encode::parts(&task.program, &on_chain);
-    TaskOnChain { task: on_chain, parts }
-}
 
 /// The output of a run.
 pub(super) fn output(task: &Task, run: &Run) -> Result<Vec<u8>, ProverError> {
@@ -79,37 +60,37 @@ pub(super) fn request<N: Ledger>(
     book: &mut Book<N>,
     venue: &Venue,
     launched: &Launched,
-    who: Address,
+    who: Actor,
     task: &Task,
 ) -> Result<U256, ProverError> {
     let fee = book.ask(venue.oracle, &AIOracle::estimateFeeCall { modelId: launched.model, gasLimit: U256::ZERO })?;
     let call = AIOracle::requestCallback_0Call {
         modelId: launched.model,
-        input: prompt(task),
-        callbackContract: Address::ZERO,
+        input: prompt(&task.inputs),
+        callbackContract: alloy_primitives::Address::ZERO,
         gasLimit: 0,
         callbackData: Bytes::new(),
     };
-    let receipt = book.send(who, venue.oracle, fee, &call, format!("fee {}", units::ether(fee)))?;
-    Ok(event::<AIOracle::RequestTask>(&receipt)?.requestId)
+    let sent = book.send(who, venue.oracle, fee, &call, format!("fee {}", units::ether(fee)))?;
+    Ok(event::<AIOracle::RequestTask>(&sent.logs)?.requestId)
 }
 
 /// A claim that is not made yet.
 fn prepared<N: Ledger>(
     book: &mut Book<N>,
     venue: &Venue,
-    who: Address,
+    who: Actor,
     id: U256,
     task: &Task,
     run: &Run,
 ) -> Result<ClaimOnChain, ProverError> {
-    let on_chain = on_chain(task);
+    let on_chain = calls::task(&task.program, &task.inputs, task.max_t, TIER);
     let output = output(task, run)?;
     let claim = Dispute::Claim {
         taskId: task_id(&on_chain.task),
         T: run.length,
         outputHash: keccak256(&output),
-        submitter: who,
+        submitter: book.at(who),
         nonce: id.saturating_to(),
     };
     // The contract knows its chain's number.
@@ -117,7 +98,7 @@ fn prepared<N: Ledger>(
     Ok(ClaimOnChain { id, claim, parts: on_chain.parts, output })
 }
 
-fn make<N: Ledger>(book: &mut Book<N>, venue: &Venue, claim: &ClaimOnChain) -> Result<(), ProverError> {
+fn make<N: Ledger>(book: &mut Book<N>, venue: &Venue, who: Actor, claim: &ClaimOnChain) -> Result<(), ProverError> {
     let bond = U256::from(bond_of_submitter());
     let call = Dispute::claimCall {
         taskId: claim.claim.taskId,
@@ -125,29 +106,24 @@ fn make<N: Ledger>(book: &mut Book<N>, venue: &Venue, claim: &ClaimOnChain) -> R
         nonce: claim.claim.nonce,
         output: claim.output.clone().into(),
     };
-    book.send(claim.claim.submitter, venue.claims, bond, &call, format!("bond {}", units::ether(bond))).map(drop)
-}
-
-fn theirs(claim: &Dispute::Claim) -> AIOracle::Claim {
-    let Dispute::Claim { taskId, T, outputHash, submitter, nonce } = *claim;
-    AIOracle::Claim { taskId, T, outputHash, submitter, nonce }
+    book.send(who, venue.claims, bond, &call, format!("bond {}", units::ether(bond))).map(drop)
 }
 
 /// Claims, and answers with the claim.
 pub(super) fn answer<N: Ledger>(
     book: &mut Book<N>,
     venue: &Venue,
-    who: Address,
+    who: Actor,
     id: U256,
     task: &Task,
     run: &Run,
 ) -> Result<ClaimOnChain, ProverError> {
     let claim = prepared(book, venue, who, id, task, run)?;
-    make(book, venue, &claim)?;
+    make(book, venue, who, &claim)?;
     let call = AIOracle::answerCall { requestId: id, c: theirs(&claim.claim), output: claim.output.clone().into() };
     let what = format!("answers request {id}");
-    let receipt = book.send(who, venue.oracle, U256::ZERO, &call, what)?;
-    alarm(book, &receipt);
+    let sent = book.send(who, venue.oracle, U256::ZERO, &call, what)?;
+    alarm(book, &sent.logs);
     Ok(claim)
 }
 
@@ -155,18 +131,18 @@ pub(super) fn answer<N: Ledger>(
 pub(super) fn answer_hidden<N: Ledger>(
     book: &mut Book<N>,
     venue: &Venue,
-    who: Address,
+    who: Actor,
     id: U256,
     task: &Task,
     run: &Run,
 ) -> Result<ClaimOnChain, ProverError> {
     let claim = prepared(book, venue, who, id, task, run)?;
-    let hash = keccak256((id, claim.id, SALT).abi_encode());
-    let bond = U256::from(ETHER / 100);
+    let hash = calls::hidden_claim(id, claim.id, SALT);
+    let bond = U256::from(COMMIT_BOND);
     let what = format!("a hidden answer to request {id}, bond {}", units::ether(bond));
-    let receipt = book.send(who, venue.oracle, bond, &AIOracle::commitCall { requestId: id, hash }, what)?;
-    let index = event::<AIOracle::Committed>(&receipt)?.index;
-    make(book, venue, &claim)?;
+    let sent = book.send(who, venue.oracle, bond, &AIOracle::commitCall { requestId: id, hash }, what)?;
+    let index = event::<AIOracle::Committed>(&sent.logs)?.index;
+    make(book, venue, who, &claim)?;
     let call = AIOracle::revealCall {
         requestId: id,
         index,
@@ -174,56 +150,63 @@ pub(super) fn answer_hidden<N: Ledger>(
         salt: SALT,
         output: claim.output.clone().into(),
     };
-    let receipt = book.send(who, venue.oracle, U256::ZERO, &call, format!("answers request {id}"))?;
-    alarm(book, &receipt);
+    let sent = book.send(who, venue.oracle, U256::ZERO, &call, format!("answers request {id}"))?;
+    alarm(book, &sent.logs);
     Ok(claim)
 }
 
 /// Says so if the oracle has seen two answers that cannot both be right.
-fn alarm<N: Ledger>(book: &mut Book<N>, receipt: &Receipt) {
-    if event::<AIOracle::Conflict>(receipt).is_ok() {
+fn alarm<N: Ledger>(book: &mut Book<N>, logs: &[Log]) {
+    if event::<AIOracle::Conflict>(logs).is_ok() {
         book.record.note("(AIOracle)", "Conflict", "two claims contradict each other", 0);
     }
 }
 
 /// A challenger plays the dispute of the liar's claim to its end, and is paid; whether the claim has fallen.
-pub(super) fn caught(
-    book: Book<Chain>,
+pub(super) fn caught<N: Ledger>(
+    book: &mut Book<N>,
+    venue: &Venue,
     task: &Task,
     honest: &Trace,
     lie: &Lie,
     claim: ClaimOnChain,
-) -> Result<(Book<Chain>, bool), ProverError> {
-    let Book { ledger, mut record } = book;
+) -> Result<bool, ProverError> {
     let submitted = Hasher::current().trace(&task.program, lie.run.clone());
     let theirs: &dyn GameTrace = &LyingTrace::new(&task.program, &task.inputs, &submitted, &lie.told);
     let own = VmTrace::new(&task.program, &task.inputs, honest);
     let table = Table::new(task, &submitted, &SETUP)?;
-    let mut arena = ContractArena::challenge(ledger, claim, table.game(), None)?;
+    let seats = Seats {
+        contract: venue.claims,
+        submitter: book.at(Actor::Liar),
+        challenger: book.at(Actor::Challenger),
+        anybody: book.at(Actor::Creator),
+    };
+    let stake = (0, U256::from(bond_of_challenger()));
+    let mut arena = ContractArena::open(&mut book.ledger, seats, claim, table.game(), None, stake)?;
     let outcome = table.walk(&mut arena, theirs, &own)?;
-    for t in arena.transactions() {
-        record.note(if t.who == "submitter" { super::cast::name(LIAR) } else { t.who }, t.call, t.what.clone(), t.gas);
-    }
     let fell = outcome.winner == Party::Challenger;
     if fell {
         arena.share_out()?;
     }
-    Ok((Book { ledger: arena.into_chain(), record }, fell))
+    for t in arena.transactions() {
+        let who = if t.who == "submitter" { Actor::Liar.name() } else { t.who };
+        book.record.note(who, t.call, t.what.clone(), t.gas);
+    }
+    Ok(fell)
 }
 
 /// Waits until nobody can object any more.
-pub(super) fn wait<N: Ledger>(book: &mut Book<N>) {
-    book.ledger.wait(u64::from(DAY));
+pub(super) fn wait<N: Ledger>(book: &mut Book<N>) -> Result<(), ProverError> {
+    super::wait(book, u64::from(DAY))
 }
 
 /// Finalises a claim and brings the answer to who asked.
 pub(super) fn conclude<N: Ledger>(
     book: &mut Book<N>,
     venue: &Venue,
-    id: U256,
+    (who, id): (Actor, U256),
     claim: &ClaimOnChain,
 ) -> Result<bool, ProverError> {
-    let who = claim.claim.submitter;
     let call = Dispute::finalizeCall { c: claim.claim.clone() };
     book.send(who, venue.claims, U256::ZERO, &call, "nobody objected")?;
     let call = AIOracle::updateResultCall { requestId: id, output: claim.output.clone().into() };
@@ -233,22 +216,23 @@ pub(super) fn conclude<N: Ledger>(
 
 /// Everybody takes what the claims and the oracle owe, and what is burnt goes where nobody has it.
 pub(super) fn withdraw<N: Ledger>(book: &mut Book<N>, venue: &Venue) -> Result<(), ProverError> {
-    for (account, _) in super::cast::CAST {
+    for actor in Actor::ALL {
+        let account = book.at(actor);
         let credit = book.ask(venue.claims, &Dispute::creditOfCall { account })?;
         if !credit.is_zero() {
             let what = format!("bonds, {}", units::ether(credit));
-            book.send(account, venue.claims, U256::ZERO, &Dispute::withdrawCall {}, what)?;
+            book.send(actor, venue.claims, U256::ZERO, &Dispute::withdrawCall {}, what)?;
         }
         let credit = book.ask(venue.oracle, &AIOracle::creditOfCall { account })?;
         if !credit.is_zero() {
             let what = format!("fees, {}", units::ether(credit));
-            book.send(account, venue.oracle, U256::ZERO, &AIOracle::withdrawCall {}, what)?;
+            book.send(actor, venue.oracle, U256::ZERO, &AIOracle::withdrawCall {}, what)?;
         }
     }
-    let credit = book.ask(venue.claims, &Dispute::creditOfCall { account: opml_contracts::dispute::BURN })?;
+    let credit = book.ask(venue.claims, &Dispute::creditOfCall { account: BURN })?;
     if !credit.is_zero() {
         let what = format!("{} of the liar's bond", units::ether(credit));
-        book.send(super::cast::CREATOR, venue.claims, U256::ZERO, &Dispute::burnCall {}, what)?;
+        book.send(Actor::Creator, venue.claims, U256::ZERO, &Dispute::burnCall {}, what)?;
     }
     Ok(())
 }
@@ -257,10 +241,10 @@ pub(super) fn withdraw<N: Ledger>(book: &mut Book<N>, venue: &Venue) -> Result<(
 pub(super) fn answer_again<N: Ledger>(
     book: &mut Book<N>,
     venue: &Venue,
-    id: U256,
+    (who, id): (Actor, U256),
     claim: &ClaimOnChain,
 ) -> Result<(), ProverError> {
-    let (who, output) = (claim.claim.submitter, Bytes::from(claim.output.clone()));
+    let output = Bytes::from(claim.output.clone());
     let call = AIOracle::answerCall { requestId: id, c: theirs(&claim.claim), output: output.clone() };
     book.send(who, venue.oracle, U256::ZERO, &call, format!("answers request {id} by the same claim"))?;
     let call = AIOracle::updateResultCall { requestId: id, output };

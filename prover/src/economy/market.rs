@@ -1,35 +1,21 @@
 //! The contracts of a market, and an offering from its launch to its end.
 
-use alloy_primitives::{Address, B256, Bytes, U256, aliases::U40, aliases::U96};
-use alloy_sol_types::SolConstructor;
-use opml_contracts::abi::{
-    AIOracle, CollectionDeployer, Offering,
-    OfferingFactory::{self, CollectionTerms, OfferingTerms, SaleTerms, Terms, TokenTerms},
-    TokenDeployer,
-};
+use alloy_primitives::{Address, B256, U256};
+use opml_contracts::abi::{CollectionDeployer, Offering, OfferingFactory, TokenDeployer};
 use opml_vm::Program;
 
 use super::{
     book::Book,
-    cast::{ALICE, BOB, CAST, CREATOR},
-    ledger::{Ledger, event},
+    calls::{self, DAY, Listing, Offer, WHOLE},
+    cast::Actor,
 };
 use crate::{
     agent::root_of,
-    chain::{CHALLENGER, Chain, ETHER, SUBMITTER, TIER, encode, refused},
+    chain::{ETHER, TIER, encode},
     error::ProverError,
+    ledger::{Ledger, event},
     units,
 };
-
-/// Gas of a collection's callback: it stores the model's output and mints.
-const CALLBACK_GAS: u64 = 600_000;
-/// Seconds from the last second of a sale to nothing left to vest.
-const VESTING: u32 = 365 * DAY;
-/// A day, in seconds.
-pub(super) const DAY: u32 = 24 * 3_600;
-const WHOLE: u128 = ETHER;
-/// What everybody has at the beginning, in wei.
-const FUNDS: u128 = 20 * ETHER;
 
 /// What things cost, in wei.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +58,34 @@ impl Default for Plan {
     }
 }
 
+impl Plan {
+    fn offer(&self, creator: Address, max_t: u64, deadline: u64) -> Offer {
+        let named = |name: &str, symbol: &str| (name.to_owned(), symbol.to_owned());
+        Offer {
+            creator,
+            price: self.prices.token,
+            cap: self.cap,
+            soft_cap: self.soft_cap,
+            deadline,
+            creator_share: self.creator_share,
+            vesting: (30 * DAY, 365 * DAY),
+            claimable: 7_500,
+            interval: DAY,
+            royalty: 500,
+            token: named("Shares of a model", "MODEL"),
+            collection: named("What a model sees", "SEEN"),
+            listing: Listing {
+                max_t,
+                tier: TIER,
+                ttl: 3 * DAY,
+                share: self.fee_share,
+                fee: self.prices.answer,
+                gas_price: self.prices.gas,
+            },
+        }
+    }
+}
+
 /// Where everything is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Venue {
@@ -90,31 +104,14 @@ pub(super) struct Launched {
     pub(super) model: U256,
 }
 
-/// A chain of this process on which everybody has the same.
-pub(super) fn chain(arity_log2: u8) -> Result<Chain, ProverError> {
-    let mut chain = Chain::new(arity_log2)?;
-    for (account, _) in CAST {
-        let has = if [SUBMITTER, CHALLENGER].contains(&account) { crate::chain::FUNDS } else { 0 };
-        chain.host().fund(account, U256::from(FUNDS - has)).map_err(refused("funding"))?;
-    }
-    Ok(chain)
-}
-
 impl Venue {
     /// Deploys the oracle and the factory beside a claims contract.
     pub(super) fn open<N: Ledger>(book: &mut Book<N>, claims: Address) -> Result<Self, ProverError> {
-        let code = |code: &[u8], arguments: Vec<u8>| Bytes::from([code, &arguments].concat());
-        let arguments = AIOracle::constructorCall {
-            dispute: claims,
-            commitBond: U256::from(ETHER / 100),
-            revealTime: U256::from(3_600),
-        };
-        let oracle = book.create(CREATOR, "AIOracle", code(&AIOracle::BYTECODE, arguments.abi_encode()))?;
-        let tokens = book.create(CREATOR, "TokenDeployer", code(&TokenDeployer::BYTECODE, vec![]))?;
-        let collections = book.create(CREATOR, "CollectionDeployer", code(&CollectionDeployer::BYTECODE, vec![]))?;
-        let arguments = OfferingFactory::constructorCall { oracle_: oracle, tokens, collections };
-        let factory =
-            book.create(CREATOR, "OfferingFactory", code(&OfferingFactory::BYTECODE, arguments.abi_encode()))?;
+        let who = Actor::Creator;
+        let oracle = book.create(who, "AIOracle", calls::oracle_code(claims))?;
+        let tokens = book.create(who, "TokenDeployer", TokenDeployer::BYTECODE.clone())?;
+        let collections = book.create(who, "CollectionDeployer", CollectionDeployer::BYTECODE.clone())?;
+        let factory = book.create(who, "OfferingFactory", calls::factory_code(oracle, tokens, collections))?;
         book.row(claims, "(Dispute)");
         book.row(oracle, "(AIOracle)");
         Ok(Self { claims, oracle, factory })
@@ -128,12 +125,12 @@ impl Venue {
         max_t: u64,
         plan: &Plan,
     ) -> Result<Launched, ProverError> {
-        let root = self.register(book, program)?;
-        let deadline = book.ledger.time().saturating_add(u64::from(7 * DAY));
-        let terms = terms(program, root, max_t, plan, deadline);
+        self.register(book, program)?;
+        let deadline = book.ledger.time()?.saturating_add(u64::from(7 * DAY));
+        let offer = plan.offer(book.at(Actor::Creator), max_t, deadline);
         let cap = format!("{} tokens at {}", plan.cap, units::ether(U256::from(plan.prices.token)));
-        let receipt = book.send(CREATOR, self.factory, U256::ZERO, &OfferingFactory::launchCall { terms }, cap)?;
-        let launched: OfferingFactory::OfferingLaunched = event(&receipt)?;
+        let sent = book.send(Actor::Creator, self.factory, U256::ZERO, &offer.launch(program), cap)?;
+        let launched: OfferingFactory::OfferingLaunched = event(&sent.logs)?;
         book.row(launched.offering, "(Offering)");
         book.row(launched.token, "(RevenueToken)");
         let Launched { collection, vesting, model, .. } = Launched::nothing();
@@ -144,7 +141,7 @@ impl Venue {
         let root = root_of(program);
         let what = format!("model {}", crate::words::short(&root.0));
         let call = encode::register_call(program);
-        book.send(CREATOR, self.claims, U256::ZERO, &call, what)?;
+        book.send(Actor::Creator, self.claims, U256::ZERO, &call, what)?;
         Ok(root)
     }
 }
@@ -158,7 +155,7 @@ impl Launched {
     /// Alice and Bob buy, three to two.
     pub(super) fn sell<N: Ledger>(&self, book: &mut Book<N>, plan: &Plan) -> Result<(), ProverError> {
         let first = plan.sold.saturating_mul(3) / 5;
-        for (buyer, tokens) in [(ALICE, first), (BOB, plan.sold - first)] {
+        for (buyer, tokens) in [(Actor::Alice, first), (Actor::Bob, plan.sold - first)] {
             if tokens == 0 {
                 continue;
             }
@@ -173,66 +170,26 @@ impl Launched {
     /// Ends the sale, at its deadline if it is not sold out; whether it has succeeded.
     pub(super) fn close<N: Ledger>(&mut self, book: &mut Book<N>, plan: &Plan) -> Result<bool, ProverError> {
         if plan.sold < plan.cap {
-            book.ledger.wait(u64::from(7 * DAY));
+            super::wait(book, u64::from(7 * DAY))?;
         }
         let succeeds = plan.sold >= plan.soft_cap;
         let what = if succeeds { "listed at the oracle, fees go to the token" } else { "too little was sold" };
-        let receipt = book.send(CREATOR, self.offering, U256::ZERO, &Offering::closeCall {}, what)?;
-        let Ok(event) = event::<Offering::Succeeded>(&receipt) else { return Ok(false) };
+        let sent = book.send(Actor::Creator, self.offering, U256::ZERO, &Offering::closeCall {}, what)?;
+        let Ok(event) = event::<Offering::Succeeded>(&sent.logs) else { return Ok(false) };
         (self.model, self.vesting, self.collection) = (event.modelId, event.vesting, event.collection);
         book.row(self.vesting, "(CreatorVesting)");
-        book.send(CREATOR, self.offering, U256::ZERO, &Offering::withdrawCall {}, "what was raised")?;
+        book.send(Actor::Creator, self.offering, U256::ZERO, &Offering::withdrawCall {}, "what was raised")?;
         Ok(true)
     }
 
     /// Every buyer takes back what it paid.
     pub(super) fn refund<N: Ledger>(&self, book: &mut Book<N>) -> Result<(), ProverError> {
-        for buyer in [ALICE, BOB] {
-            let paid = book.ask(self.offering, &Offering::paidByCall { buyer })?;
+        for buyer in [Actor::Alice, Actor::Bob] {
+            let paid = book.ask(self.offering, &Offering::paidByCall { buyer: book.at(buyer) })?;
             if !paid.is_zero() {
                 book.send(buyer, self.offering, U256::ZERO, &Offering::refundCall {}, units::ether(paid))?;
             }
         }
         Ok(())
-    }
-}
-
-fn terms(program: &Program, root: B256, max_t: u64, plan: &Plan, deadline: u64) -> OfferingTerms {
-    let whole = U256::from(WHOLE);
-    OfferingTerms {
-        sale: SaleTerms {
-            price: U256::from(plan.prices.token),
-            cap: U256::from(plan.cap) * whole,
-            softCap: U256::from(plan.soft_cap) * whole,
-            deadline: U40::saturating_from(deadline),
-            creator: CREATOR,
-            creatorShare: plan.creator_share,
-            cliff: 30 * DAY,
-            vesting: VESTING,
-        },
-        token: TokenTerms {
-            name: "Shares of a model".to_owned(),
-            symbol: "MODEL".to_owned(),
-            claimable: 7_500,
-            snapshotInterval: DAY,
-            revenueTokens: vec![],
-        },
-        listing: Terms {
-            modelRoot: root,
-            maxT: max_t,
-            tier: TIER,
-            ttl: 3 * DAY,
-            share: plan.fee_share,
-            receiver: Address::ZERO,
-            fee: U96::saturating_from(plan.prices.answer),
-            gasPrice: plan.prices.gas,
-        },
-        inputHeaders: encode::input_headers(program),
-        collection: CollectionTerms {
-            name: "What a model sees".to_owned(),
-            symbol: "SEEN".to_owned(),
-            royalty: U96::from(500),
-            callbackGas: CALLBACK_GAS,
-        },
     }
 }

@@ -4,13 +4,12 @@ use alloy_primitives::{Address, U256};
 use opml_contracts::abi::{CreatorVesting, RevenueToken};
 use serde::Serialize;
 
-use super::{
-    book::Book,
-    cast::{ALICE, BOB, CREATOR, name},
+use super::{book::Book, cast::Actor, market::Launched};
+use crate::{
+    error::ProverError,
     ledger::{Ledger, event},
-    market::Launched,
+    units,
 };
-use crate::{error::ProverError, units};
 
 /// What a holder has, and got.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -26,42 +25,43 @@ pub struct Holding {
 /// Ends the period, and everybody claims; the creator's part is claimed into its vesting.
 pub(super) fn share<N: Ledger>(book: &mut Book<N>, launched: &Launched) -> Result<Vec<Holding>, ProverError> {
     let what = "fetches what the oracle holds for the token";
-    let receipt = book.send(CREATOR, launched.token, U256::ZERO, &RevenueToken::snapshotCall {}, what)?;
-    let id = event::<RevenueToken::SnapshotTaken>(&receipt)?.snapshotId;
+    let sent = book.send(Actor::Creator, launched.token, U256::ZERO, &RevenueToken::snapshotCall {}, what)?;
+    let id = event::<RevenueToken::SnapshotTaken>(&sent.logs)?.snapshotId;
     let mut holdings = Vec::new();
-    for account in [ALICE, BOB, launched.vesting] {
+    for holder in [Some(Actor::Alice), Some(Actor::Bob), None] {
+        let account = holder.map_or(launched.vesting, |actor| book.at(actor));
         let claimable = RevenueToken::claimableRevenueCall { account, snapshotId: id };
         let claimable = book.ask(launched.token, &claimable)?;
         if !claimable.is_zero() {
-            claim(book, launched, account, id, units::ether(claimable))?;
+            claim(book, launched, holder, id, units::ether(claimable))?;
         }
-        let holder = if account == launched.vesting { "creator, vesting" } else { name(account) };
         let tokens = book.ask(launched.token, &RevenueToken::balanceOfCall { account })?;
+        let holder = holder.map_or("creator, vesting", Actor::name);
         holdings.push(Holding { holder, tokens: tokens.to_string(), claimed: claimable.to_string() });
     }
     Ok(holdings)
 }
 
+/// A holder claims; nobody: the creator for its vesting.
 fn claim<N: Ledger>(
     book: &mut Book<N>,
     launched: &Launched,
-    account: Address,
+    holder: Option<Actor>,
     id: U256,
     what: String,
 ) -> Result<(), ProverError> {
-    if account == launched.vesting {
+    let Some(holder) = holder else {
         let call = CreatorVesting::collectCall { token: launched.token, snapshotId: id, asset: Address::ZERO };
-        book.send(CREATOR, account, U256::ZERO, &call, what).map(drop)
-    } else {
-        book.send(account, launched.token, U256::ZERO, &RevenueToken::claimCall { snapshotId: id }, what).map(drop)
-    }
+        return book.send(Actor::Creator, launched.vesting, U256::ZERO, &call, what).map(drop);
+    };
+    book.send(holder, launched.token, U256::ZERO, &RevenueToken::claimCall { snapshotId: id }, what).map(drop)
 }
 
 /// A holder burns tokens for their share of what is kept for burners.
 pub(super) fn redeem<N: Ledger>(
     book: &mut Book<N>,
     launched: &Launched,
-    who: Address,
+    who: Actor,
     amount: U256,
 ) -> Result<U256, ProverError> {
     let due = book.ask(launched.token, &RevenueToken::redeemableOnBurnCall { amount })?;

@@ -1,4 +1,4 @@
-//! One scene for each command, on a fresh chain.
+//! One scene for each command, on a stage of any kind.
 
 use alloy_primitives::U256;
 use opml_ops::commit::Hasher;
@@ -6,14 +6,16 @@ use opml_vm::{Program, Trace, interpreter::Run};
 use serde::Serialize;
 
 use super::{
-    answers::{self, SETUP},
+    answers,
     book::{Balance, Book, Record, Step},
-    cast::{CAROL, DAVE, HONEST, LIAR},
+    calls,
+    cast::Actor,
     content,
-    market::{self, Launched, Plan, Venue},
+    market::{Launched, Plan, Venue},
     revenue::{self, Holding},
+    stage::Stage,
 };
-use crate::{chain::Chain, error::ProverError, hex, task::Task};
+use crate::{error::ProverError, hex, ledger::Ledger, task::Task};
 
 /// What was sent, and what everybody held.
 #[derive(Debug, Clone, Serialize)]
@@ -101,8 +103,8 @@ pub struct Shared {
 ///
 /// # Errors
 /// The chain refuses a transaction.
-pub fn imo(program: &Program, max_t: u64, plan: &Plan) -> Result<Offered, ProverError> {
-    let (mut book, _, mut launched) = opened(program, max_t, plan)?;
+pub fn imo<N: Ledger>(stage: Stage<N>, program: &Program, max_t: u64, plan: &Plan) -> Result<Offered, ProverError> {
+    let (mut book, _, mut launched) = opened(stage, program, max_t, plan)?;
     let succeeded = launched.close(&mut book, plan)?;
     if !succeeded {
         launched.refund(&mut book)?;
@@ -116,13 +118,13 @@ pub fn imo(program: &Program, max_t: u64, plan: &Plan) -> Result<Offered, Prover
 ///
 /// # Errors
 /// The run is refused, or the chain refuses a transaction.
-pub fn ask(task: &Task, lie: Option<u64>) -> Result<Asked, ProverError> {
+pub fn ask<N: Ledger>(stage: Stage<N>, task: &Task, lie: Option<u64>) -> Result<Asked, ProverError> {
     let plan = Plan::default();
-    let (mut book, venue, launched) = market(task, &plan)?;
-    let id = answers::request(&mut book, &venue, &launched, CAROL, task)?;
+    let (mut book, venue, launched) = market(stage, task, &plan)?;
+    let id = answers::request(&mut book, &venue, &launched, Actor::Carol, task)?;
     book.chapter("asked")?;
     let run = task.run()?;
-    let (mut book, caught, is_final) = answered(book, &venue, id, task, &run, lie)?;
+    let (caught, is_final) = answered(&mut book, &venue, id, task, &run, lie)?;
     answers::withdraw(&mut book, &venue)?;
     book.chapter("paid")?;
     let output = hex::of(&answers::output(task, &run)?);
@@ -133,21 +135,21 @@ pub fn ask(task: &Task, lie: Option<u64>) -> Result<Asked, ProverError> {
 ///
 /// # Errors
 /// As [`ask`].
-pub fn mint(task: &Task, lie: Option<u64>) -> Result<Minted, ProverError> {
+pub fn mint<N: Ledger>(stage: Stage<N>, task: &Task, lie: Option<u64>) -> Result<Minted, ProverError> {
     let plan = Plan::default();
-    let (mut book, venue, launched) = market(task, &plan)?;
-    let id = content::mint(&mut book, &launched, CAROL, task)?;
+    let (mut book, venue, launched) = market(stage, task, &plan)?;
+    let id = content::mint(&mut book, &launched, Actor::Carol, task)?;
     book.chapter("asked")?;
     let run = task.run()?;
     let output = answers::output(task, &run)?;
     let verified_early = content::verified(&mut book, &launched, task, &output)?;
-    let (mut book, ..) = answered(book, &venue, id, task, &run, lie)?;
+    answered(&mut book, &venue, id, task, &run, lie)?;
     let (content, _) = content::shown(&mut book, &launched, task)
         .ok_or_else(|| ProverError::Stuck("the token was not minted".to_owned()))?;
     let verified = content == output && content::verified(&mut book, &launched, task, &content)?;
     answers::withdraw(&mut book, &venue)?;
     book.chapter("paid")?;
-    let token = hex::of(&content::token(&answers::prompt(task)).to_be_bytes::<32>());
+    let token = hex::of(&calls::token_id(&calls::prompt(&task.inputs)).to_be_bytes::<32>());
     let content = hex::of(&content);
     Ok(Minted { token, content, verified_early, verified, account: Account::from(&book.record) })
 }
@@ -156,18 +158,18 @@ pub fn mint(task: &Task, lie: Option<u64>) -> Result<Minted, ProverError> {
 ///
 /// # Errors
 /// As [`ask`].
-pub fn revenue(task: &Task, requests: u64) -> Result<Shared, ProverError> {
+pub fn revenue<N: Ledger>(stage: Stage<N>, task: &Task, requests: u64) -> Result<Shared, ProverError> {
     let plan = Plan::default();
-    let (mut book, venue, launched) = market(task, &plan)?;
+    let (mut book, venue, launched) = market(stage, task, &plan)?;
     let run = task.run()?;
-    let first = answers::request(&mut book, &venue, &launched, CAROL, task)?;
+    let first = answers::request(&mut book, &venue, &launched, Actor::Carol, task)?;
     // One claim answers all requests of the same input.
-    let claim = answers::answer(&mut book, &venue, HONEST, first, task, &run)?;
-    answers::wait(&mut book);
-    answers::conclude(&mut book, &venue, first, &claim)?;
+    let claim = answers::answer(&mut book, &venue, Actor::Honest, first, task, &run)?;
+    answers::wait(&mut book)?;
+    answers::conclude(&mut book, &venue, (Actor::Honest, first), &claim)?;
     for _ in 1..requests {
-        let id = answers::request(&mut book, &venue, &launched, DAVE, task)?;
-        answers::answer_again(&mut book, &venue, id, &claim)?;
+        let id = answers::request(&mut book, &venue, &launched, Actor::Dave, task)?;
+        answers::answer_again(&mut book, &venue, (Actor::Honest, id), &claim)?;
     }
     book.chapter("answered")?;
     let revenue = answers::revenue_of(&mut book, &venue, &launched)?;
@@ -178,13 +180,15 @@ pub fn revenue(task: &Task, requests: u64) -> Result<Shared, ProverError> {
 }
 
 /// Everything deployed, an offering launched and sold.
-fn opened(program: &Program, max_t: u64, plan: &Plan) -> Result<(Book<Chain>, Venue, Launched), ProverError> {
-    let arity_log2 = u8::try_from(SETUP.arity.ilog2()).unwrap_or_default();
-    let chain = market::chain(arity_log2)?;
-    let claims = chain.claims();
-    let mut book = Book::new(chain);
+fn opened<N: Ledger>(
+    stage: Stage<N>,
+    program: &Program,
+    max_t: u64,
+    plan: &Plan,
+) -> Result<(Book<N>, Venue, Launched), ProverError> {
+    let mut book = Book::new(stage.ledger, stage.cast);
     book.chapter("funded")?;
-    let venue = Venue::open(&mut book, claims)?;
+    let venue = Venue::open(&mut book, stage.claims)?;
     let launched = venue.launch(&mut book, program, max_t, plan)?;
     launched.sell(&mut book, plan)?;
     book.chapter("sold")?;
@@ -192,8 +196,12 @@ fn opened(program: &Program, max_t: u64, plan: &Plan) -> Result<(Book<Chain>, Ve
 }
 
 /// The same, closed with success.
-pub(super) fn market(task: &Task, plan: &Plan) -> Result<(Book<Chain>, Venue, Launched), ProverError> {
-    let (mut book, venue, mut launched) = opened(&task.program, task.max_t, plan)?;
+pub(super) fn market<N: Ledger>(
+    stage: Stage<N>,
+    task: &Task,
+    plan: &Plan,
+) -> Result<(Book<N>, Venue, Launched), ProverError> {
+    let (mut book, venue, mut launched) = opened(stage, &task.program, task.max_t, plan)?;
     if !launched.close(&mut book, plan)? {
         return Err(ProverError::Stuck("the offering failed".to_owned()));
     }
@@ -201,30 +209,27 @@ pub(super) fn market(task: &Task, plan: &Plan) -> Result<(Book<Chain>, Venue, La
 }
 
 /// The honest answer, after a lie if there is a seed for one, to its end: whether the lie was caught, and the answer is final.
-fn answered(
-    book: Book<Chain>,
+fn answered<N: Ledger>(
+    book: &mut Book<N>,
     venue: &Venue,
     id: U256,
     task: &Task,
     run: &Run,
     lie: Option<u64>,
-) -> Result<(Book<Chain>, Option<bool>, bool), ProverError> {
-    let mut book = book;
+) -> Result<(Option<bool>, bool), ProverError> {
     let lie = lie.map(|seed| answers::visible_lie(task, run, seed)).transpose()?;
     let false_claim = match &lie {
-        Some(lie) => Some((lie, answers::answer(&mut book, venue, LIAR, id, task, &lie.run)?)),
+        Some(lie) => Some((lie, answers::answer(book, venue, Actor::Liar, id, task, &lie.run)?)),
         None => None,
     };
-    let claim = answers::answer_hidden(&mut book, venue, HONEST, id, task, run)?;
+    let claim = answers::answer_hidden(book, venue, Actor::Honest, id, task, run)?;
     let mut caught = None;
     if let Some((lie, false_claim)) = false_claim {
-        let fell;
-        (book, fell) = answers::caught(book, task, &honest(task, run), lie, false_claim)?;
-        caught = Some(fell);
+        caught = Some(answers::caught(book, venue, task, &honest(task, run), lie, false_claim)?);
     }
-    answers::wait(&mut book);
-    let is_final = answers::conclude(&mut book, venue, id, &claim)?;
-    Ok((book, caught, is_final))
+    answers::wait(book)?;
+    let is_final = answers::conclude(book, venue, (Actor::Honest, id), &claim)?;
+    Ok((caught, is_final))
 }
 
 /// The honest trace.

@@ -6,18 +6,15 @@ use serde::Serialize;
 use super::{
     answers,
     book::Book,
-    cast::{BOB, CAROL, DAVE, HONEST, LIAR},
+    calls::WHOLE,
+    cast::Actor,
     content,
     market::{Launched, Plan, Venue},
     revenue::{self, Holding},
     scenes::{self, Account},
+    stage::Stage,
 };
-use crate::{
-    chain::{Chain, ETHER},
-    error::ProverError,
-    lie::Lie,
-    task::Task,
-};
+use crate::{chain::ETHER, error::ProverError, ledger::Ledger, lie::Lie, task::Task};
 
 /// What a picture is asked for, and how the lie goes.
 pub struct Script<'a> {
@@ -63,29 +60,29 @@ impl Story {
     }
 }
 
-/// Plays the story.
+/// Plays the story on any ledger.
 ///
 /// # Errors
 /// The chain refuses a transaction.
-pub fn play(script: &Script<'_>) -> Result<Story, ProverError> {
-    let (mut book, venue, launched) = scenes::market(script.task, &Plan::default())?;
-    let first = content::mint(&mut book, &launched, CAROL, script.task)?;
-    let second = answers::request(&mut book, &venue, &launched, DAVE, script.other)?;
+pub fn play<N: Ledger>(stage: Stage<N>, script: &Script<'_>) -> Result<Story, ProverError> {
+    let (mut book, venue, launched) = scenes::market(stage, script.task, &Plan::default())?;
+    let first = content::mint(&mut book, &launched, Actor::Carol, script.task)?;
+    let second = answers::request(&mut book, &venue, &launched, Actor::Dave, script.other)?;
     book.chapter("asked")?;
 
     let run = script.task.run()?;
-    let false_claim = answers::answer(&mut book, &venue, LIAR, first, script.task, &script.lie.run)?;
-    let claim = answers::answer_hidden(&mut book, &venue, HONEST, first, script.task, &run)?;
+    let false_claim = answers::answer(&mut book, &venue, Actor::Liar, first, script.task, &script.lie.run)?;
+    let claim = answers::answer_hidden(&mut book, &venue, Actor::Honest, first, script.task, &run)?;
     let lied = content::shown(&mut book, &launched, script.task).map(|(content, _)| content).unwrap_or_default();
-    let (mut book, lie_caught) =
-        answers::caught(book, script.task, &scenes::honest(script.task, &run), script.lie, false_claim)?;
+    let honest = scenes::honest(script.task, &run);
+    let lie_caught = answers::caught(&mut book, &venue, script.task, &honest, script.lie, false_claim)?;
 
     let other_run = script.other.run()?;
-    let other_claim = answers::answer(&mut book, &venue, HONEST, second, script.other, &other_run)?;
-    answers::wait(&mut book);
+    let other_claim = answers::answer(&mut book, &venue, Actor::Honest, second, script.other, &other_run)?;
+    answers::wait(&mut book)?;
     let lie_verified = content::verified(&mut book, &launched, script.task, &lied)?;
-    let all_final = answers::conclude(&mut book, &venue, first, &claim)?
-        & answers::conclude(&mut book, &venue, second, &other_claim)?;
+    let all_final = answers::conclude(&mut book, &venue, (Actor::Honest, first), &claim)?
+        & answers::conclude(&mut book, &venue, (Actor::Honest, second), &other_claim)?;
     book.chapter("answered")?;
     let lie_verified = lie_verified || content::verified(&mut book, &launched, script.task, &lied)?;
     let content = content::shown(&mut book, &launched, script.task).map(|(content, _)| content).unwrap_or_default();
@@ -113,12 +110,12 @@ struct Money {
 }
 
 /// The token is sold, its royalty and the fees are shared, a holder redeems, and everybody takes what is its.
-fn earn(book: &mut Book<Chain>, venue: &Venue, launched: &Launched, task: &Task) -> Result<Money, ProverError> {
-    let royalty = content::sell(book, launched, task, (CAROL, DAVE), U256::from(2 * ETHER))?;
+fn earn<N: Ledger>(book: &mut Book<N>, venue: &Venue, launched: &Launched, task: &Task) -> Result<Money, ProverError> {
+    let royalty = content::sell(book, launched, task, (Actor::Carol, Actor::Dave), U256::from(2 * ETHER))?;
     let fees = answers::revenue_of(book, venue, launched)?;
     book.chapter("resold")?;
     let holdings = revenue::share(book, launched)?;
-    let redeemed = revenue::redeem(book, launched, BOB, U256::from(100 * ETHER))?;
+    let redeemed = revenue::redeem(book, launched, Actor::Bob, U256::from(100 * WHOLE))?;
     answers::withdraw(book, venue)?;
     book.chapter("paid out")?;
     Ok(Money { earned: [fees.to_string(), royalty.to_string()], holdings, redeemed: redeemed.to_string() })

@@ -18,6 +18,30 @@ pub struct Deployment {
     pub dispute: Address,
     /// Block of its deployment: no event is older.
     pub block: u64,
+    /// What stands beside it, as `opml imo deploy` puts it there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub market: Option<Market>,
+}
+
+/// The contracts of a market, as far as they are deployed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Market {
+    /// `AIOracle`.
+    #[serde(with = "maybe", skip_serializing_if = "Option::is_none")]
+    pub oracle: Option<Address>,
+    /// `TokenDeployer`.
+    #[serde(with = "maybe", skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<Address>,
+    /// `CollectionDeployer`.
+    #[serde(with = "maybe", skip_serializing_if = "Option::is_none")]
+    pub collections: Option<Address>,
+    /// `OfferingFactory`.
+    #[serde(with = "maybe", skip_serializing_if = "Option::is_none")]
+    pub factory: Option<Address>,
+    /// `OpmlAdapter`.
+    #[serde(with = "maybe", skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<Address>,
 }
 
 impl Deployment {
@@ -53,6 +77,20 @@ mod address {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Address, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+mod maybe {
+    use alloy_primitives::Address;
+    use serde::{Deserializer, Serializer};
+
+    #[expect(clippy::ref_option, reason = "serde calls it so")]
+    pub(super) fn serialize<S: Serializer>(address: &Option<Address>, serializer: S) -> Result<S::Ok, S::Error> {
+        super::address::serialize(&address.unwrap_or_default(), serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Address>, D::Error> {
+        super::address::deserialize(deserializer).map(Some)
     }
 }
 

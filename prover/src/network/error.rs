@@ -40,9 +40,7 @@ pub enum NetworkError {
         data: Bytes,
     },
     /// A contract answered with bytes that are not of the expected type.
-    #[error(
-        "contract {contract} does not answer {what} as a Dispute contract does; is it the right address and chain?"
-    )]
+    #[error("what is at {contract} does not answer {what} as it should; is it the right address and chain?")]
     Answer {
         /// The function.
         what: &'static str,

@@ -2,6 +2,7 @@
 
 mod deployment;
 mod error;
+mod ledger;
 mod rpc;
 mod send;
 mod wallet;
@@ -9,8 +10,9 @@ mod wallet;
 use alloy_primitives::{Address, B256, Bytes, Log, U256};
 use alloy_sol_types::SolCall;
 
-pub use deployment::{Deployment, TIERS, Times, ether};
+pub use deployment::{Deployment, Market, TIERS, Times, ether};
 pub use error::NetworkError;
+pub use ledger::{Clock, Remote};
 pub use rpc::Rpc;
 pub use send::{Done, Sender};
 pub use wallet::Wallet;
@@ -85,6 +87,8 @@ pub struct Mined {
     pub cost: U256,
     /// The contract that it made.
     pub created: Option<Address>,
+    /// Its events, in order.
+    pub logs: Vec<Log>,
 }
 
 /// A chain of the Ethereum kind.

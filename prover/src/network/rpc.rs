@@ -71,6 +71,28 @@ impl Rpc {
         }
     }
 
+    /// Lets time pass on a chain for tests.
+    ///
+    /// # Errors
+    /// The chain is no such one, or does not answer.
+    pub fn move_time(&self, seconds: u64) -> Result<(), NetworkError> {
+        self.command("evm_increaseTime", &serde_json::json!([seconds]))
+    }
+
+    /// Makes a block on a chain for tests.
+    ///
+    /// # Errors
+    /// As [`Rpc::move_time`].
+    pub fn mine(&self) -> Result<(), NetworkError> {
+        self.command("evm_mine", &serde_json::json!([]))
+    }
+
+    /// Asks once: time that is moved twice is not the same.
+    fn command(&self, method: &'static str, parameters: &serde_json::Value) -> Result<(), NetworkError> {
+        let asked = self.provider.raw_request::<_, serde_json::Value>(method.into(), parameters);
+        self.once(method, asked).map(drop)
+    }
+
     fn once<T>(
         &self,
         what: &'static str,
@@ -194,6 +216,7 @@ impl Network for Rpc {
                 gas: receipt.gas_used,
                 cost: U256::from(receipt.gas_used).saturating_mul(U256::from(receipt.effective_gas_price)),
                 created: receipt.contract_address,
+                logs: receipt.inner.logs().iter().map(|log| log.inner.clone()).collect(),
             })
         }))
     }

@@ -2,7 +2,7 @@
 
 use std::{thread, time::Duration};
 
-use alloy_primitives::{Address, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 
 use super::{Mined, Network, NetworkError, Request, Terms, Wallet};
 use crate::units;
@@ -10,8 +10,10 @@ use crate::units;
 /// Most gas that a transaction may use (EIP-7825).
 const GAS_CAP: u64 = 16_777_216;
 /// How often and how far apart the receipt is asked for.
-const LOOKS: u32 = 600;
-const PAUSE: Duration = Duration::from_millis(500);
+const LOOKS: u32 = 1_200;
+const PAUSE: Duration = Duration::from_millis(250);
+/// How often in a row an endpoint may fail to tell of a receipt; each time it was asked again several times already.
+const SILENCE: u32 = 8;
 
 /// Sends an account's transactions and waits for each.
 pub struct Sender<'a> {
@@ -67,17 +69,32 @@ impl Sender<'_> {
         }
         let terms = Terms { nonce: self.network.nonce(request.from)?, gas, fee, tip };
         let signed = self.wallet.sign(self.network.chain_id(), &request, &terms)?;
-        self.network.submit(&signed)?;
-        for _ in 0..LOOKS {
-            match self.network.mined(signed.hash)? {
-                Some(mined) if mined.success => return Ok(Done::Mined(mined)),
-                Some(_) => return Err(refused(format!("transaction {} reverted", signed.hash))),
-                None => thread::sleep(PAUSE),
-            }
+        match self.network.submit(&signed) {
+            // It may have arrived all the same: only its receipt tells.
+            Err(error) if !error.is_passing() => Err(error),
+            _ => self.receipt(what, signed.hash).map(Done::Mined),
         }
-        Err(refused(format!(
-            "transaction {} is in no block after five minutes; look for it before sending again",
-            signed.hash
-        )))
+    }
+
+    /// Waits until a transaction is in a block.
+    fn receipt(&self, what: &'static str, hash: B256) -> Result<Mined, NetworkError> {
+        let refused = |why: String| NetworkError::Refused { what, why };
+        let mut silent = 0;
+        for _ in 0..LOOKS {
+            match self.network.mined(hash) {
+                Ok(Some(mined)) if mined.success => return Ok(mined),
+                Ok(Some(_)) => return Err(refused(format!("transaction {hash} reverted"))),
+                Ok(None) => silent = 0,
+                Err(error) if error.is_passing() && silent < SILENCE => silent += 1,
+                Err(error) if error.is_passing() => {
+                    return Err(refused(format!(
+                        "{error}; transaction {hash} may have been sent: look for it before sending again"
+                    )));
+                }
+                Err(error) => return Err(error),
+            }
+            thread::sleep(PAUSE);
+        }
+        Err(refused(format!("transaction {hash} is in no block after five minutes; look for it before sending again")))
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use alloy_network::{EthereumWallet, NetworkTransactionBuilder as _, TransactionBuilder as _};
-use alloy_primitives::{Address, Bytes};
+use alloy_primitives::{Address, B256, Bytes, keccak256};
 use alloy_rpc_types_eth::TransactionRequest;
 use alloy_signer_local::PrivateKeySigner;
 
@@ -56,6 +56,23 @@ impl Wallet {
     #[must_use]
     pub const fn account(&self) -> Address {
         self.signer.address()
+    }
+
+    /// A key that follows from this one and a name, for an account that plays a part. Who does not know this key cannot tell the other.
+    ///
+    /// # Errors
+    /// There is no such key, which happens to one name in 2^128.
+    pub fn derived(&self, name: &str) -> Result<Self, NetworkError> {
+        let secret = keccak256([b"opml actor".as_slice(), self.signer.to_bytes().as_slice(), name.as_bytes()].concat());
+        let signer = PrivateKeySigner::from_bytes(&secret);
+        let signer = signer.map_err(|_| NetworkError::Key(format!("there is no key for the part `{name}`")))?;
+        Ok(Self { signer })
+    }
+
+    /// What hides a commitment of this account until it is revealed: the same again after a crash, and known to nobody else.
+    #[must_use]
+    pub fn salt(&self, purpose: &[u8]) -> B256 {
+        keccak256([b"opml salt".as_slice(), self.signer.to_bytes().as_slice(), purpose].concat())
     }
 
     /// Signs a transaction of EIP-1559.
@@ -123,6 +140,16 @@ mod tests {
     }
 
     #[test]
+    fn parts_have_keys_of_their_own_that_are_always_the_same() {
+        let purse = Wallet::from_key(Some(SECRET.to_owned())).unwrap();
+        let account = |name: &str| purse.derived(name).unwrap().account();
+        assert_eq!(account("alice"), account("alice"));
+        assert!(account("alice") != account("bob") && account("alice") != purse.account());
+        let other = Wallet::from_key(Some(SECRET.replace("7a", "7b"))).unwrap();
+        assert_ne!(other.derived("alice").unwrap().account(), account("alice"));
+    }
+
+    #[test]
     fn signing_again_gives_the_same_bytes() {
         let wallet = Wallet::from_key(Some(SECRET.to_owned())).unwrap();
         let to = Some(Address::repeat_byte(1));
@@ -131,7 +158,7 @@ mod tests {
         let terms = Terms { nonce: 3, gas: 50_000, fee: 9, tip: 1 };
         let signed = wallet.sign(5, &request, &terms).unwrap();
         assert_eq!(signed, wallet.sign(5, &request, &terms).unwrap());
-        assert_eq!(signed.hash, alloy_primitives::keccak256(&signed.raw));
+        assert_eq!(signed.hash, keccak256(&signed.raw));
         assert_ne!(signed.hash, wallet.sign(5, &request, &Terms { nonce: 4, ..terms }).unwrap().hash);
     }
 }

@@ -36,7 +36,7 @@ fn play(arguments: &Play, role: Role, fault: Option<(Fault, u64)>, output: Outpu
         fault,
     };
     let account = session.wallet.account();
-    let place = deployment(&arguments.link)?;
+    let place = deployment(&arguments.link, &session.rpc)?;
     let mut agent = Agent::start(Box::new(session.rpc), session.wallet, place, library, settings)?;
     output.note(&format!("account {account}, contract {}", place.dispute));
     loop {

@@ -50,7 +50,8 @@ pub(in crate::commands) fn deploy(arguments: &Deploy, output: Output) -> Result<
         deployed.paid.push(Paid::of(&done));
         if let Done::Mined(mined) = done {
             let contract = mined.created.context("the deployment made no contract")?;
-            let file = Deployment { chain_id: session.rpc.chain_id(), dispute: contract, block: mined.block };
+            let file =
+                Deployment { chain_id: session.rpc.chain_id(), dispute: contract, block: mined.block, market: None };
             file.write(&arguments.link.deployment)?;
             deployed.verifier = Some(verifier.to_string());
             deployed.dispute = Some(contract.to_string());
@@ -74,7 +75,7 @@ struct Registered {
 pub(in crate::commands) fn register(arguments: &Register, output: Output) -> Result<u8> {
     let program = files::read_model(&arguments.model)?;
     let session = Session::open(&arguments.link, &arguments.signing)?;
-    let place = deployment(&arguments.link)?;
+    let place = deployment(&arguments.link, &session.rpc)?;
     let root = root_of(&program);
     let paid = register_if_new(&session, place, &program, root)?;
     let registered = Registered { model_root: root.to_string(), paid };
@@ -110,7 +111,7 @@ struct Requested {
 pub(in crate::commands) fn request(arguments: &RequestTask, output: Output) -> Result<u8> {
     let task = Task::read(&arguments.task)?;
     let session = Session::open(&arguments.link, &arguments.signing)?;
-    let place = deployment(&arguments.link)?;
+    let place = deployment(&arguments.link, &session.rpc)?;
     let root = root_of(&task.program);
     let mut paid: Vec<Paid> = register_if_new(&session, place, &task.program, root)?.into_iter().collect();
     let on_chain = Dispute::Task {

@@ -62,8 +62,8 @@ struct AccountReport {
 }
 
 pub(in crate::commands) fn status(arguments: &Status, output: Output) -> Result<u8> {
-    let place = deployment(&arguments.link)?;
     let rpc = Rpc::connect(&arguments.link.endpoint)?;
+    let place = deployment(&arguments.link, &rpc)?;
     let tiers = tiers(&rpc, place.dispute)?;
     let head = rpc.head()?;
     let mut book = Book::default();

@@ -76,6 +76,11 @@ fn the_story_goes_well_and_every_wei_is_accounted_for() {
     let other = folder.opml("story --seed 4 --json").json(0);
     assert_ne!(other["first_content"], story["first_content"]);
     assert_eq!(other["balances"], story["balances"]);
+    // Another model, too.
+    let digits = folder.opml("story --model digits --json").json(0);
+    conserved(&digits);
+    assert_eq!((&digits["lie_caught"], &digits["verified"]), (&Value::from(true), &Value::from(true)));
+    assert_eq!(digits["holdings"], story["holdings"]);
     let text = folder.opml("story").exits(0);
     assert!(text.contains("The lie, \"sandal\", stood in the token at first. Verified then: no. Its claim fell: yes."));
 }

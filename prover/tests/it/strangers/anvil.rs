@@ -44,12 +44,27 @@ pub(super) struct Anvil {
 impl Anvil {
     /// Starts anvil on a free port of the loopback interface, a block a second.
     pub(super) fn start() -> Self {
+        Self::run(&["--block-time", "1"])
+    }
+
+    /// The same with a block for each transaction.
+    pub(super) fn at_once() -> Self {
+        Self::run(&[])
+    }
+
+    /// The same with another id than usual.
+    pub(super) fn with_chain_id(id: u64) -> Self {
+        Self::run(&["--chain-id", &id.to_string()])
+    }
+
+    fn run(options: &[&str]) -> Self {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/anvil");
         let program = folder.join("node_modules/.bin/anvil");
         assert!(program.exists(), "anvil is missing: run `npm ci` in {}", folder.display());
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let process = Command::new(program)
-            .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--block-time", "1", "--silent"])
+            .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--silent"])
+            .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -105,9 +120,13 @@ impl Anvil {
 
     /// What an account holds, in wei.
     pub(super) fn balance(&self, account: &str) -> u128 {
-        let text = self.ask("eth_getBalance", json!([account, "latest"]));
-        u128::from_str_radix(text.as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
+        number(&self.ask("eth_getBalance", json!([account, "latest"])))
     }
+}
+
+/// A number in hexadecimal digits.
+pub(super) fn number(text: &Value) -> u128 {
+    u128::from_str_radix(text.as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
 }
 
 impl Drop for Anvil {

@@ -4,7 +4,7 @@ use super::{
     anvil::{ACCOUNTS, Anvil},
     player::{opml, run},
 };
-use crate::cli::help::{ON_A_CHAIN, prepared};
+use crate::cli::help::{ON_A_CHAIN, WITH_STEPS, is_step, prepared};
 
 #[test]
 #[ignore = "needs anvil: npm ci in prover/tests/anvil"]
@@ -35,4 +35,20 @@ fn examples_of_the_commands_on_a_chain_work() {
         }
     }
     assert!(!task.is_empty());
+    let (mut offering, mut request, mut ran) = (String::new(), String::new(), 0);
+    for (command, _) in WITH_STEPS {
+        let help = folder.opml(&format!("{command} --help")).exits(0);
+        for line in help.lines().map(str::trim).filter(|line| is_step(line)) {
+            let line = line.replace("$OFFERING", &offering).replace("$REQUEST", &request);
+            let line = line.trim_start_matches("opml ").trim_end_matches(" --json");
+            let printed = opml(folder.path(), &endpoint, key, line);
+            match line.split_whitespace().take(2).collect::<Vec<_>>()[..] {
+                ["imo", "launch"] => offering = printed["offering"].as_str().unwrap().to_owned(),
+                ["ask", "request"] => request = printed["request"].as_str().unwrap().to_owned(),
+                _ => {}
+            }
+            ran += 1;
+        }
+    }
+    assert_eq!(ran, 13);
 }

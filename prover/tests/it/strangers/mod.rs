@@ -5,6 +5,8 @@
 
 mod anvil;
 mod examples;
+mod market;
 mod player;
 mod proxy;
+mod story;
 mod trial;

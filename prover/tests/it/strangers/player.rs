@@ -20,7 +20,14 @@ pub(super) fn run(folder: &Path, endpoint: &str, key: &str, line: &str) -> Vec<u
     output.stdout
 }
 
-fn command(folder: &Path, endpoint: &str, key: &str, line: &str) -> Command {
+/// Runs a command that must end with an error; gives what it says.
+pub(super) fn refused(folder: &Path, endpoint: &str, key: &str, line: &str) -> String {
+    let output = command(folder, endpoint, key, line).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{line}: {}", String::from_utf8_lossy(&output.stdout));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+pub(super) fn command(folder: &Path, endpoint: &str, key: &str, line: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_opml"));
     command
         .args(line.split_whitespace())
