@@ -8,7 +8,7 @@
 //     --only 12,40      these numbers
 //     --from 60         from this number on
 //     --tests PATH      the tests' program
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -28,7 +28,7 @@ const CONTRACTS = {
 
 /** Tests that tell a mutant from the contract: gas snapshots would kill every mutant, and say nothing. */
 const SUITES = {
-  Dispute: ['dispute::', 'lab::adversaries', 'lab::games'],
+  Dispute: ['registry', 'clocks', 'money', 'moves', 'rules', 'faults'].map((name) => `dispute::${name}`).concat('lab::adversaries', 'lab::games'),
   BatchDispute: ['dispute::batch', 'lab::adversaries', 'lab::games'],
   Attention: ['attention::'],
 };
@@ -111,18 +111,40 @@ const mutantsOf = (source) => {
 const allowed = ({ source, line, operator }) =>
   ALLOWED.find(([file, text, sign]) => file === source && line.includes(text) && sign === operator)?.[3];
 
+/** Whether a test of this suite fails; the first failure ends it, and a mutant that never ends is dead too. */
+const fails = (binary, suite, env) =>
+  new Promise((resolve) => {
+    const skips = SKIP.flatMap((name) => ['--skip', name]);
+    const child = spawn(binary, [suite, ...skips], { cwd: HERE, env, stdio: ['ignore', 'pipe', 'ignore'] });
+    const stop = () => child.kill('SIGKILL');
+    const timer = setTimeout(stop, 300_000);
+    child.stdout.on('data', (text) => text.includes('FAILED') && stop());
+    child.on('close', (code) => {
+      clearTimeout(timer);
+      resolve(code !== 0);
+    });
+  });
+
 /** Runs the tests of a contract against a mutant's code; whether one failed. */
-const killed = (binary, contract, artifact) => {
+const killed = async (binary, contract, artifact) => {
   const folder = mkdtempSync(join(tmpdir(), 'mutant-'));
   writeFileSync(join(folder, `${contract}.json`), JSON.stringify(artifact, null, 1));
   const env = { ...process.env, OPML_ARTIFACTS: folder, LAB_GAMES: '16', PROPTEST_CASES: '8' };
-  const skips = SKIP.flatMap((name) => ['--skip', name]);
-  // the first suite that fails is enough; a mutant that never ends is dead too
-  const dead = SUITES[contract].some(
-    (suite) => spawnSync(binary, [suite, ...skips, '--quiet'], { cwd: HERE, env, timeout: 300_000, stdio: 'ignore' }).status !== 0,
-  );
+  let dead = false;
+  for (const suite of SUITES[contract]) {
+    dead = dead || (await fails(binary, suite, env));
+  }
   rmSync(folder, { recursive: true });
   return dead;
+};
+
+/** A mutant's artifact, undefined if the compiler refuses it. */
+const compiled = (contract, mutant) => {
+  try {
+    return compile(contract, { [mutant.source]: mutant.text }, true);
+  } catch {
+    return undefined;
+  }
 };
 
 const binary = listing ? undefined : program();
@@ -130,32 +152,31 @@ const tally = { killed: 0, same: 0, argued: 0, survived: [] };
 for (const contract of names) {
   const mutants = CONTRACTS[contract].flatMap(mutantsOf);
   const original = listing ? undefined : compile(contract);
-  mutants.forEach((mutant, number) => {
-    if (number < from || (only !== undefined && !only.includes(number))) return;
+  for (const [number, mutant] of mutants.entries()) {
+    if (number < from || (only !== undefined && !only.includes(number))) continue;
     const label = `${contract} ${number}/${mutants.length} ${mutant.source}:${mutant.number} ${mutant.operator} → ${mutant.swap}`;
-    if (listing) return console.log(`${label}   ${mutant.line}`);
-    let artifact;
-    try {
-      artifact = compile(contract, { [mutant.source]: mutant.text }, true);
-    } catch {
-      return console.log(`${label}: does not compile`);
+    if (listing) {
+      console.log(`${label}   ${mutant.line}`);
+      continue;
     }
-    if (artifact.bytecode === original.bytecode) {
-      tally.same += 1;
-      return console.log(`${label}: the same code`);
-    }
-    if (killed(binary, contract, artifact)) {
-      tally.killed += 1;
-      return console.log(`${label}: killed`);
-    }
+    const artifact = compiled(contract, mutant);
     const reason = allowed(mutant);
-    if (reason !== undefined) {
+    if (artifact === undefined) {
+      console.log(`${label}: does not compile`);
+    } else if (artifact.bytecode === original.bytecode) {
+      tally.same += 1;
+      console.log(`${label}: the same code`);
+    } else if (await killed(binary, contract, artifact)) {
+      tally.killed += 1;
+      console.log(`${label}: killed`);
+    } else if (reason !== undefined) {
       tally.argued += 1;
-      return console.log(`${label}: survives, ${reason}`);
+      console.log(`${label}: survives, ${reason}`);
+    } else {
+      tally.survived.push(`${label}   ${mutant.line}`);
+      console.log(`${label}: SURVIVES   ${mutant.line}`);
     }
-    tally.survived.push(`${label}   ${mutant.line}`);
-    console.log(`${label}: SURVIVES   ${mutant.line}`);
-  });
+  }
 }
 if (!listing) {
   console.log(`${tally.killed} killed, ${tally.same} compile to the same code, ${tally.argued} survive for the reason given`);

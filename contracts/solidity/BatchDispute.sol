@@ -9,7 +9,7 @@ import {Proofs} from "./game/Proofs.sol";
 import {Tiers} from "./game/Tiers.sol";
 import {Tier} from "./game/Types.sol";
 
-/// @title Batches of claims about runs of models, each leaf disputable like a single claim (SPEC §8.9)
+/// @title Batches of claims about runs of models, each leaf disputable like a single claim (SPEC §8.8)
 /// @notice Models and tasks are those of a `Dispute`. No owner, no upgrade, no pause.
 contract BatchDispute is Batches, Proofs {
     constructor(IClaims registry, IStepVerifier verifier, Tier[] memory tiers, uint256 maxLeaves, uint256 leafShare)

@@ -1,4 +1,4 @@
-//! What a client of `BatchDispute` needs besides its bindings: names, leaves and their openings (SPEC §8.9). The moves of a dispute are those
+//! What a client of `BatchDispute` needs besides its bindings: names, leaves and their openings (SPEC §8.8). The moves of a dispute are those
 //! of `Dispute`: a leaf is a claim with a name like any other.
 
 use alloy_primitives::{Address, B256, U256, keccak256};

@@ -20,7 +20,7 @@ struct Entry {
 
 /// @dev A batch, by value. A submitter uses a nonce once, so no two of its batches share a claim's name.
 struct Batch {
-    bytes32 root; // of the tree over H(0x0b ‖ taskId ‖ T ‖ outputHash), each 32 bytes (SPEC §2, §8.9)
+    bytes32 root; // of the tree over H(0x0b ‖ taskId ‖ T ‖ outputHash), each 32 bytes (SPEC §2, §8.8)
     address submitter;
     uint48 nonce;
 }

@@ -25,11 +25,11 @@ abstract contract Board is Claims {
         _requireClaim(s.claimId, c);
         if (_waiting(s, word)) {
             if (!word.traceLate(_times(word.tier()))) revert NotLate();
-            return _fall(s, id, word);
+            return _fall(s, id, word.becomes(FALSE));
         }
         bool submitter = s.clock.submitterTurn();
         if (!s.clock.late(s.players.budget(submitter))) revert NotLate();
-        submitter ? _fall(s, id, word) : _lose(s, id, word, c.submitter);
+        submitter ? _fall(s, id, word.becomes(FALSE)) : _lose(s, id, word, c.submitter);
     }
 
     /// @notice Gives a dispute up. Only its challenger, and not when the claim's trace is late: such a claim, which nobody can challenge any
@@ -120,9 +120,9 @@ abstract contract Board is Claims {
         _write(s.claimId, word.addWeight(gain));
     }
 
-    /// @dev The claim falls by this dispute.
+    /// @dev The claim, whose `word` says FALSE already, falls by this dispute.
     function _fall(State memory s, bytes32 id, ClaimWord word) internal {
-        _write(s.claimId, word.becomes(FALSE).withPaid(0));
+        _write(s.claimId, word.withPaid(0));
         // emit Falsified(id, s): a state's six words stand in memory as they do in the event.
         bytes32 topic = Falsified.selector;
         assembly ("memory-safe") {

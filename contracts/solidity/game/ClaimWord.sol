@@ -82,9 +82,9 @@ library ClaimWordLib {
         return ClaimWord.wrap(word.put(0, 80, (uint256(uint40(block.timestamp)) << 40) | uint40(block.number)));
     }
 
-    /// @dev With the stage REFUTED, to be a FALSE claim's.
+    /// @dev FALSE, by a proof.
     function refuted(ClaimWord w) internal pure returns (ClaimWord) {
-        return ClaimWord.wrap(ClaimWord.unwrap(w).put(248, 4, REFUTED));
+        return ClaimWord.wrap(ClaimWord.unwrap(w).put(248, 8, (FALSE << 4) | REFUTED));
     }
 
     function becomes(ClaimWord w, uint256 status_) internal pure returns (ClaimWord) {

@@ -633,9 +633,10 @@ fn terms_that_do_not_pay_a_checker_are_not_deployed() {
     let rich: &dyn Fn(&mut Terms) = &|t| (t.fee, t.bond) = (U96::from(10_000), U96::from(10_000));
     assert!(good(rich, &many[..16]));
     assert!(!good(rich, &many));
-    // 4·F ≥ 5·n·(C + g): 488 for three members
-    assert!(good(&|t| t.fee = U96::from(488), &COMMITTEE));
-    assert!(!good(&|t| t.fee = U96::from(487), &COMMITTEE));
+    // 4·F ≥ 5·n·(C + g): 480 for three members and 128 wei
+    let cheap = |fee: u64| move |t: &mut Terms| (t.answerCost, t.fee) = (U96::from(28), U96::from(fee));
+    assert!(good(&cheap(480), &COMMITTEE));
+    assert!(!good(&cheap(479), &COMMITTEE));
     assert!(good(&|t| t.deposit = U96::from(100), &COMMITTEE));
     assert!(!good(&|t| t.deposit = U96::from(99), &COMMITTEE));
     assert!(good(&|t| t.bond = U96::from(FEE), &COMMITTEE));

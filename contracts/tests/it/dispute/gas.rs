@@ -37,8 +37,8 @@ const WHOLE: [(&str, u64); 21] = [
     ("revealLeaf", 42_518),
     ("revealPartials, 16", 42_306),
     ("selectPartial, 16", 41_791),
-    ("proveHalt", 54_585),
-    ("claimTimeout", 37_247),
+    ("proveHalt", 54_546),
+    ("claimTimeout", 37_226),
     ("settle", 84_144),
     ("withdraw", 29_995),
 ];
@@ -46,10 +46,10 @@ const WHOLE: [(&str, u64); 21] = [
 /// Execution gas of the moves that ask the step verifier, without the verifier's own.
 const OWN: [(&str, u64); 5] = [
     ("selectElement", 24_093),
-    ("proveHeader", 28_283),
-    ("proveElement", 29_570),
-    ("proveSlice", 27_340),
-    ("provePost", 27_298),
+    ("proveHeader", 28_244),
+    ("proveElement", 29_531),
+    ("proveSlice", 27_301),
+    ("provePost", 27_259),
 ];
 
 /// Costs as they are found, by name.

@@ -68,7 +68,9 @@ pub(crate) fn judge(seed: u64, lie: Lie, agents: &[Agent], bond_s: u64, played: 
             .filter(|agent| matches!(agent.role, Role::Liar(_) | Role::Sybil))
             .filter_map(|agent| played.money.get(&agent.account))
             .sum();
-        assert!(coalition <= -i128::from(bond_s / 2), "seed {seed}: the liars lost {coalition}");
+        // whoever lost to the liar before it fell has paid it
+        let won = played.lost as i128 * i128::from(BOND_C - BOND_C / 4);
+        assert!(coalition <= won - i128::from(bond_s / 2), "seed {seed}: the liars lost {coalition}");
         let took_part = |agent: &&Agent| agent.role == Role::Challenger && played.weights.contains_key(&agent.account);
         for agent in agents.iter().filter(took_part) {
             let net = played.net(agent.account);

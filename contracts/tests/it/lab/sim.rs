@@ -114,6 +114,8 @@ pub(crate) struct Played {
     /// Weights of the disputes that were open when the claim fell, by challenger.
     pub(crate) weights: BTreeMap<Address, u64>,
     pub(crate) calls: usize,
+    /// Disputes that their challengers lost.
+    pub(crate) lost: usize,
 }
 
 impl Played {
@@ -203,6 +205,7 @@ impl Sim {
 
     /// Plays until the claim is over and everything is withdrawn.
     pub(crate) fn play(mut self) -> Played {
+        self.tell(|sim| format!("{:?}, tier {}, {:?}", sim.lie, sim.game.task.tier, sim.weather));
         let mut calls = 0;
         for round in 0.. {
             assert!(round < 20_000, "seed {}: no end", self.seed);
@@ -238,6 +241,7 @@ impl Sim {
             if self.weather != Weather::Fair && !self.calm && self.agents[n].crashes > 0 && self.rng.below(64) == 0 {
                 self.agents[n].crashes -= 1;
                 self.agents[n].down_until = now + self.rng.below(90);
+                self.tell(|sim| format!("{:?} crashes", sim.agents[n].role));
                 continue;
             }
             let agent = self.agents[n].clone();
@@ -284,15 +288,12 @@ impl Sim {
         let now = self.now();
         let mut blocks = 0;
         let mut seconds = 1 + self.rng.below(if self.calm { self.delay() / 4 } else { 12 });
-        if self.weather == Weather::Halting
-            && !self.calm
-            && self.slot().stage == Stage::Opened
-            && self.rng.below(12) == 0
-        {
+        if self.weather == Weather::Halting && !self.calm && self.rng.below(12) == 0 && self.may_halt() {
             // the chain stands still, and goes on as if the time had passed
             seconds = 2 * BUDGET + TRACE_TIME + self.rng.below(BUDGET);
             self.halted += seconds;
             self.calm = true;
+            self.tell(|_| format!("a halt of {seconds} s"));
         } else if !busy {
             let next = self.edges().first().copied().unwrap_or(now + 60);
             seconds = if self.rng.below(4) == 0 { self.rng.below(next - now + 1) } else { next - now };
@@ -307,6 +308,20 @@ impl Sim {
         }
         self.game.world.host.warp(seconds);
         self.game.world.host.roll(blocks);
+    }
+
+    /// Whether the chain may stand still now: the trace is open, and honest players on turn have just come to it. A turn that began `minBlocks`
+    /// or more blocks before a halt has had its chance; a halt longer than the budget loses it (docs/threat-model.md).
+    fn may_halt(&mut self) -> bool {
+        let (now, block) = (self.now(), self.game.world.host.block());
+        let honest = |agents: &[Agent], who| agents.iter().any(|agent| agent.account == who && agent.role.is_honest());
+        let down = self.agents.iter().any(|agent| agent.role.is_honest() && agent.down_until > now);
+        let fresh = self.open_seats().into_iter().all(|id| {
+            let at = self.position(id);
+            let on_turn = if at.kind.submitter_turn() { SUBMITTER } else { at.challenger };
+            !honest(&self.agents, on_turn) || at.turn_block + 1 >= block
+        });
+        !down && fresh && self.slot().stage == Stage::Opened
     }
 
     /// A block of what is in the mempool, in any order.
@@ -339,6 +354,14 @@ impl Sim {
         count
     }
 
+    /// One line of the game's story, with `LAB_TRACE` set.
+    fn tell(&self, line: impl FnOnce(&Self) -> String) {
+        if std::env::var_os("LAB_TRACE").is_some() {
+            let host = &self.game.world.host;
+            println!("{:>6} s block {:>4} {}", host.now() - self.started, host.block(), line(self));
+        }
+    }
+
     fn include(&mut self, call: &Call, mined: &mut Mined, counts: bool) {
         let dispute = self.game.world.dispute;
         let outcome = self.game.world.host.call(call.from, dispute, U256::from(call.value), call.data.clone());
@@ -350,6 +373,10 @@ impl Sim {
             Err(HostError::Revert { gas_used, .. }) => gas_used,
             Err(error) => panic!("seed {}: {error}", self.seed),
         };
+        self.tell(|sim| {
+            let name = sim.agents.iter().find(|agent| agent.account == call.from).map(|agent| agent.role);
+            format!("{name:?} {} {} gas", alloy_primitives::hex::encode(&call.data[..4]), gas)
+        });
         if counts {
             *mined.gas.entry(call.from).or_default() += gas;
             mined.calls.push(call.clone());
@@ -376,6 +403,7 @@ impl Sim {
                 }
             }
         }
+        self.tell(|_| format!("reorganisation of up to {deep} blocks"));
         // the new blocks are not older than the old ones were
         let host = &mut self.game.world.host;
         host.warp(now.saturating_sub(host.now()));
@@ -529,7 +557,8 @@ impl Sim {
         let turns = u64::from(2 * levels + 4);
         let bound = WINDOW + TRACE_TIME + self.delay() + 2 * BUDGET + turns * self.delay();
         let delay = self.ended - self.started - self.halted.min(self.ended - self.started);
-        Played { status, delay, bound, money, gas, weights, calls }
+        let lost = self.seats.values().filter(|seat| seat.lost).count();
+        Played { status, delay, bound, money, gas, weights, calls, lost }
     }
 }
 
