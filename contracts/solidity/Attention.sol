@@ -48,8 +48,8 @@ contract Attention is Committee {
         if (uint256(t.respond) + t.reveal + times.rootWindow() > times.window()) revert BadTerms();
         // Participation, and that checking pays more than silence, whatever the rate of fraud.
         uint256 cost = uint256(t.checkCost) + t.answerCost;
-        if (cost == 0 || 4 * uint256(t.fee) < 5 * n * cost) revert BadTerms();
-        if (t.deposit < t.checkCost || t.deposit < 2 || t.bond < t.fee) revert BadTerms();
+        if (t.checkCost == 0 || 4 * uint256(t.fee) < 5 * n * cost) revert BadTerms();
+        if (t.deposit < t.checkCost || t.bond < t.fee) revert BadTerms();
         terms = t;
     }
 

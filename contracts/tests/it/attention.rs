@@ -649,7 +649,8 @@ fn terms_that_do_not_pay_a_checker_are_not_deployed() {
     let longest = (WINDOW - ROOT_WINDOW - REVEAL) as u32;
     assert!(good(&|t| t.respond = longest, &COMMITTEE));
     assert!(!good(&|t| t.respond = longest + 1, &COMMITTEE));
-    assert!(!good(&|t| (t.checkCost, t.answerCost) = (U96::ZERO, U96::ZERO), &COMMITTEE));
+    assert!(!good(&|t| t.checkCost = U96::ZERO, &COMMITTEE));
+    assert!(good(&|t| (t.checkCost, t.deposit) = (U96::from(1), U96::from(1)), &COMMITTEE));
 }
 
 #[test]
