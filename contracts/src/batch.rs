@@ -46,7 +46,7 @@ impl Leaves {
     pub fn new(entries: &[Entry]) -> Self {
         let mut levels = vec![entries.iter().map(leaf_hash).collect::<Vec<_>>()];
         while let Some(below) = levels.last().filter(|level| level.len() > 1) {
-            let level = below.chunks(2).map(|pair| node(pair)).collect();
+            let level = below.chunks(2).map(node).collect();
             levels.push(level);
         }
         Self { levels }

@@ -1,4 +1,5 @@
 //! Attention checks: every way to earn, to lose a deposit, and to be late.
+#![allow(clippy::as_conversions, reason = "tests fail loudly")]
 
 use alloy_primitives::{Address, B256, U256, aliases::U96, keccak256};
 use alloy_sol_types::{SolCall, SolConstructor, SolError, SolValue};
