@@ -53,9 +53,9 @@ pub(crate) fn judge(seed: u64, lie: Lie, agents: &[Agent], bond_s: u64, played: 
         assert_eq!(played.status, Status::Final, "seed {seed}: a right claim");
         let lost = played.gas.get(&SUBMITTER).copied().unwrap_or(0);
         let repaid = played.money[&SUBMITTER];
-        // finalising is what a claim costs in any case
+        // Finalising is what a claim costs in any case; a challenge that a reorganisation takes back may leave an opened trace behind.
         assert!(
-            repaid >= 0 && played.net(SUBMITTER) >= -i128::from(120_000 * PRICE),
+            repaid >= 0 && played.net(SUBMITTER) >= -i128::from(220_000 * PRICE),
             "seed {seed}: {lost} gas, {repaid} wei"
         );
     }
@@ -99,7 +99,7 @@ fn setting(name: &str) -> Option<u64> {
 #[test]
 fn games_of_honest_players_among_liars() {
     let (first, count) = match setting("LAB_SEED") {
-        Some(seed) => (seed, 1),
+        Some(seed) => (seed, setting("LAB_GAMES").unwrap_or(1)),
         None => (0, setting("LAB_GAMES").unwrap_or(200)),
     };
     let mut worst = Worst::default();
