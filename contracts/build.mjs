@@ -7,12 +7,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import solc from 'solc';
+import { SOURCES, compile } from './compile.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const SOURCES = join(HERE, 'solidity');
 const ARTIFACTS = join(HERE, 'artifacts');
-const MAX_CODE = 24_576; // EIP-170
 const MEND = '(cd contracts && npm ci && node build.mjs)';
 
 const args = process.argv.slice(2);
@@ -36,46 +34,16 @@ const list = (root, extension, folder = '') =>
 const deployable = (source) => /^(test\/)?\w+\.sol$/.test(source);
 const names = only.length > 0 ? only.map((name) => `${name}.sol`) : list(SOURCES, '.sol').filter(deployable);
 
-/** Input of the compiler for one file, which it reads with its imports and nothing else: it numbers all that it reads, and its optimizer's
- *  choices depend on the numbers, so the code of a contract would change with sources of which it has none. */
-const input = (name) => ({
-  language: 'Solidity',
-  sources: { [name]: { content: readFileSync(join(SOURCES, name), 'utf8') } },
-  settings: {
-    viaIR: true,
-    optimizer: { enabled: true, runs: 20_000 },
-    evmVersion: 'osaka',
-    metadata: { bytecodeHash: 'none', appendCBOR: false }, // the same bytes from every machine
-    outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object'] } },
-  },
-});
-
-/** Imports: relative ones arrive as names inside solidity/, others as packages of node_modules. */
-const findImport = (name) => {
-  const path = [join(SOURCES, name), join(HERE, 'node_modules', name)].find(existsSync);
-  return path === undefined ? { error: `not found: ${name}` } : { contents: readFileSync(path, 'utf8') };
-};
-
-/** Whether a complaint is about a source of this repository; warnings about packages are theirs to mend. */
-const ours = (error) => !error.sourceLocation?.file.startsWith('@');
-
 const built = new Map();
 for (const source of names) {
-  const output = JSON.parse(solc.compile(JSON.stringify(input(source)), { import: findImport }));
-  const complaints = (output.errors ?? []).filter((error) => error.severity === 'error' || ours(error));
-  if (complaints.length > 0) fail(complaints.map((complaint) => complaint.formattedMessage).join('\n'));
-  const name = basename(source, '.sol');
-  const contract = output.contracts[source][name];
-  if (contract === undefined || contract.evm.bytecode.object === '') continue;
-  const size = contract.evm.deployedBytecode.object.length / 2;
-  if (size > MAX_CODE) fail(`${name}: ${size} bytes of code, the limit is ${MAX_CODE}`);
-  const artifact = {
-    abi: contract.abi,
-    bytecode: `0x${contract.evm.bytecode.object}`,
-    deployedBytecode: `0x${contract.evm.deployedBytecode.object}`,
-  };
-  built.set(source.replace(/sol$/, 'json'), `${JSON.stringify(artifact, null, 1)}\n`);
-  console.error(`${name}: ${size} bytes`);
+  try {
+    const artifact = compile(source.replace(/\.sol$/, ''));
+    if (artifact === undefined) continue;
+    built.set(source.replace(/sol$/, 'json'), `${JSON.stringify(artifact, null, 1)}\n`);
+    console.error(`${basename(source, '.sol')}: ${artifact.deployedBytecode.length / 2 - 1} bytes`);
+  } catch (error) {
+    fail(error.message);
+  }
 }
 
 const old = existsSync(ARTIFACTS) ? list(ARTIFACTS, '.json') : [];

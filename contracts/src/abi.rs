@@ -3,6 +3,8 @@
 
 mod ai_oracle;
 mod aigc_collection;
+mod attention;
+mod batch_dispute;
 mod collection_deployer;
 mod creator_vesting;
 mod dispute;
@@ -15,6 +17,8 @@ mod token_deployer;
 
 pub use ai_oracle::AIOracle;
 pub use aigc_collection::AigcCollection;
+pub use attention::Attention;
+pub use batch_dispute::BatchDispute;
 pub use collection_deployer::CollectionDeployer;
 pub use creator_vesting::CreatorVesting;
 pub use dispute::Dispute;

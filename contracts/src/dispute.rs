@@ -296,6 +296,8 @@ pub enum Stage {
     Awaited,
     /// Its root is known.
     Opened,
+    /// Of a false claim: a proof showed that the opened trace contradicts itself.
+    Refuted,
 }
 
 /// A claim's slot.
@@ -336,7 +338,8 @@ impl ClaimSlot {
         let stage = match field(slot, 248, 4) {
             0 => Stage::Undisputed,
             1 => Stage::Awaited,
-            _ => Stage::Opened,
+            2 => Stage::Opened,
+            _ => Stage::Refuted,
         };
         let fallen = status == Status::False;
         let time = |at| if fallen { 0 } else { field(slot, at, 40) };

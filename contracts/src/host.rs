@@ -35,6 +35,14 @@ pub struct Host {
     hold_block: bool,
 }
 
+/// A state of the chain to come back to.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    db: Db,
+    number: U256,
+    timestamp: U256,
+}
+
 /// The result of a transaction that went through.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
@@ -124,6 +132,29 @@ impl Host {
             self.roll(1);
         }
         self.hold_block = hold;
+    }
+
+    /// The present state, to come back to.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let Context { block, journaled_state, .. } = &self.evm.ctx;
+        Snapshot { db: journaled_state.database.clone(), number: block.number, timestamp: block.timestamp }
+    }
+
+    /// Forgets all that happened since, as a reorganisation does: accounts, block number and time are those of then.
+    pub fn restore(&mut self, snapshot: &Snapshot) {
+        self.evm.ctx.journaled_state.database.clone_from(&snapshot.db);
+        self.evm.ctx.block.number = snapshot.number;
+        self.evm.ctx.block.timestamp = snapshot.timestamp;
+    }
+
+    /// Rewrites the storage of an account, word by word: what `change` gives takes a word's place. Gives the number of changes. For tests of
+    /// states that no calls lead to.
+    pub fn edit(&mut self, account: Address, change: impl Fn(U256) -> Option<U256>) -> usize {
+        let db = &mut self.evm.ctx.journaled_state.database;
+        let Some(account) = db.cache.accounts.get_mut(&account) else { return 0 };
+        let changes = account.storage.values_mut().filter_map(|word| change(*word).map(|new| *word = new));
+        changes.count()
     }
 
     /// Deploys creation code followed by encoded constructor arguments; gives the contract's address.

@@ -3,6 +3,8 @@
 //! The code is embedded from the committed artifacts, so that building this crate needs no Solidity compiler.
 
 pub mod abi;
+pub mod attention;
+pub mod batch;
 pub mod dispute;
 pub mod error;
 pub mod host;

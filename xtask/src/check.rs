@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use anyhow::{Context, Result, bail};
 
 const README_LINES: usize = 150;
-const DOCUMENTS: [&str; 11] = [
+const DOCUMENTS: [&str; 13] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -14,6 +14,8 @@ const DOCUMENTS: [&str; 11] = [
     "docs/agents.md",
     "docs/llm.md",
     "docs/oracle.md",
+    "docs/protocol.md",
+    "docs/threat-model.md",
     "docs/tokens.md",
     "benches/README.md",
     "fixtures/README.md",

@@ -1,16 +1,17 @@
 //! The contracts' functions and events as the specification lists them, from the committed artifacts.
 
-use std::{fmt::Write as _, fs, path::Path};
+use std::{collections::BTreeSet, fmt::Write as _, fs, path::Path};
 
 use anyhow::{Context, Result};
 use opml_vm::merkle;
 use serde_json::Value;
 
-const CONTRACTS: [&str; 2] = ["Dispute", "StepVerifier"];
+const CONTRACTS: [&str; 4] = ["Dispute", "BatchDispute", "Attention", "StepVerifier"];
 
-/// A block of text for each contract.
+/// A block of text for each contract; what one above it has too is left out.
 pub(crate) fn list(root: &Path) -> Result<String> {
     let mut out = String::new();
+    let mut seen = BTreeSet::new();
     for name in CONTRACTS {
         let path = format!("contracts/artifacts/{name}.json");
         let text = fs::read_to_string(root.join(&path)).with_context(|| path.clone())?;
@@ -19,7 +20,10 @@ pub(crate) fn list(root: &Path) -> Result<String> {
         writeln!(out, "{name}:\n")?;
         for kind in ["function", "event"] {
             for item in items.iter().filter(|item| text_of(item, "type") == kind) {
-                writeln!(out, "    {}", line(item, kind)?)?;
+                let line = line(item, kind)?;
+                if seen.insert(line.clone()) {
+                    writeln!(out, "    {line}")?;
+                }
             }
         }
         out.push('\n');

@@ -18,26 +18,6 @@ abstract contract Board is Claims {
 
     mapping(bytes32 disputeId => bytes32) internal disputes;
 
-    /// @notice Opens a dispute of the sender's own against a pending claim. The value is the tier's bond.
-    function challenge(bytes32 claimId, uint16 nonce) external payable returns (bytes32 id) {
-        ClaimWord word = _pending(claimId);
-        Times times = _times(word.tier());
-        Bonds bonds = _bonds(word.tier());
-        if (!_windowOpen(word)) revert WindowClosed();
-        if (word.traceLate(times)) revert TraceIsLate();
-        if (msg.value != bonds.bondC()) revert BadValue();
-        id = disputeIdOf(claimId, msg.sender, nonce);
-        if (disputes[id] != 0) revert IdUsed();
-        if (word.stage() == UNDISPUTED) word = word.enters(AWAITED);
-        claims[claimId] = word.opened(times.weightOpen());
-        State memory s;
-        s.claimId = claimId;
-        s.players = PlayersLib.pack(msg.sender, times.budget());
-        s.clock = ClockLib.pack(times, bonds.arityLog2(), nonce);
-        disputes[id] = hashState(s);
-        emit Challenged(claimId, id, s);
-    }
-
     /// @notice Ends a dispute whose player on turn is late, or the claim if its trace is.
     function claimTimeout(State calldata state, Claim calldata c) external {
         _exact(192 + 160);
@@ -45,11 +25,11 @@ abstract contract Board is Claims {
         _requireClaim(s.claimId, c);
         if (_waiting(s, word)) {
             if (!word.traceLate(_times(word.tier()))) revert NotLate();
-            return _fall(s, id, word);
+            return _fall(s, id, word.becomes(FALSE));
         }
         bool submitter = s.clock.submitterTurn();
         if (!s.clock.late(s.players.budget(submitter))) revert NotLate();
-        submitter ? _fall(s, id, word) : _lose(s, id, word, c.submitter);
+        submitter ? _fall(s, id, word.becomes(FALSE)) : _lose(s, id, word, c.submitter);
     }
 
     /// @notice Gives a dispute up. Only its challenger, and not when the claim's trace is late: such a claim, which nobody can challenge any
@@ -69,21 +49,41 @@ abstract contract Board is Claims {
         _exact(192);
         State memory s = state;
         bytes32 id = _requireState(s);
-        ClaimWord word = claims[s.claimId];
+        ClaimWord word = _read(s.claimId);
         if (word.status() != FALSE) revert ClaimNotFalse();
         uint256 tier = word.tier();
-        uint256 share = _pot(tier) * s.clock.weight() / word.weight();
+        uint256 bond = _bondS(word);
+        uint256 share = _pot(bond, tier) * s.clock.weight() / word.weight();
         word = word.closed().withPaid(word.paid() + share);
-        claims[s.claimId] = word;
+        _write(s.claimId, word);
         disputes[id] = TOMBSTONE;
         _credit(s.players.challenger(), _bonds(tier).bondC() + share);
-        if (word.open() == 0) _credit(BURN, _bonds(tier).bondS() - word.paid());
+        if (word.open() == 0) _credit(BURN, bond - word.paid());
         emit Settled(s.claimId, id, share);
     }
 
     /// @notice The hash of a dispute's state; 0 if there is none of this id, 1 if it is over.
     function disputeOf(bytes32 disputeId) external view returns (bytes32) {
         return disputes[disputeId];
+    }
+
+    /// @dev Opens a dispute of the sender's own against a PENDING claim with this slot.
+    function _challenge(bytes32 claimId, ClaimWord word, uint16 nonce) internal returns (bytes32 id) {
+        Times times = _times(word.tier());
+        Bonds bonds = _bonds(word.tier());
+        if (!_windowOpen(word)) revert WindowClosed();
+        if (word.traceLate(times)) revert TraceIsLate();
+        if (msg.value != bonds.bondC()) revert BadValue();
+        id = disputeIdOf(claimId, msg.sender, nonce);
+        if (disputes[id] != 0) revert IdUsed();
+        if (word.stage() == UNDISPUTED) word = word.enters(AWAITED);
+        _write(claimId, word.opened(times.weightOpen()));
+        State memory s;
+        s.claimId = claimId;
+        s.players = PlayersLib.pack(msg.sender, times.budget());
+        s.clock = ClockLib.pack(times, bonds.arityLog2(), nonce);
+        disputes[id] = hashState(s);
+        emit Challenged(claimId, id, s);
     }
 
     /// @dev Begins a move from one of `kinds` (a set of bits) by the player on turn, who must be in time, and charges the clock.
@@ -117,12 +117,12 @@ abstract contract Board is Claims {
     /// @dev Accounts for a move of the challenger's own.
     function _weigh(State memory s, ClaimWord word, uint256 gain) internal {
         s.clock = s.clock.addWeight(gain);
-        claims[s.claimId] = word.addWeight(gain);
+        _write(s.claimId, word.addWeight(gain));
     }
 
-    /// @dev The claim falls by this dispute.
+    /// @dev The claim, whose `word` says FALSE already, falls by this dispute.
     function _fall(State memory s, bytes32 id, ClaimWord word) internal {
-        claims[s.claimId] = word.becomes(FALSE).withPaid(0);
+        _write(s.claimId, word.withPaid(0));
         // emit Falsified(id, s): a state's six words stand in memory as they do in the event.
         bytes32 topic = Falsified.selector;
         assembly ("memory-safe") {
@@ -172,8 +172,8 @@ abstract contract Board is Claims {
         uint256 burnt = bond * _times(word.tier()).burnC() / 10_000;
         word = word.closed().subWeight(s.clock.weight());
         // Nobody waits for the trace any more. A clock that ran on would close the window to others before its end.
-        if (word.open() == 0 && word.stage() == AWAITED) word = word.enters(UNDISPUTED);
-        claims[s.claimId] = word;
+        if (_leftAlone(s.claimId, word) && word.stage() == AWAITED) word = word.enters(UNDISPUTED);
+        _write(s.claimId, word);
         disputes[id] = TOMBSTONE;
         _credit(BURN, burnt);
         _credit(submitter, bond - burnt);

@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {Words} from "./Words.sol";
 import {Times} from "./Tiers.sol";
 
-/// @dev A claim's slot: status:4 | stage:4 | tier:8 | open:40 | weight:40 | leaves−1:40, then 120 bits: of a PENDING or FINAL claim
+/// @dev A claim's slot, and that of a batch (`Batches`): status:4 | stage:4 | tier:8 | open:40 | weight:40 | leaves−1:40, then 120 bits: of a PENDING or FINAL claim
 /// t0:40 | stageAt:40 | stageBlock:40, of a FALSE one the wei of the pot that were paid so far.
 type ClaimWord is uint256;
 
@@ -17,6 +17,7 @@ uint256 constant FALSE = 3;
 uint256 constant UNDISPUTED = 0;
 uint256 constant AWAITED = 1;
 uint256 constant OPENED = 2;
+uint256 constant REFUTED = 3; // of a FALSE claim: a proof showed that the opened trace contradicts itself
 
 using ClaimWordLib for ClaimWord global;
 
@@ -79,6 +80,11 @@ library ClaimWordLib {
     function enters(ClaimWord w, uint256 stage_) internal view returns (ClaimWord) {
         uint256 word = ClaimWord.unwrap(w).put(248, 4, stage_);
         return ClaimWord.wrap(word.put(0, 80, (uint256(uint40(block.timestamp)) << 40) | uint40(block.number)));
+    }
+
+    /// @dev FALSE, by a proof.
+    function refuted(ClaimWord w) internal pure returns (ClaimWord) {
+        return ClaimWord.wrap(ClaimWord.unwrap(w).put(248, 8, (FALSE << 4) | REFUTED));
     }
 
     function becomes(ClaimWord w, uint256 status_) internal pure returns (ClaimWord) {

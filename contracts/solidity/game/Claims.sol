@@ -3,60 +3,32 @@ pragma solidity 0.8.37;
 
 import {Merkle} from "../lib/Merkle.sol";
 import {Bank} from "./Bank.sol";
-import {AWAITED, ClaimWord, ClaimWordLib, FINAL, OPENED, PENDING} from "./ClaimWord.sol";
+import {ClaimWord, FINAL, OPENED, PENDING} from "./ClaimWord.sol";
 import "./Errors.sol";
-import {Header, Registry} from "./Registry.sol";
+import {Header} from "./Registry.sol";
 import {Tensor} from "./Tensor.sol";
-import {Times} from "./Tiers.sol";
+import {Tiers, Times} from "./Tiers.sol";
 import {Tree} from "./Tree.sol";
 import {Claim, NO_HALT, Opening, TraceOpening} from "./Types.sol";
 
-/// @dev Claims: their bonds, the opening of their traces, and their end.
-abstract contract Claims is Registry, Bank {
-    event Claimed(bytes32 indexed claimId, bytes32 indexed taskId, address indexed submitter, Claim claim, bytes output);
+/// @dev What claims made one by one and claims of a batch have in common: the opening of their traces, and their names. Where their slots and
+/// their bonds are is for `Singles` and `Batches` to say.
+abstract contract Claims is Tiers, Bank {
     event TraceOpened(bytes32 indexed claimId, bytes32 traceRoot, bytes32[] children);
     event Finalized(bytes32 indexed claimId);
 
-    mapping(bytes32 claimId => ClaimWord) internal claims;
     mapping(bytes32 claimId => bytes32) internal traceRoots;
 
-    /// @notice Claims that the task's run has length `T` and this output. The value is the tier's bond.
-    function claim(bytes32 taskId, uint64 T, uint64 nonce, bytes calldata output) external payable returns (bytes32 id) {
-        (id,,) = _claim(taskId, T, nonce, output);
-    }
-
-    /// @notice The same, with the trace open from the beginning.
-    function claimEager(bytes32 taskId, uint64 T, uint64 nonce, bytes calldata output, TraceOpening calldata opening)
-        external
-        payable
-        returns (bytes32)
-    {
-        (bytes32 id, ClaimWord word, Header header) = _claim(taskId, T, nonce, output);
-        _openTrace(id, word, header, T, output, opening);
-        return id;
-    }
-
-    /// @notice Opens the trace of a challenged claim (SPEC §7.3). Only the submitter, once.
+    /// @notice Opens the trace of a claim (SPEC §7.3). Only the submitter, once; the clock for it runs from the first challenge.
     function openTrace(Claim calldata c, bytes calldata output, TraceOpening calldata opening) external {
         bytes32 id = claimIdOf(c);
         ClaimWord word = _pending(id);
-        Header header = tasks[c.taskId];
+        Header header = _header(c.taskId);
         if (msg.sender != c.submitter) revert WrongPlayer();
-        if (word.stage() != AWAITED) revert TraceNotAwaited();
+        if (word.stage() == OPENED) revert TraceIsOpen();
         if (word.traceLate(_times(word.tier()))) revert TraceIsLate();
         if (keccak256(output) != c.outputHash) revert WrongOutput();
         _openTrace(id, word, header, c.T, output, opening);
-    }
-
-    /// @notice Ends a claim that nobody disputes any more; the submitter's bond is credited.
-    function finalize(Claim calldata c) external {
-        bytes32 id = claimIdOf(c);
-        ClaimWord word = _pending(id);
-        if (_windowOpen(word)) revert WindowOpen();
-        if (word.open() != 0) revert DisputesOpen();
-        claims[id] = word.becomes(FINAL);
-        _credit(c.submitter, _bonds(word.tier()).bondS());
-        emit Finalized(id);
     }
 
     /// @notice A claim's name. It holds the chain and this contract, so no claim is worth anything elsewhere.
@@ -66,7 +38,7 @@ abstract contract Claims is Registry, Bank {
 
     /// @notice A claim's slot, 0 if there is no such claim.
     function claimOf(bytes32 claimId) external view returns (ClaimWord) {
-        return claims[claimId];
+        return _read(claimId);
     }
 
     /// @notice The root of a claim's trace, 0 until it is open.
@@ -76,20 +48,35 @@ abstract contract Claims is Registry, Bank {
 
     /// @notice Whether the claim is final with this outcome: the answer that consumers may use.
     function isFinal(bytes32 claimId) external view returns (bool) {
-        return claims[claimId].status() == FINAL;
+        return _read(claimId).status() == FINAL;
     }
 
     /// @notice Whether consumers may rely on the trace root too: it was open long enough to be challenged.
     function isRootAuthoritative(bytes32 claimId) external view returns (bool) {
-        ClaimWord word = claims[claimId];
+        ClaimWord word = _read(claimId);
         Times times = _times(word.tier());
         if (word.status() != FINAL || word.stage() != OPENED) return false;
         return word.stageAt() + times.rootWindow() <= word.claimedAt() + times.window();
     }
 
+    /// @dev The slot of a claim, 0 if there is none.
+    function _read(bytes32 id) internal view virtual returns (ClaimWord);
+
+    /// @dev Changes the slot of a claim.
+    function _write(bytes32 id, ClaimWord word) internal virtual;
+
+    /// @dev The header of a task, 0 if it is not open.
+    function _header(bytes32 taskId) internal view virtual returns (Header);
+
+    /// @dev The submitter's bond behind a claim that is not PENDING.
+    function _bondS(ClaimWord word) internal view virtual returns (uint256);
+
+    /// @dev One open dispute of a PENDING claim less, already taken off `word`: whether none is left.
+    function _leftAlone(bytes32 id, ClaimWord word) internal virtual returns (bool);
+
     /// @dev The slot of a claim, which must be PENDING.
     function _pending(bytes32 id) internal view returns (ClaimWord word) {
-        word = claims[id];
+        word = _read(id);
         if (word.status() != PENDING) revert ClaimNotPending();
     }
 
@@ -115,26 +102,15 @@ abstract contract Claims is Registry, Bank {
     }
 
     /// @dev The part of a submitter's lost bond that its challengers share; all else is burnt.
-    function _pot(uint256 tier) internal view returns (uint256) {
+    function _pot(uint256 bond, uint256 tier) internal view returns (uint256) {
         unchecked {
-            uint256 bond = _bonds(tier).bondS();
             return bond - bond * _times(tier).burnS() / 10_000;
         }
     }
 
-    function _claim(bytes32 taskId, uint64 T, uint64 nonce, bytes calldata output)
-        private
-        returns (bytes32 id, ClaimWord word, Header header)
-    {
-        header = _task(taskId);
+    /// @dev Refuses a length that no run of the task can have.
+    function _requireLength(Header header, uint256 T) internal pure {
         if (T == 0 || T > header.maxT() || (header.halt() == NO_HALT && T != header.maxT())) revert BadLength();
-        if (msg.value != _bonds(header.tier()).bondS()) revert BadValue();
-        Claim memory c = Claim(taskId, T, keccak256(output), msg.sender, nonce);
-        id = claimIdOf(c);
-        if (ClaimWord.unwrap(claims[id]) != 0) revert IdUsed();
-        word = ClaimWordLib.pack(header.tier(), T * header.N());
-        claims[id] = word;
-        emit Claimed(id, taskId, msg.sender, c, output);
     }
 
     function _openTrace(
@@ -144,7 +120,7 @@ abstract contract Claims is Registry, Bank {
         uint256 T,
         bytes calldata output,
         TraceOpening calldata o
-    ) private {
+    ) internal {
         uint256 leaves = word.leaves();
         uint256 height = Merkle.depth(leaves);
         (uint256 levels,, uint256 count) = Tree.children(leaves, height, 0, _bonds(word.tier()).arityLog2());
@@ -163,7 +139,7 @@ abstract contract Claims is Registry, Bank {
             }
         }
         bytes32 root = Merkle.foldHashes(o.children, levels);
-        claims[id] = word.enters(OPENED);
+        _write(id, word.enters(OPENED));
         traceRoots[id] = root;
         emit TraceOpened(id, root, o.children);
     }

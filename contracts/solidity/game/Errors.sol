@@ -19,7 +19,7 @@ error WindowClosed();
 error WindowOpen();
 error DisputesOpen();
 error TraceIsLate();
-error TraceNotAwaited();
+error TraceIsOpen();
 error TraceNotOpened();
 error WrongClaim();
 error WrongTask();
@@ -46,3 +46,7 @@ error NoContradiction();
 // Money
 error NothingToWithdraw();
 error TransferFailed();
+
+// Batches
+error WrongBatch();
+error ClaimNotFinal();

@@ -7,7 +7,7 @@ import {ClaimWord} from "./ClaimWord.sol";
 import "./Errors.sol";
 import {IStepVerifier} from "../IStepVerifier.sol";
 import {Partials} from "./Partials.sol";
-import {Header} from "./Registry.sol";
+import {Header, modelRootOf} from "./Registry.sol";
 import "./State.sol";
 import {Tensor} from "./Tensor.sol";
 import {Tree} from "./Tree.sol";
@@ -198,8 +198,8 @@ abstract contract Moves is Board {
     /// @dev Refuses a claim or a task that are not the dispute's; gives N:32 | nConsts:32 | nInputs:32 of its model.
     function _counts(State memory s, Claim calldata c, Parts calldata task) internal view returns (uint256) {
         _requireClaim(s.claimId, c);
-        Header header = tasks[c.taskId];
-        bytes32 modelRoot = _modelRoot(task.programRoot, task.constsRoot, header, task.inputsHash);
+        Header header = _header(c.taskId);
+        bytes32 modelRoot = modelRootOf(task.programRoot, task.constsRoot, header, task.inputsHash);
         bytes32 inputRoot = task.inputRoot;
         uint256 maxT = header.maxT();
         uint256 tier_ = header.tier();

@@ -48,7 +48,7 @@ abstract contract Proofs is Moves {
         _exact(192 + 160 + 32 + _size(o));
         (State memory s, bytes32 id, ClaimWord word) = _enterProof(state, 1 << TRACE_OPEN);
         _requireClaim(s.claimId, c);
-        Header header = tasks[c.taskId];
+        Header header = _header(c.taskId);
         uint256 t = o.leaf / header.N();
         unchecked {
             if (t + 1 >= c.T || o.leaf % header.N() != header.halt() || o.e != 0) revert BadElement();
@@ -133,7 +133,7 @@ abstract contract Proofs is Moves {
         uint256 gain = _times(word.tier()).weightProve();
         s.clock = s.clock.addWeight(gain);
         _leave(s, id);
-        _fall(s, id, word.addWeight(gain));
+        _fall(s, id, word.addWeight(gain).refuted());
     }
 
     /// @dev The element that is opened under the disputed node of the trace or of a tensor.

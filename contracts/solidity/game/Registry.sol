@@ -58,6 +58,20 @@ struct Model {
     bytes32 inputsHash;
 }
 
+/// @dev Name of a model (SPEC §4). The header's low 160 bits are its counts, output and halt in the order of the preimage.
+function modelRootOf(bytes32 programRoot, bytes32 constsRoot, Header header, bytes32 inputsHash) pure returns (bytes32 root) {
+    // keccak256(abi.encodePacked(uint8(1), programRoot, constsRoot, uint160(header), inputsHash))
+    assembly ("memory-safe") {
+        let free := mload(0x40)
+        mstore8(free, 1)
+        mstore(add(free, 1), programRoot)
+        mstore(add(free, 33), constsRoot)
+        mstore(add(free, 65), shl(96, header))
+        mstore(add(free, 85), inputsHash)
+        root := keccak256(free, 117)
+    }
+}
+
 /// @dev Models and tasks, both named by value.
 abstract contract Registry is Tiers {
     event ModelRegistered(
@@ -89,7 +103,7 @@ abstract contract Registry is Tiers {
         Header header = Header.wrap(
             (uint256(N) << 128) | (uint256(nConsts) << 96) | (nInputs << 64) | (uint256(out) << 32) | halt
         );
-        modelRoot = _modelRoot(programRoot, constsRoot, header, inputsHash);
+        modelRoot = modelRootOf(programRoot, constsRoot, header, inputsHash);
         models[modelRoot] = Model(header, inputsHash);
         emit ModelRegistered(modelRoot, programRoot, constsRoot, header, inputHeaders);
     }
@@ -146,24 +160,6 @@ abstract contract Registry is Tiers {
     function _task(bytes32 taskId) internal view returns (Header header) {
         header = tasks[taskId];
         if (Header.unwrap(header) == 0) revert UnknownTask();
-    }
-
-    /// @dev Name of a model (SPEC §4). The header's low 160 bits are its counts, output and halt in the order of the preimage.
-    function _modelRoot(bytes32 programRoot, bytes32 constsRoot, Header header, bytes32 inputsHash)
-        internal
-        pure
-        returns (bytes32 root)
-    {
-        // keccak256(abi.encodePacked(uint8(1), programRoot, constsRoot, uint160(header), inputsHash))
-        assembly ("memory-safe") {
-            let free := mload(0x40)
-            mstore8(free, 1)
-            mstore(add(free, 1), programRoot)
-            mstore(add(free, 33), constsRoot)
-            mstore(add(free, 65), shl(96, header))
-            mstore(add(free, 85), inputsHash)
-            root := keccak256(free, 117)
-        }
     }
 
     function _open(Task memory task) private returns (bytes32 taskId) {

@@ -99,6 +99,14 @@ abstract contract Tiers {
     uint256 private constant MAX_WEIGHT_SELECT = 12;
     uint256 private constant MAX_WEIGHT_PROVE = 25;
 
+    // Gas of whole calls, measured with some room (`the_gas_that_bonds_are_sized_by`). A reveal and a select grow with the arity.
+    uint256 private constant GAS_CHALLENGE = 60_000;
+    uint256 private constant GAS_OPEN = 120_000;
+    uint256 private constant GAS_TIMEOUT = 40_000;
+    uint256 private constant GAS_MOVE = 50_000;
+    uint256 private constant GAS_CHILD = 1_400;
+    uint256 private constant GAS_PROVE = 1_000_000;
+
     Times private immutable TIMES_0;
     Times private immutable TIMES_1;
     Times private immutable TIMES_2;
@@ -157,8 +165,21 @@ abstract contract Tiers {
         if (_turns(b) * t.delay > t.window + 2 * uint256(t.budget)) revert BadTier();
         if (t.burnS < 2_500 || t.burnS > 9_000 || t.burnC < 1_250 || t.burnC > 5_000) revert BadTier();
         if (t.bondS == 0 || t.bondC == 0) revert BadTier();
+        _checkBonds(t);
         if (t.weightOpen == 0 || t.weightOpen > MAX_WEIGHT_OPEN) revert BadTier();
         if (t.weightSelect > MAX_WEIGHT_SELECT || t.weightProve > MAX_WEIGHT_PROVE) revert BadTier();
+    }
+
+    /// @dev A lost bond pays the submitter's whole game one and a half times up to a certain price of gas. Up to that price a lone challenger's
+    /// game must be paid at least twice by the pot.
+    function _checkBonds(Tier memory t) private pure {
+        uint256 levels = (_turns(t.arityLog2) - 4) / 2;
+        uint256 move = GAS_MOVE + (GAS_CHILD << t.arityLog2);
+        uint256 gasS = GAS_OPEN + levels * move + GAS_TIMEOUT;
+        uint256 gasC = GAS_CHALLENGE + levels * move + GAS_PROVE;
+        uint256 repaid = uint256(t.bondC) * (10_000 - t.burnC);
+        uint256 pot = uint256(t.bondS) * (10_000 - t.burnS);
+        if (pot * 3 * gasS < repaid * 4 * gasC) revert BadTier();
     }
 
     /// @dev Most turns of a game: a trace of 2^40 leaves, a tensor of 2^35, a reduction of 2^40 terms, and the moves between them.

@@ -151,7 +151,6 @@ fn a_trace_is_late_after_its_time_and_the_delay() {
 fn moves_wait_for_the_trace() {
     let sample = looping();
     let mut game = Game::claimed(&sample, 0, sample.run(3, &mut |_, _, _| ()));
-    refused::<Dispute::TraceNotAwaited>(game.open_trace());
     game.challenge(CHALLENGER, 0).unwrap();
     let call = Dispute::selectCall {
         state: game.state.clone(),
@@ -163,7 +162,22 @@ fn moves_wait_for_the_trace() {
     let call = game.open_trace_call();
     refused::<Dispute::WrongPlayer>(game.world.send(CHALLENGER, 0, &call));
     game.open_trace().unwrap();
-    refused::<Dispute::TraceNotAwaited>(game.open_trace());
+    refused::<Dispute::TraceIsOpen>(game.open_trace());
+}
+
+#[test]
+fn a_trace_may_be_opened_before_anybody_asks_for_it() {
+    let sample = looping();
+    let mut game = Game::claimed(&sample, 0, sample.run(3, &mut |_, _, _| ()));
+    game.world.pass(100);
+    game.open_trace().unwrap();
+    let opened = game.world.host.now();
+    game.world.pass(50);
+    game.challenge(CHALLENGER, 0).unwrap();
+    // the challenger has its time to compute the trace all the same
+    let at = game.position();
+    assert_eq!((at.turn_start, game.slot().stage), (opened + 50 + TRACE_TIME, Stage::Opened));
+    game.select(0).unwrap();
 }
 
 #[test]

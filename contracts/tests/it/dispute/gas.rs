@@ -15,7 +15,7 @@ use opml_contracts::{
 use super::{
     money::{Puppet, act, puppet},
     programs::{SMALL, SUMS, WIDE, changed, looping, mlp},
-    world::{BOND_C, BOND_S, CHALLENGER, Game, RIVAL, STRANGER, World, last_state, tier},
+    world::{ARITIES, BOND_C, BOND_S, CHALLENGER, Game, RIVAL, STRANGER, World, last_state, tier},
 };
 
 /// Gas of whole transactions.
@@ -37,8 +37,8 @@ const WHOLE: [(&str, u64); 21] = [
     ("revealLeaf", 42_518),
     ("revealPartials, 16", 42_306),
     ("selectPartial, 16", 41_791),
-    ("proveHalt", 54_567),
-    ("claimTimeout", 37_241),
+    ("proveHalt", 54_546),
+    ("claimTimeout", 37_226),
     ("settle", 84_144),
     ("withdraw", 29_995),
 ];
@@ -46,10 +46,10 @@ const WHOLE: [(&str, u64); 21] = [
 /// Execution gas of the moves that ask the step verifier, without the verifier's own.
 const OWN: [(&str, u64); 5] = [
     ("selectElement", 24_093),
-    ("proveHeader", 28_265),
-    ("proveElement", 29_552),
-    ("proveSlice", 27_322),
-    ("provePost", 27_280),
+    ("proveHeader", 28_244),
+    ("proveElement", 29_531),
+    ("proveSlice", 27_301),
+    ("provePost", 27_259),
 ];
 
 /// Costs as they are found, by name.
@@ -332,4 +332,51 @@ fn no_weight_is_bought_below_its_price() {
         let marginal = gas(what, 2) - gas(what, 1) - overhead;
         assert!(marginal >= 1_000 * u64::from(weight), "{what}: {marginal} gas for {weight}");
     }
+}
+
+#[test]
+fn the_gas_that_bonds_are_sized_by() {
+    // what the constructor reckons with (`Tiers`): no call of the game costs more, at any arity
+    const CHALLENGE: u64 = 60_000;
+    const OPEN: u64 = 120_000;
+    const TIMEOUT: u64 = 40_000;
+    let whole = |name: &str| WHOLE.iter().find(|(other, _)| *other == name).unwrap().1;
+    assert!(whole("challenge, first") <= CHALLENGE && whole("challenge, second") <= CHALLENGE);
+    assert!(whole("openTrace, 18 leaves and a halt") <= OPEN && whole("claimTimeout") <= TIMEOUT);
+    let mut worst = 0.0_f64;
+    for (number, b) in ARITIES.into_iter().enumerate() {
+        let most = 50_000 + (1_400 << b);
+        let mut game = Game::honest(&looping(), number as u8);
+        let leaf = game.leaf_number(1, SUMS);
+        let mut note = |receipt: Receipt| {
+            assert!(receipt.gas_used <= most, "arity {}: {} gas of {most}", 1 << b, receipt.gas_used);
+            worst = worst.max(receipt.gas_used as f64 / most as f64);
+        };
+        loop {
+            let at = game.position();
+            match at.kind {
+                Kind::TraceOpen | Kind::TensorOpen => {
+                    let below = at.height - at.arity_log2.min(at.height);
+                    let first = at.index << (at.height - below);
+                    let child = if at.kind == Kind::TraceOpen { (leaf >> below) - first } else { 0 };
+                    note(game.select(child).unwrap());
+                }
+                // the instruction comes along, which is the model's to size
+                Kind::Leaf => drop(game.select_element(7).unwrap()),
+                Kind::Element | Kind::Slice => {
+                    let partials = game.partials();
+                    note(game.reveal_partials(&partials).unwrap());
+                    let at = game.position();
+                    if at.k1 - at.k0 < 2 << b {
+                        break;
+                    }
+                    note(game.select_partial(1, &partials).unwrap());
+                }
+                _ => note(game.reveal().unwrap()),
+            }
+        }
+        let mut game = Game::honest(&looping(), number as u8);
+        game.walk_to_header(game.leaf_number(1, WIDE));
+    }
+    println!("the dearest move costs {worst:.2} of what bonds are sized by");
 }

@@ -1,8 +1,9 @@
 //! The `Dispute` contract: every move, clock and coin of SPEC §7 and §8, in the EVM.
 #![allow(clippy::as_conversions, reason = "tests fail loudly")]
 
+pub(crate) mod batch;
 mod clocks;
-mod commit;
+pub(crate) mod commit;
 mod faults;
 pub(crate) mod gas;
 pub(crate) mod money;

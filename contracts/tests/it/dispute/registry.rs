@@ -79,6 +79,45 @@ fn bad_tiers_are_not_deployed() {
 }
 
 #[test]
+fn tiers_at_the_edges_are_deployed() {
+    let mut world = World::new();
+    let edges: &[&dyn Fn(&mut Tier)] = &[
+        &|t| t.minBlocks = 60,
+        &|t| t.rootWindow = t.window - 1,
+        &|t| (t.delay, t.window, t.rootWindow) = (40, t.traceTime + 80, 60),
+        &|t| (t.budget, t.traceTime) = (t.delay, t.delay),
+        &|t| t.budget = t.traceTime / 2,
+        &|t| (t.delay, t.window) = (90, 62 * 90 - 2 * t.budget),
+        &|t| t.burnS = 2_500,
+        &|t| t.burnS = 9_000,
+        &|t| t.burnC = 1_250,
+        &|t| t.burnC = 5_000,
+        &|t| (t.weightOpen, t.weightSelect, t.weightProve) = (1, 0, 0),
+    ];
+    for (number, change) in edges.iter().enumerate() {
+        let mut t = tier(4);
+        change(&mut t);
+        t.bondC = U96::from(BOND_C / 8);
+        assert!(deploy(&mut world.host, world.verifier, vec![t]).is_ok(), "{number}");
+    }
+}
+
+#[test]
+fn the_bonds_of_a_tier_are_sized_for_one_price_of_gas() {
+    // pot · 3·G_S ≥ repaid · 4·G_C, with G_S and G_C of arity 16 as `Tiers` has them
+    let mut world = World::new();
+    let steps = 29 * (50_000 + (1_400 << 4));
+    let (submitter, challenger) = (120_000 + steps + 40_000, 60_000 + steps + 1_000_000);
+    let pot = u128::from(BOND_S) * 5_000;
+    let most = pot * 3 * submitter / (7_500 * 4 * challenger);
+    let mut t = tier(4);
+    t.bondC = U96::from(most);
+    deploy(&mut world.host, world.verifier, vec![t.clone()]).unwrap();
+    t.bondC = U96::from(most + 1);
+    assert!(deploy(&mut world.host, world.verifier, vec![t]).unwrap_err().is::<Dispute::BadTier>());
+}
+
+#[test]
 fn registering_a_model_twice_changes_nothing() {
     let mut world = World::new();
     let sample = looping();
@@ -280,7 +319,7 @@ fn an_eager_claim_opens_its_trace_at_once() {
     (game.id, game.claim.nonce) = (id, 9);
     assert!(game.position().turn_start > game.world.host.now());
     game.select(0).unwrap();
-    refused::<Dispute::TraceNotAwaited>(game.open_trace());
+    refused::<Dispute::TraceIsOpen>(game.open_trace());
     // an opening that does not hold together makes no claim
     let mut bad = Dispute::claimEagerCall { nonce: 10, ..call };
     bad.opening.children[0] = B256::ZERO;

@@ -155,7 +155,7 @@ fn rule_07_a_claim_has_one_trace_root() {
     let honest = looping().run(3, &mut |_, _, _| ());
     let other = Commit::of(&honest);
     let lie = std::mem::replace(&mut game.commit, other);
-    refused::<Dispute::TraceNotAwaited>(game.open_trace());
+    refused::<Dispute::TraceIsOpen>(game.open_trace());
     game.commit = lie;
     let (mut second, mut player) = (game.rival(RIVAL, 0), RIVAL);
     let first = game.position();

@@ -78,9 +78,17 @@ pub(crate) struct World {
     pub(crate) verifier: Address,
 }
 
+/// The creation code of a contract: of the artifact in the folder `OPML_ARTIFACTS` if there is one, which is how mutants are tried.
+pub(crate) fn code(name: &str, committed: &Bytes) -> Bytes {
+    let Ok(folder) = std::env::var("OPML_ARTIFACTS") else { return committed.clone() };
+    let Ok(artifact) = std::fs::read_to_string(format!("{folder}/{name}.json")) else { return committed.clone() };
+    let field = artifact.split("\"bytecode\": \"").nth(1).unwrap();
+    field.split('"').next().unwrap().parse().unwrap()
+}
+
 pub(crate) fn deploy(host: &mut Host, verifier: Address, tiers: Vec<Tier>) -> Result<Address, HostError> {
     let args = Dispute::constructorCall { verifier, tiers }.abi_encode();
-    host.deploy(STRANGER, &Dispute::BYTECODE, &args)
+    host.deploy(STRANGER, &code("Dispute", &Dispute::BYTECODE), &args)
 }
 
 impl World {

@@ -130,6 +130,7 @@ fn claim(
         Stage::Undisputed => "not asked for",
         Stage::Awaited => "awaited",
         Stage::Opened => "open",
+        Stage::Refuted => "refuted",
     };
     ClaimReport {
         claim: id.to_string(),

@@ -77,12 +77,12 @@ fn rule_07_a_claim_has_one_trace_root() {
     for theirs in traces {
         let again = Move::OpenTrace(Box::new(open_trace(&table.claim, theirs, world.rules()).unwrap()));
         let why = Refused::NotYours(Party::Submitter);
-        table.refuse_as::<Dispute::TraceNotAwaited>(Party::Submitter, &again, &why);
+        table.refuse_as::<Dispute::TraceIsOpen>(Party::Submitter, &again, &why);
     }
     // Nor when it is the submitter's turn.
     table.play(&table.idea(Idea::Select(0)));
     let again = Move::OpenTrace(Box::new(open_trace(&table.claim, &run, world.rules()).unwrap()));
-    table.refuse::<Dispute::TraceNotAwaited>(&again, &Refused::NotHere(MoveKind::OpenTrace));
+    table.refuse::<Dispute::TraceIsOpen>(&again, &Refused::NotHere(MoveKind::OpenTrace));
     assert_eq!(table.pure.game().root(), Some(root));
     // A pure game is one dispute; that two of them see one root is the claim's business on the chain.
     let claim_id = table.contract.on_chain().id;

@@ -1,0 +1,7 @@
+use alloy_sol_types::sol;
+
+sol!(
+    #[derive(Debug, PartialEq, Eq)]
+    Attention,
+    "artifacts/Attention.json"
+);
