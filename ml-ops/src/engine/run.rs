@@ -215,10 +215,11 @@ impl Engine {
                 }
                 let frames: Vec<Frame<'_>> = active.iter().map(|sample| sample.frame(program, (t, number))).collect();
                 let values = self.step(&frames, instruction, form.as_ref(), &mut moving);
-                for (sample, value) in active.iter_mut().zip(values) {
-                    sample.values.push(value);
-                    if let Some((pool, list)) = pool.zip(self.lifetimes.after.get(num::size(number.into()))) {
-                        self.release(list, sample, t, pool);
+                active.iter_mut().zip(values).for_each(|(sample, value)| sample.values.push(value));
+                if let Some((pool, list)) = pool.zip(self.lifetimes.after.get(num::size(number.into()))) {
+                    for &gone in list {
+                        let values = active.iter_mut().map(|sample| self.gone(gone, sample, t));
+                        pool.put_many(values);
                     }
                 }
                 observe(t, number);
@@ -269,11 +270,13 @@ impl Engine {
 
     /// Drops values of an iteration.
     pub(super) fn release(&self, numbers: &[u32], sample: &mut Sample<'_>, t: u64, pool: &Pool) {
-        for &number in numbers {
-            let leaf = interpreter::leaf_index(self.program.counts().instructions, t, number);
-            if let Some(value) = leaf.and_then(|leaf| sample.values.get_mut(num::size(leaf))) {
-                pool.put(std::mem::replace(value, Tensor::empty()).into_bytes());
-            }
-        }
+        numbers.iter().for_each(|&number| pool.put(self.gone(number, sample, t)));
+    }
+
+    /// The bytes of a value of an iteration, which is empty from now on.
+    fn gone(&self, number: u32, sample: &mut Sample<'_>, t: u64) -> Vec<u8> {
+        let leaf = interpreter::leaf_index(self.program.counts().instructions, t, number);
+        let value = leaf.and_then(|leaf| sample.values.get_mut(num::size(leaf)));
+        value.map_or_else(Vec::new, |value| std::mem::replace(value, Tensor::empty()).into_bytes())
     }
 }
