@@ -72,8 +72,8 @@ fn main() -> Result<()> {
             Ok(())
         })?;
         let commit = least(span, || {
-            let runs = engine.run_batch(&batch, stop, u64::MAX)?;
-            black_box(hasher.trace_roots(&runs));
+            let (runs, roots) = hasher.run_roots(&engine, &batch, stop, u64::MAX)?;
+            black_box(roots);
             runs.into_iter().for_each(|run| engine.reclaim(run));
             Ok(())
         })?;
