@@ -116,7 +116,8 @@ impl Task {
     /// # Errors
     /// The run is larger than the budget.
     pub fn trace(&self) -> Result<Trace, ProverError> {
-        Ok(Hasher::current().trace(&self.program, self.run()?))
+        let (engine, stop) = (Engine::compile(&self.program), Stop::Halt { max: self.max_t });
+        Hasher::current().run(&engine, &self.inputs, stop, self.budget).map_err(too_large)
     }
 }
 

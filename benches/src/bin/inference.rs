@@ -64,17 +64,16 @@ fn main() -> Result<()> {
         }
         let stop = Stop::Exactly(1);
         let run = least(span, || engine.run_outputs(&batch, stop, u64::MAX).map(drop))?;
+        let hasher = Hasher::current();
         let lazy = least(span, || {
             let posted = engine.run_outputs(&batch, stop, u64::MAX)?;
-            for output in &posted {
-                black_box(merkle::keccak(&[output.tensor.bytes()]));
-            }
+            let outputs: Vec<&[u8]> = posted.iter().map(|output| output.tensor.bytes()).collect();
+            black_box(hasher.digests(&outputs));
             Ok(())
         })?;
-        let hasher = Hasher::current();
         let commit = least(span, || {
-            let runs = engine.run_batch(&batch, stop, u64::MAX)?;
-            black_box(hasher.trace_roots(&runs));
+            let (runs, roots) = hasher.run_roots(&engine, &batch, stop, u64::MAX)?;
+            black_box(roots);
             runs.into_iter().for_each(|run| engine.reclaim(run));
             Ok(())
         })?;

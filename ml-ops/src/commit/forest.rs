@@ -32,7 +32,7 @@ pub(super) fn leaves(hasher: Hasher, tensors: &[&[u8]]) -> (Vec<usize>, Vec<Hash
 }
 
 /// The last leaf of a tensor, if it must be filled with zeros.
-fn filled(bytes: &[u8]) -> Option<[u8; LEAF_BYTES]> {
+pub(super) fn filled(bytes: &[u8]) -> Option<[u8; LEAF_BYTES]> {
     let rest = bytes.as_chunks::<LEAF_BYTES>().1;
     let mut leaf = [0; LEAF_BYTES];
     leaf.get_mut(..rest.len())?.copy_from_slice(rest);

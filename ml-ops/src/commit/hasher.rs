@@ -8,7 +8,7 @@ use opml_vm::{
 };
 use rayon::prelude::*;
 
-use super::keccak::{blocks, keccak_many};
+use super::keccak::{blocks, keccak_equal, keccak_many};
 use crate::tier::Tier;
 
 /// Hashes batches and trees on one tier; the hashes are those of [`opml_vm::merkle`] on every tier and any number of
@@ -23,6 +23,12 @@ const GRAIN: usize = 256;
 
 /// Permutations that are worth a fork.
 const FORK: usize = 1024;
+
+/// Messages of a task: as many as the widest vectors hash at once.
+const DIGESTS: usize = 8;
+
+/// Leaves that are worth a fork while a run keeps all threads awake.
+const SHARED: usize = 64;
 
 impl Hasher {
     /// The hasher of a tier, or of the best one below it that this CPU has.
@@ -45,6 +51,22 @@ impl Hasher {
         self.hashes::<LEAF_BYTES, { blocks(LEAF_BYTES) }, _>(leaves)
     }
 
+    /// Appends the hashes of leaves; with several threads each gets a share of them.
+    pub(super) fn leaves_onto(self, leaves: &[[u8; LEAF_BYTES]], out: &mut Vec<Hash>) {
+        let start = out.len();
+        out.resize(start + leaves.len(), ZERO);
+        let out = out.get_mut(start..).unwrap_or(&mut []);
+        let threads = rayon::current_num_threads();
+        let share = leaves.len().div_ceil(threads).next_multiple_of(DIGESTS).min(GRAIN);
+        if threads == 1 || leaves.len() < SHARED {
+            keccak_many::<LEAF_BYTES, { blocks(LEAF_BYTES) }, _>(self.tier, leaves, out);
+        } else {
+            let tasks = leaves.par_chunks(share).zip(out.par_chunks_mut(share));
+            tasks
+                .for_each(|(leaves, out)| keccak_many::<LEAF_BYTES, { blocks(LEAF_BYTES) }, _>(self.tier, leaves, out));
+        }
+    }
+
     /// Hashes of pairs of nodes; a last one without a partner counts for nothing.
     pub fn nodes(self, nodes: &[Hash]) -> Vec<Hash> {
         self.hashes::<64, { blocks(64) }, _>(nodes.as_flattened().as_chunks().0)
@@ -53,6 +75,25 @@ impl Hasher {
     /// Hashes of tensor headers.
     pub fn headers(self, headers: &[[u8; HEADER_BYTES]]) -> Vec<Hash> {
         self.hashes::<HEADER_BYTES, { blocks(HEADER_BYTES) }, _>(headers)
+    }
+
+    /// Keccak-256 of messages of any length, as [`opml_vm::merkle::keccak`]; those of one length that follow each other are
+    /// hashed side by side.
+    pub fn digests(self, messages: &[&[u8]]) -> Vec<Hash> {
+        let mut out = vec![ZERO; messages.len()];
+        let mut left = out.as_mut_slice();
+        for equal in messages.chunk_by(|a, b| a.len() == b.len()) {
+            let (own, others) = left.split_at_mut(equal.len());
+            let permutations = equal.len().saturating_mul(blocks(equal.first().map_or(0, |message| message.len())));
+            if permutations < FORK || equal.len() < 2 * DIGESTS {
+                keccak_equal(self.tier, equal, own);
+            } else {
+                let tasks = equal.par_chunks(DIGESTS).zip(own.par_chunks_mut(DIGESTS));
+                tasks.for_each(|(messages, out)| keccak_equal(self.tier, messages, out));
+            }
+            left = others;
+        }
+        out
     }
 
     fn hashes<const N: usize, const B: usize, M: Borrow<[u8; N]> + Sync>(self, messages: &[M]) -> Vec<Hash> {

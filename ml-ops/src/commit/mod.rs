@@ -7,6 +7,7 @@
 //! | `forest` | many trees at once, level by level |
 //! | `tree` | tensor roots and trees |
 //! | `run` | traces, models and inputs |
+//! | `watch` | runs that are hashed while they run |
 //!
 //! `opml_vm` hashes the same trees one node after another and is the reference; a verifier needs nothing of this.
 
@@ -15,5 +16,6 @@ mod hasher;
 mod keccak;
 mod run;
 mod tree;
+mod watch;
 
 pub use hasher::Hasher;

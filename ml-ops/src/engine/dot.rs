@@ -18,6 +18,8 @@ use super::{
 const PARALLEL: usize = 1 << 18;
 /// Most bytes that the rows of a factor may take.
 const ROWS_LIMIT: i64 = 1 << 30;
+/// Terms below which a row that serves one column is not worth gathering: elements side by side are faster.
+const FEW: i64 = 32;
 /// Terms that a plan lists.
 const TERMS_LIMIT: i64 = 1 << 24;
 
@@ -60,6 +62,9 @@ impl Dot {
             return None;
         }
         let columns: i64 = extents[split..FIRST_K].iter().product();
+        if columns == 1 && terms < FEW && elements > FEW {
+            return None;
+        }
         if points(&column, &extents).saturating_mul(terms) > ROWS_LIMIT / 4 {
             return None;
         }

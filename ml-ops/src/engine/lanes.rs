@@ -33,7 +33,9 @@ mod post;
 mod products;
 mod pure;
 mod reduce;
+mod root;
 mod shape;
+mod shuffle;
 mod simd;
 mod space;
 mod step;
@@ -55,6 +57,7 @@ use machine::Machine;
 pub(super) use machine::Numbers;
 pub(super) use post::{Post, Workspace};
 use reduce::{Reduction, Totals};
+use shuffle::Shuffle;
 use simd::Kernels;
 use space::{Block, Space};
 
@@ -83,6 +86,8 @@ pub(super) struct Lanes {
     kernels: Kernels,
     /// If it is a plain one of bytes.
     fold: Option<Fold>,
+    /// If it only moves elements.
+    shuffle: Option<Shuffle>,
 }
 
 impl Lanes {
@@ -109,6 +114,7 @@ impl Lanes {
             empty: (terms == 0).then(|| eval::empty(instruction.reducer)),
             kernels: Kernels::new(tier),
             fold: Fold::new(instruction, &extents, terms, header),
+            shuffle: Shuffle::new(instruction, &extents, header),
         })
     }
 
@@ -119,6 +125,12 @@ impl Lanes {
         let mut bytes = pool.take(elements * width);
         if let Some(fold) = self.fold.as_ref().filter(|_| elements > 0) {
             fold.run(&self.post, self.kernels, frame, self.dtype, &mut bytes);
+            return pack::tensor(self.dtype, self.elements, bytes);
+        }
+        if let Some(shuffle) = &self.shuffle
+            && let Some(source) = frame.tensor(shuffle.place())
+        {
+            shuffle.run(source, &mut bytes);
             return pack::tensor(self.dtype, self.elements, bytes);
         }
         let steps = self.map.block.len() + self.map.term.len() + self.post.len() + 1;

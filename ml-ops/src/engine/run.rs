@@ -89,6 +89,9 @@ impl Lifetimes {
     }
 }
 
+/// Gets every value: its place `(t, i)`, the number of its run, and itself.
+type Observe<'a> = &'a mut dyn FnMut((u64, u32), usize, &Tensor);
+
 /// One input of a batch.
 pub(super) struct Sample<'a> {
     pub(super) inputs: &'a [Tensor],
@@ -123,7 +126,7 @@ impl Engine {
         budget: u64,
         observe: &mut dyn FnMut(u64, u32),
     ) -> Result<Run, ModelError> {
-        let run = self.runs(&[inputs], stop, budget, None, observe)?.pop();
+        let run = self.runs(&[inputs], stop, budget, None, &mut |place, _, _| observe(place.0, place.1))?.pop();
         Ok(run.unwrap_or(Run { length: 0, values: Vec::new() }))
     }
 
@@ -134,7 +137,23 @@ impl Engine {
     /// As [`Engine::run`] on the first input that has one.
     pub fn run_batch<I: AsRef<[Tensor]>>(&self, batch: &[I], stop: Stop, budget: u64) -> Result<Vec<Run>, ModelError> {
         let batch: Vec<&[Tensor]> = batch.iter().map(AsRef::as_ref).collect();
-        self.runs(&batch, stop, budget, None, &mut |_, _| ())
+        self.runs(&batch, stop, budget, None, &mut |_, _, _| ())
+    }
+
+    /// [`Engine::run_batch`], showing every value when it is there: the number of its run, and the value. Those of one run
+    /// come in the order of its trace.
+    ///
+    /// # Errors
+    /// As [`Engine::run_batch`].
+    pub fn run_watched<I: AsRef<[Tensor]>>(
+        &self,
+        batch: &[I],
+        stop: Stop,
+        budget: u64,
+        watch: &mut dyn FnMut(usize, &Tensor),
+    ) -> Result<Vec<Run>, ModelError> {
+        let batch: Vec<&[Tensor]> = batch.iter().map(AsRef::as_ref).collect();
+        self.runs(&batch, stop, budget, None, &mut |_, run, value| watch(run, value))
     }
 
     /// Takes the memory of values that are not needed any more, for later runs of this engine and its clones: fresh memory
@@ -164,7 +183,7 @@ impl Engine {
         budget: u64,
     ) -> Result<Vec<Output>, ModelError> {
         let batch: Vec<&[Tensor]> = batch.iter().map(AsRef::as_ref).collect();
-        let runs = self.runs(&batch, stop, budget, Some(&self.pool), &mut |_, _| ())?;
+        let runs = self.runs(&batch, stop, budget, Some(&self.pool), &mut |_, _, _| ())?;
         let program = self.program.as_ref();
         let output = |mut run: Run| {
             let leaf =
@@ -184,7 +203,7 @@ impl Engine {
         stop: Stop,
         budget: u64,
         pool: Option<&Pool>,
-        observe: &mut dyn FnMut(u64, u32),
+        observe: Observe<'_>,
     ) -> Result<Vec<Run>, ModelError> {
         let long = self.work.saturating_mul(num::wide(batch.len())) >= LONG;
         if long && rayon::current_num_threads() > 1 {
@@ -199,7 +218,7 @@ impl Engine {
         stop: Stop,
         budget: u64,
         pool: Option<&Pool>,
-        observe: &mut dyn FnMut(u64, u32),
+        observe: Observe<'_>,
     ) -> Result<Vec<Run>, ModelError> {
         let program = self.program.as_ref();
         batch.iter().try_for_each(|inputs| program.check_inputs(inputs))?;
@@ -211,29 +230,34 @@ impl Engine {
         let mut spent: u64 = 0;
         let mut moving = Moving::new(self.forms.len());
         for t in 0..longest {
-            let mut active: Vec<&mut Sample<'_>> = samples.iter_mut().filter(|s| s.length.is_none()).collect();
+            let mut active: Vec<(usize, &mut Sample<'_>)> =
+                samples.iter_mut().enumerate().filter(|(_, sample)| sample.length.is_none()).collect();
             if active.is_empty() {
                 break;
             }
             if let Some((pool, before)) = pool.zip(t.checked_sub(1)) {
-                active.iter_mut().for_each(|sample| self.release(&self.lifetimes.ends, sample, before, pool));
+                active.iter_mut().for_each(|(_, sample)| self.release(&self.lifetimes.ends, sample, before, pool));
             }
             for ((number, instruction), form) in (0..).zip(program.instructions()).zip(&self.forms) {
                 spent = spent.saturating_add(instruction.elements(t));
                 if spent > budget {
                     return Err(ModelError::TooLarge { what: "number of elements", value: spent, limit: budget });
                 }
-                let frames: Vec<Frame<'_>> = active.iter().map(|sample| sample.frame(program, (t, number))).collect();
+                let frames: Vec<Frame<'_>> =
+                    active.iter().map(|(_, sample)| sample.frame(program, (t, number))).collect();
                 let values = self.step(&frames, instruction, form.as_ref(), &mut moving);
-                for (sample, value) in active.iter_mut().zip(values) {
+                for ((run, sample), value) in active.iter_mut().zip(values) {
+                    observe((t, number), *run, &value);
                     sample.values.push(value);
-                    if let Some((pool, list)) = pool.zip(self.lifetimes.after.get(num::size(number.into()))) {
-                        self.release(list, sample, t, pool);
+                }
+                if let Some((pool, list)) = pool.zip(self.lifetimes.after.get(num::size(number.into()))) {
+                    for &gone in list {
+                        let values = active.iter_mut().map(|(_, sample)| self.gone(gone, sample, t));
+                        pool.put_many(values);
                     }
                 }
-                observe(t, number);
             }
-            for sample in active {
+            for (_, sample) in active {
                 if matches!(stop, Stop::Halt { .. }) && interpreter::halts(program, &sample.values, t) {
                     sample.length = Some(t.saturating_add(1));
                 }
@@ -296,11 +320,13 @@ impl Engine {
 
     /// Drops values of an iteration.
     pub(super) fn release(&self, numbers: &[u32], sample: &mut Sample<'_>, t: u64, pool: &Pool) {
-        for &number in numbers {
-            let leaf = interpreter::leaf_index(self.program.counts().instructions, t, number);
-            if let Some(value) = leaf.and_then(|leaf| sample.values.get_mut(num::size(leaf))) {
-                pool.put(std::mem::replace(value, Tensor::empty()).into_bytes());
-            }
-        }
+        numbers.iter().for_each(|&number| pool.put(self.gone(number, sample, t)));
+    }
+
+    /// The bytes of a value of an iteration, which is empty from now on.
+    fn gone(&self, number: u32, sample: &mut Sample<'_>, t: u64) -> Vec<u8> {
+        let leaf = interpreter::leaf_index(self.program.counts().instructions, t, number);
+        let value = leaf.and_then(|leaf| sample.values.get_mut(num::size(leaf)));
+        value.map_or_else(Vec::new, |value| std::mem::replace(value, Tensor::empty()).into_bytes())
     }
 }

@@ -1,6 +1,11 @@
 //! Batched commitments against the reference hashing of `opml_vm`, on every tier of this CPU.
 
-use opml_ops::{commit::Hasher, tier::Tier};
+use opml_ops::{
+    commit::Hasher,
+    engine::Engine,
+    lower::{self, Builder, View},
+    tier::Tier,
+};
 use opml_vm::{
     DType, Hash, Program, Tensor, Trace,
     interpreter::{self, Run, Stop},
@@ -169,5 +174,55 @@ fn traces_of_many_runs_at_once() {
         let roots: Vec<Hash> = traces.iter().map(Trace::root).collect();
         assert_eq!(hasher.trace_roots(&runs), roots);
         assert!(hasher.traces(&program, Vec::new()).is_empty());
+    }
+}
+
+/// What is hashed while programs run is what is hashed afterwards.
+#[test]
+fn runs_that_are_hashed_meanwhile() {
+    let pools = [1, 3].map(|threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap());
+    let limits = Limits { instructions: 6, max_t: 3, elements: 3000, work: 300_000 };
+    let few = (0..200).map(|seed| (seed, Limits::default())).chain((30_000..30_020).map(|seed| (seed, limits)));
+    for (seed, limits) in few {
+        let (program, inputs, max_t) = random_program(seed, &limits);
+        let engine = Engine::compile(&program);
+        let run = interpreter::run(&program, &inputs, Stop::Halt { max: max_t }, 1 << 32).unwrap();
+        let expected = Trace::new(&program, run);
+        for (pool, hasher) in pools.iter().flat_map(|pool| hashers().map(move |hasher| (pool, hasher))) {
+            let stop = Stop::Halt { max: max_t };
+            let trace = pool.install(|| hasher.run(&engine, &inputs, stop, 1 << 32)).unwrap();
+            assert_eq!(trace, expected, "seed {seed} on {}", hasher.tier().name());
+            let batch = vec![inputs.clone(); 5];
+            let (runs, roots) = pool.install(|| hasher.run_roots(&engine, &batch, stop, 1 << 32)).unwrap();
+            assert!(runs.iter().all(|run| run == expected.run()), "seed {seed}");
+            assert_eq!(roots, vec![expected.root(); 5], "seed {seed} on {}", hasher.tier().name());
+        }
+    }
+}
+
+/// Values around the numbers of leaves that are hashed together, the last of them filled up or not.
+#[test]
+fn values_of_any_length_are_hashed_meanwhile() {
+    for lengths in
+        [vec![1, 255, 256, 257], vec![2048, 2047, 2049, 300, 40_000], vec![100_000, 1, 65_536, 16_384, 16_385]]
+    {
+        let mut builder = Builder::new();
+        let views: Vec<View> = lengths.iter().map(|&length| builder.input(DType::U8, &[length])).collect();
+        for view in &views {
+            lower::copy(&mut builder, view).unwrap();
+        }
+        let program = builder.finish().unwrap();
+        let tensor = |(&length, seed): (&i64, u64)| {
+            let bytes = bytes(usize::try_from(length).unwrap(), seed);
+            Tensor::new(DType::U8, u64::try_from(length).unwrap(), bytes).unwrap()
+        };
+        let inputs: Vec<Tensor> = lengths.iter().zip(0..).map(tensor).collect();
+        let engine = Engine::compile(&program);
+        let run = interpreter::run(&program, &inputs, Stop::Exactly(1), 1 << 32).unwrap();
+        for (threads, hasher) in [1, 2].into_iter().flat_map(|threads| hashers().map(move |hasher| (threads, hasher))) {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let trace = pool.install(|| hasher.run(&engine, &inputs, Stop::Exactly(1), 1 << 32)).unwrap();
+            assert_eq!(trace, Trace::new(&program, run.clone()), "{lengths:?}, {threads} threads");
+        }
     }
 }

@@ -101,8 +101,8 @@ fn convolutions() {
         let imported = check(&model, count(&x), 0.0);
         // The output goes back to ONNX's layout with one copy.
         assert!(imported.program.instructions().len() <= 2, "{x:?} {w:?}");
-        // Channels of their own that are not innermost have no kernel.
-        let form = if w[1] == 1 && w[0] == x[1] { "dot" } else { "gemm" };
+        // Channels of their own that are not innermost have no kernel of their own.
+        let form = if w[1] == 1 && w[0] == x[1] { "lanes" } else { "gemm" };
         assert_eq!(Engine::compile(&imported.program).forms()[0], form, "{x:?} {w:?}");
 
         // Behind a first convolution the operand lies channels-last. Relu makes the middle unsigned.

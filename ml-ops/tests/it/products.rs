@@ -366,6 +366,30 @@ fn long_sums() {
     }
 }
 
+/// Rows so far apart that a copy sets them further apart.
+#[test]
+fn rows_that_would_displace_each_other() {
+    let start = Product {
+        batch: 1,
+        m: 40,
+        n: 70,
+        k: 512,
+        a: (DType::I8, 0),
+        b: (DType::I8, 0),
+        constant: true,
+        transposed: false,
+        numbers: Numbers::Random(3),
+        post: Ending::None,
+    };
+    for (batch, m, k) in [(1, 40, 512), (1, 70, 1024), (3, 33, 512), (1, 130, 1536), (1, 17, 511), (2, 40, 256)] {
+        for (dtype, offset) in [(DType::I8, 0), (DType::I8, 5), (DType::U8, 300), (DType::I8, -300), (DType::U8, 0)] {
+            for (constant, transposed) in [(true, false), (false, false), (true, true)] {
+                Product { batch, m, k, a: (dtype, offset), constant, transposed, ..start.clone() }.check();
+            }
+        }
+    }
+}
+
 /// Large enough to be shared among threads, by rows and by columns, with either way out.
 #[test]
 fn thread_counts_agree() {

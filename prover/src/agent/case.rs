@@ -98,7 +98,8 @@ impl Case {
     /// # Errors
     /// As [`Case::run`].
     pub fn trace(&self, budget: u64) -> Result<Trace, ProverError> {
-        Ok(Hasher::current().trace(&self.program, self.run(budget)?))
+        let (engine, stop) = (Engine::compile(&self.program), Stop::Halt { max: self.claim.max_length });
+        Hasher::current().run(&engine, &self.inputs, stop, budget).map_err(ProverError::Budget)
     }
 
     /// What a run says of the claim.

@@ -54,6 +54,36 @@ macro_rules! kernel {
             squeeze(&state)
         }
 
+        /// Hashes of `LANES` messages that have one length, whatever it is.
+        #[target_feature(enable = $features)]
+        pub(super) fn sponge(messages: [&[u8]; LANES]) -> [Hash; LANES] {
+            let parts = messages.map(|message| message.as_chunks::<{ 8 * RATE }>());
+            let whole = parts.iter().map(|(blocks, _)| blocks.len()).min().unwrap_or(0);
+            let mut state = [splat(0); 25];
+            for number in 0..whole {
+                take(&mut state, parts.map(|(blocks, _)| &blocks[number]));
+            }
+            let mut last = [[0; 8 * RATE]; LANES];
+            for (last, (_, rest)) in last.iter_mut().zip(parts) {
+                last[..rest.len()].copy_from_slice(rest);
+                last[rest.len()] ^= 1;
+                last[8 * RATE - 1] ^= 0x80;
+            }
+            take(&mut state, last.each_ref());
+            squeeze(&state)
+        }
+
+        /// Absorbs a block of each message.
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn take(state: &mut [Word; 25], blocks: [&[u8; 8 * RATE]; LANES]) {
+            for (number, word) in state.iter_mut().enumerate().take(RATE) {
+                let lane = |block: &[u8; 8 * RATE]| block.as_chunks().0.get(number).copied().unwrap_or_default();
+                *word = xor(*word, pack(blocks.map(|block| u64::from_le_bytes(lane(block)))));
+            }
+            permute(state);
+        }
+
         /// The words of padded messages, side by side.
         #[inline]
         #[target_feature(enable = $features)]

@@ -89,6 +89,47 @@ pub(super) fn keccak_many<const N: usize, const B: usize, M: Borrow<[u8; N]>>(
     }
 }
 
+/// Writes the hashes of messages that have one length, whatever it is, as [`keccak_many`].
+pub(super) fn keccak_equal(tier: Tier, messages: &[&[u8]], out: &mut [Hash]) {
+    let tier = tier.usable();
+    let lanes = match tier {
+        Tier::Avx512 | Tier::Amx => 8,
+        Tier::Avx2 => 4,
+        Tier::Neon | Tier::NeonDot => 2,
+        Tier::Portable => 1,
+    };
+    for (messages, out) in messages.chunks(lanes).zip(out.chunks_mut(lanes)) {
+        match (tier, messages.len()) {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the tier is usable, so this CPU has AVX-512 F.
+            (Tier::Avx512 | Tier::Amx, 5..) => together(messages, out, |batch| unsafe { avx512::sponge(batch) }),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the tier is usable, so this CPU has AVX-512 F and VL. Also one message is faster so than word by word.
+            (Tier::Avx512 | Tier::Amx, _) => together(messages, out, |batch| unsafe { avx512vl::sponge(batch) }),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the tier is usable, so this CPU has AVX2.
+            (Tier::Avx2, 2..) => together(messages, out, |batch| unsafe { avx2::sponge(batch) }),
+            #[cfg(target_arch = "aarch64")]
+            (Tier::NeonDot, 2) if std::arch::is_aarch64_feature_detected!("sha3") => {
+                // SAFETY: this CPU has the instructions.
+                together(messages, out, |batch| unsafe { sha3::sponge(batch) });
+            }
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: the tier is usable, so this CPU has NEON.
+            (Tier::Neon | Tier::NeonDot, 2) => together(messages, out, |batch| unsafe { neon::sponge(batch) }),
+            _ => messages.iter().zip(out).for_each(|(message, out)| *out = merkle::keccak(&[message])),
+        }
+    }
+}
+
+/// Hashes up to `L` messages at once; lanes that are left over hash the last one again.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+fn together<const L: usize>(messages: &[&[u8]], out: &mut [Hash], kernel: impl Fn([&[u8]; L]) -> [Hash; L]) {
+    let Some(last) = messages.last() else { return };
+    let hashes = kernel(std::array::from_fn(|lane| *messages.get(lane).unwrap_or(last)));
+    out.iter_mut().zip(hashes).for_each(|(out, hash)| *out = hash);
+}
+
 /// Hashes `L` messages at a time; lanes that are left over hash the last message again.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 fn batches<const N: usize, const L: usize, M: Borrow<[u8; N]>>(

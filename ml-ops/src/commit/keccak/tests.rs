@@ -2,8 +2,8 @@
 
 use opml_vm::{Hash, merkle, testing::Rng};
 
-use super::{blocks, keccak_many};
-use crate::tier::Tier;
+use super::{blocks, keccak_equal, keccak_many};
+use crate::{commit::Hasher, tier::Tier};
 
 fn messages<const N: usize>(count: usize, seed: u64) -> Vec<[u8; N]> {
     let mut rng = Rng::new(seed);
@@ -50,6 +50,35 @@ fn every_class_of_length() {
         compare::<272, 3>(count);
         compare::<1000, 8>(count);
     }
+}
+
+#[test]
+fn messages_of_any_length() {
+    let bytes: Vec<u8> = messages::<1000>(9, 1).concat();
+    for (length, count) in (0..=280).map(|length| (length, length % 19 + 1)).chain([(408, 8), (4000, 3), (1000, 9)]) {
+        let start = |number: usize| number * 7 % (bytes.len() - length + 1);
+        let messages: Vec<&[u8]> = (0..count).map(|number| &bytes[start(number)..][..length]).collect();
+        let expected: Vec<Hash> = messages.iter().map(|message| merkle::keccak(&[message])).collect();
+        for tier in Tier::supported() {
+            let mut out = vec![[9; 32]; count];
+            keccak_equal(tier, &messages, &mut out);
+            assert_eq!(out, expected, "{count} messages of {length} bytes on {}", tier.name());
+        }
+    }
+}
+
+#[test]
+fn lengths_may_change() {
+    let bytes = messages::<1000>(1, 2).concat();
+    let lengths = [3, 3, 3, 0, 0, 200, 136, 136, 136, 136, 136, 136, 136, 136, 136, 3, 999];
+    let messages: Vec<&[u8]> =
+        lengths.iter().zip(0..).map(|(&length, start)| &bytes[start..][..length.min(900)]).collect();
+    let many: Vec<&[u8]> = messages.iter().copied().cycle().take(17).chain([&bytes[..700]; 300]).collect();
+    let expected: Vec<Hash> = many.iter().map(|message| merkle::keccak(&[message])).collect();
+    for tier in Tier::supported() {
+        assert_eq!(Hasher::new(tier).digests(&many), expected, "on {}", tier.name());
+    }
+    assert_eq!(Hasher::current().digests(&[]), Vec::<Hash>::new());
 }
 
 #[test]

@@ -149,7 +149,7 @@ impl Gemm {
             finish: &finish,
         };
         let elements = num::signed(self.layout.elements());
-        let outputs = job.run(|length| pool.take(length));
+        let outputs = job.run(|count, length| pool.take_many(count, length));
         for copy in owned {
             if let Cow::Owned(bytes) = copy {
                 pool.put(bytes);

@@ -2,7 +2,7 @@
 //!
 //! First convolutions have six or eight columns, of which a vector for each row would hold little. Here a group of terms
 //! of 16 evenly spaced rows is one load and a shuffle, and a column's weights are one number for all lanes.
-
+#![cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only AVX-512 has such a kernel"))]
 #![allow(unsafe_code, reason = "vector instructions; every block says why it is sound")]
 
 use super::{GROUP, Isa, finish::Fixed, tile::Width};

@@ -1,6 +1,6 @@
 //! Loads as they run: runs of each row, with what lies outside filled by the pad; gathers; single elements.
 
-use opml_vm::{Tensor, tensor::element_at};
+use opml_vm::{DType, Tensor, tensor::element_at};
 
 use super::{
     code::{LANES, LoadCode, Path},
@@ -107,8 +107,33 @@ pub(super) fn gather<O: Number>(
         }
     }
     along_lanes(&load.position, slots, registers, block, &mut sums[..out.len()]);
-    for ((out, &position), &valid) in out.iter_mut().zip(&sums).zip(&valid) {
-        *out = O::cut(if valid { element(load, tensor, position) } else { load.pad });
+    let places = (&sums[..], &valid[..]);
+    match load.dtype {
+        DType::U8 => pick(load, tensor, places, out, |[byte]: [u8; 1]| i64::from(byte)),
+        DType::I8 => pick(load, tensor, places, out, |byte: [u8; 1]| i64::from(i8::from_le_bytes(byte))),
+        DType::I16 => pick(load, tensor, places, out, |bytes: [u8; 2]| i64::from(i16::from_le_bytes(bytes))),
+        DType::I32 => pick(load, tensor, places, out, |bytes: [u8; 4]| i64::from(i32::from_le_bytes(bytes))),
+        DType::I64 => pick(load, tensor, places, out, i64::from_le_bytes),
+        DType::I4 => {
+            for ((out, &position), &valid) in out.iter_mut().zip(&sums).zip(&valid) {
+                *out = O::cut(if valid { element(load, tensor, position) } else { load.pad });
+            }
+        }
+    }
+}
+
+/// The elements at positions, or the pad where they are not valid.
+fn pick<O: Number, const W: usize>(
+    load: &LoadCode,
+    tensor: &Tensor,
+    (positions, valid): (&[i64], &[bool]),
+    out: &mut [O],
+    value: impl Fn([u8; W]) -> i64,
+) {
+    let elements = tensor.bytes().as_chunks::<W>().0;
+    for ((out, &position), &valid) in out.iter_mut().zip(positions).zip(valid) {
+        let element = usize::try_from(position).ok().filter(|_| valid).and_then(|position| elements.get(position));
+        *out = O::cut(element.map_or(load.pad, |&bytes| value(bytes)));
     }
 }
 

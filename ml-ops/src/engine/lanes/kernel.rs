@@ -5,7 +5,7 @@
 
 use opml_vm::Opcode;
 
-use super::{divide, linear::Constants, number::Number};
+use super::{divide, linear::Constants, number::Number, root};
 
 /// An operand: a number a lane, or one for all.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +56,7 @@ pub(super) fn op<C: Number, A: Number, O: Number>(
         Opcode::Div => divide::run::<C, A, O>(out, a, b),
         Opcode::Rem => two::<C, A, O>(out, a, b, C::rem),
         Opcode::Abs => one::<C, A, O>(out, a, C::abs),
-        Opcode::Isqrt => one::<C, A, O>(out, a, C::isqrt),
+        Opcode::Isqrt => root::run::<C, A, O>(out, a),
         Opcode::Log2 => one::<C, A, O>(out, a, C::log2),
         // A load is not an operation.
         Opcode::Load | Opcode::Select => {}

@@ -22,7 +22,8 @@ impl Emit<'_> {
             .collect()
     }
 
-    /// A lowering of windows over a tensor as it lies, or over a copy if a window cannot address it.
+    /// A lowering of windows over a tensor as it lies, or over a copy if a window cannot address it, as after a shuffle of
+    /// channels. The copy has channels innermost, like results of convolutions.
     pub(super) fn windowed(
         &mut self,
         x: &View,
@@ -30,8 +31,11 @@ impl Emit<'_> {
     ) -> Result<View, LowerError> {
         match lowering(&mut self.builder, x) {
             Err(LowerError::Layout(_)) => {
-                let copied = lower::copy(&mut self.builder, x)?;
-                lowering(&mut self.builder, &copied)
+                let rank = x.axes.len();
+                let inward: Vec<usize> = (0..1).chain(2..rank).chain(1..2).take(rank).collect();
+                let outward: Vec<usize> = (0..1).chain([rank.saturating_sub(1)]).chain(1..rank).take(rank).collect();
+                let copied = lower::copy(&mut self.builder, &x.transpose(&inward))?;
+                lowering(&mut self.builder, &copied.transpose(&outward))
             }
             result => result,
         }

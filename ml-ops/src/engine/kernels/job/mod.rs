@@ -13,6 +13,7 @@ use rayon::prelude::*;
 
 use super::{Aligned, Fixed, Isa, Layout, Narrow, Packed, ROWS, Run, STRIP, Taps, shared::Outputs, tile::Width};
 use crate::tier::Tier;
+use products::Halved;
 use rows::{Lying, PIECE, Place};
 
 /// Rows that are packed at a time.
@@ -122,6 +123,7 @@ struct Scratch {
     sums: Vec<[i32; STRIP]>,
     wide: Vec<[i64; STRIP]>,
     values: Vec<i64>,
+    halves: Halved,
 }
 
 thread_local! {
@@ -130,10 +132,9 @@ thread_local! {
 }
 
 impl<F: Finish> Job<'_, F> {
-    /// The output of each sample, in buffers of the length asked for; all of their bytes are written.
-    pub(in crate::engine) fn run(&self, buffer: impl Fn(usize) -> Vec<u8>) -> Vec<Vec<u8>> {
-        let bytes = self.layout.elements() * self.size;
-        let mut buffers: Vec<Vec<u8>> = self.sources.iter().map(|_| buffer(bytes)).collect();
+    /// The output of each sample, in so many buffers of the length asked for; all of their bytes are written.
+    pub(in crate::engine) fn run(&self, buffers: impl Fn(usize, usize) -> Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+        let mut buffers = buffers(self.sources.len(), self.layout.elements() * self.size);
         let outputs = Outputs::new(&mut buffers);
         let threads = if self.nanoseconds() < PARALLEL { 1 } else { rayon::current_num_threads() };
         if self.narrow(threads, &outputs) {
@@ -213,7 +214,7 @@ impl<F: Finish> Job<'_, F> {
         let packs = matches!(self.columns, Columns::Packed(_));
         for (number, (places, tile)) in places.chunks(ROWS).zip(&mut tiles).enumerate().filter(|_| packs) {
             let start = number * ROWS * pitch;
-            *tile = self.lie(places, start, pitch);
+            *tile = Lying { number, ..self.lie(places, start, pitch) };
             if !self.terms.bounded {
                 tile.magnitudes = self.magnitudes(places);
             }
@@ -222,6 +223,7 @@ impl<F: Finish> Job<'_, F> {
                 self.pack(places, pitch, &mut scratch.packed[start..]);
             }
         }
+        scratch.halves.clear();
         let mut totals = std::mem::take(&mut scratch.totals);
         totals.clear();
         totals.extend(places.iter().map(|place| self.total(place)));

@@ -59,13 +59,10 @@ impl<F: Finish> Job<'_, F> {
         scratch.wide.clear();
         scratch.wide.resize(ROWS, [0; STRIP]);
         if groups < FEWEST {
-            let (upper, lower) = halves(a, &lying.rows[..places.len()], runs);
-            let packed: Vec<Run> = runs.iter().map(|run| run.packed()).collect();
-            let pitch = upper.len() / places.len();
-            let rows: Vec<usize> = (0..places.len()).map(|row| row * pitch).collect();
-            for (half, shift) in [(&upper, 8), (&lower, 0)] {
-                for part in chunks(&packed, HALF_GROUPS) {
-                    let half = Tile { a: half, rows: &rows, runs: &part, stride: None, ..tile(&[]) };
+            let halves = scratch.halves.entry(lying.number, || Halves::new(a, &lying.rows[..places.len()], runs));
+            for (half, shift) in [(&halves.upper, 8), (&halves.lower, 0)] {
+                for part in &halves.parts {
+                    let half = Tile { a: half, rows: &halves.rows, runs: part, stride: None, ..tile(&[]) };
                     half.sums(self.isa, self.terms.width, &mut scratch.sums);
                     for (wide, sums) in scratch.wide.iter_mut().zip(scratch.sums.iter()).take(places.len()) {
                         wide.iter_mut().zip(sums).for_each(|(wide, &sum)| *wide += i64::from(sum) << shift);
@@ -97,20 +94,52 @@ impl<F: Finish> Job<'_, F> {
 }
 
 /// The upper and the lower bytes of 16-bit rows, `word = upper · 256 + lower`, as packed rows of 16-bit numbers.
-fn halves(a: &[u8], rows: &[usize], runs: &[Run]) -> (Vec<u8>, Vec<u8>) {
-    let pitch = runs.iter().map(|run| (run.line + run.groups) * GROUP).max().unwrap_or(0);
-    let (mut upper, mut lower) = (vec![0; rows.len() * pitch], vec![0; rows.len() * pitch]);
-    for (number, &row) in rows.iter().enumerate() {
-        for run in runs {
-            let from = a.get(row + run.offset..row + run.offset + run.groups * GROUP).unwrap_or(&[]);
-            let to = number * pitch + run.line * GROUP..number * pitch + (run.line + run.groups) * GROUP;
-            let halves = upper[to.clone()].as_chunks_mut().0.iter_mut().zip(lower[to].as_chunks_mut().0);
-            for (word, (upper, lower)) in words(from).zip(halves) {
-                (*upper, *lower) = ((word >> 8).to_le_bytes(), (word & 255).to_le_bytes());
+#[derive(Debug)]
+pub(super) struct Halves {
+    upper: Vec<u8>,
+    lower: Vec<u8>,
+    /// Where the rows start.
+    rows: Vec<usize>,
+    /// The runs, in parts whose sums i32 holds.
+    parts: Vec<Vec<Run>>,
+}
+
+impl Halves {
+    fn new(a: &[u8], rows: &[usize], runs: &[Run]) -> Self {
+        let pitch = runs.iter().map(|run| (run.line + run.groups) * GROUP).max().unwrap_or(0);
+        let (mut upper, mut lower) = (vec![0; rows.len() * pitch], vec![0; rows.len() * pitch]);
+        for (number, &row) in rows.iter().enumerate() {
+            for run in runs {
+                let from = a.get(row + run.offset..row + run.offset + run.groups * GROUP).unwrap_or(&[]);
+                let to = number * pitch + run.line * GROUP..number * pitch + (run.line + run.groups) * GROUP;
+                let halves = upper[to.clone()].as_chunks_mut().0.iter_mut().zip(lower[to].as_chunks_mut().0);
+                for (word, (upper, lower)) in words(from).zip(halves) {
+                    (*upper, *lower) = ((word >> 8).to_le_bytes(), (word & 255).to_le_bytes());
+                }
             }
         }
+        let packed: Vec<Run> = runs.iter().map(|run| run.packed()).collect();
+        let rows = (0..rows.len()).map(|row| row * pitch).collect();
+        Self { upper, lower, rows, parts: chunks(&packed, HALF_GROUPS) }
     }
-    (upper, lower)
+}
+
+/// The halves of each tile of an item: all of its strips have the same rows.
+#[derive(Debug, Default)]
+pub(super) struct Halved(Vec<Option<Halves>>);
+
+impl Halved {
+    /// Forgets the rows of the item before.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    fn entry(&mut self, tile: usize, halves: impl FnOnce() -> Halves) -> &Halves {
+        if self.0.len() <= tile {
+            self.0.resize_with(tile + 1, || None);
+        }
+        self.0[tile].get_or_insert_with(halves)
+    }
 }
 
 /// Runs cut into parts of so many groups.

@@ -20,6 +20,8 @@ pub(super) struct Place {
 /// Where the rows of a tile are read.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Lying {
+    /// Number of the tile in its item.
+    pub(super) number: usize,
     pub(super) packed: bool,
     pub(super) sample: usize,
     pub(super) rows: [usize; ROWS],
