@@ -3,10 +3,12 @@
 use alloy_primitives::{Bytes, U256};
 use alloy_sol_types::{SolCall as _, SolError as _};
 use anyhow::{Result, bail};
+use opml_bisection::{Claim, most_moves};
 use opml_contracts::{abi::Dispute, dispute};
 use opml_ops::engine::Engine;
 use opml_vm::{
     Program, Tensor,
+    bounds::{Bounds, InstructionBounds},
     interpreter::{Run, Stop},
 };
 use serde::Serialize;
@@ -30,7 +32,47 @@ struct Submitted {
     length: u64,
     output_bytes: usize,
     bond: String,
+    /// What one dispute can ask of the submitter.
+    dispute: Outlook,
     paid: Option<Paid>,
+}
+
+/// What a dispute can ask of the submitter of a claim, whatever the challenger does.
+#[derive(Serialize)]
+struct Outlook {
+    /// Most moves of its own.
+    moves: u32,
+    /// Most wei for them, at the dearest gas that it pays.
+    wei: String,
+    /// Of the challenger's bond, wei that a submitter gets who wins it.
+    won: String,
+}
+
+/// Gas that no move of a submitter is above: openings and reveals, which open no data.
+const GAS_OF_A_MOVE: u64 = 250_000;
+
+impl Outlook {
+    fn of(program: &Program, max_t: u64, claim: &Claim, tier: &Dispute::Tier, most: u128) -> Self {
+        let bounds = Bounds::new(program, max_t);
+        let largest = |size: fn(&InstructionBounds) -> u128| {
+            u64::try_from(bounds.instructions.iter().map(size).max().unwrap_or(1)).unwrap_or(u64::MAX)
+        };
+        let all = most_moves(claim, largest(|of| of.tensor_leaves), largest(|of| of.terms));
+        let moves = all.div_ceil(2);
+        let gas = U256::from(moves).saturating_mul(U256::from(GAS_OF_A_MOVE));
+        let burnt = U256::from(tier.bondC).saturating_mul(U256::from(tier.burnC)) / U256::from(10_000);
+        let won = U256::from(tier.bondC).saturating_sub(burnt);
+        Self { moves, wei: gas.saturating_mul(U256::from(most)).to_string(), won: won.to_string() }
+    }
+
+    fn words(&self) -> String {
+        let amount = |text: &str| units::ether(text.parse::<U256>().unwrap_or_default());
+        let (wei, won) = (amount(&self.wei), amount(&self.won));
+        format!(
+            "A dispute asks for at most {} moves of yours, {wei} at --max-fee; one that you win brings {won}.",
+            self.moves
+        )
+    }
 }
 
 pub(in crate::commands) fn submit(arguments: &Submit, output: Output) -> Result<u8> {
@@ -63,6 +105,16 @@ pub(in crate::commands) fn submit(arguments: &Submit, output: Output) -> Result<
     };
     let id = dispute::claim_id(session.rpc.chain_id(), place.dispute, &claim);
     let bond = U256::from(tier.bondS);
+    let in_game = Claim {
+        instructions: program.counts().instructions,
+        output_at: program.output(),
+        halt_at: program.halt(),
+        max_length: task.task.maxT,
+        length: run.length,
+        output: claim.outputHash.0,
+        arity_log2: tier.arityLog2.into(),
+    };
+    let dispute = Outlook::of(&program, task.task.maxT, &in_game, tier, session.most);
     let call = Dispute::claimCall {
         taskId: arguments.task,
         T: run.length,
@@ -80,11 +132,15 @@ pub(in crate::commands) fn submit(arguments: &Submit, output: Output) -> Result<
         length: run.length,
         output_bytes: bytes.len(),
         bond: bond.to_string(),
+        dispute,
         paid,
     };
     output.result(&submitted, |submitted| match &submitted.paid {
         None => format!("{}\nThis claim was made before; --nonce makes another.", submitted.claim),
-        Some(paid) => format!("{}\nBond {}; {}.", submitted.claim, units::ether(bond), paid.words()),
+        Some(paid) => {
+            let (bond, outlook) = (units::ether(bond), submitted.dispute.words());
+            format!("{}\nBond {bond}; {}.\n{outlook}", submitted.claim, paid.words())
+        }
     })?;
     Ok(AGREE)
 }

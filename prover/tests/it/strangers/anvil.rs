@@ -50,6 +50,7 @@ impl Anvil {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let process = Command::new(program)
             .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--block-time", "1", "--silent"])
+            .args(["--gas-limit", "10000000000"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
