@@ -12,7 +12,7 @@ use super::{
 use crate::error::ProverError;
 
 /// Most claims that are taken at once, and whose verdicts are noted at once.
-const BATCH: usize = 64;
+const BATCH: usize = 256;
 /// Operations of the runs after which the agent looks at the chain again: some seconds.
 const LOOK: u128 = 1 << 34;
 

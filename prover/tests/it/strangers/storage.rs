@@ -101,7 +101,7 @@ fn models_come_from_shared_storage_or_not_at_all() {
     assert!(code == 0 && words.contains("no model file has the root") && !words.contains("checks made"), "{words}");
 
     // Keys that are not known.
-    let (code, words) = run(&watch("strange"), &more(&[("AWS_SECRET_ACCESS_KEY", "wrong")]));
+    let (code, words) = run(&watch("strange"), &more(&[("AWS_ACCESS_KEY_ID", "wrong")]));
     assert!(code == 2 && words.contains("s3://opml/fleet/models/"), "{words}");
 
     // One bit of the model.
