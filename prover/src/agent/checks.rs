@@ -105,7 +105,11 @@ pub(super) fn make(office: &mut Office<'_>, picture: &Picture, said: &mut Vec<Pr
             break;
         }
         let checks: Vec<&Check<'_>> = taken.iter().filter_map(|name| open.get(name)).collect();
-        judge(office, picture, &checks, said)?;
+        if let Err(error) = judge(office, picture, &checks, said) {
+            // Others may be able to. If not even this can be said, it is tried again here.
+            let _ = office.ledger.give_back(&taken);
+            return Err(error);
+        }
         taken.iter().for_each(|name| able.remove(*name));
         done = done.saturating_add(operations.saturating_mul(taken.len().try_into().unwrap_or(u128::MAX)));
     }

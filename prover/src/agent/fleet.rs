@@ -1,18 +1,18 @@
 //! The memory that the workers of a fleet share: one account's transactions, verdicts and work, in PostgreSQL.
 //!
-//! A worker that takes a check or a dispute has it while its heartbeat goes on, by the database's clock. Only speed rests on that: two workers
+//! A worker that takes a check has it while its heartbeat goes on, and a dispute while its rounds go on, by the database's clock. Only speed rests on that: two workers
 //! that make the same check come to the same verdict, and a transaction is noted by a single statement before it is sent, one for each
 //! duty and one for each nonce, whoever holds what.
 
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     thread::JoinHandle,
     time::Duration,
 };
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, keccak256};
 use postgres::{
     Client, Config, NoTls, Row, Statement,
     error::SqlState,
@@ -46,13 +46,14 @@ CREATE TABLE IF NOT EXISTS opml_check (
     verdict bytea, judged timestamptz, PRIMARY KEY (fleet, name));
 CREATE INDEX IF NOT EXISTS opml_check_open ON opml_check (fleet, block, name) WHERE verdict IS NULL;
 CREATE TABLE IF NOT EXISTS opml_hold (
-    fleet bigint NOT NULL REFERENCES opml_fleet, thing bytea NOT NULL, worker bigint NOT NULL, PRIMARY KEY (fleet, thing));
+    fleet bigint NOT NULL REFERENCES opml_fleet, thing bytea NOT NULL, worker bigint NOT NULL, until timestamptz NOT NULL,
+    PRIMARY KEY (fleet, thing));
 ";
 const TAKE: &str = "
 WITH next AS (
     SELECT name FROM opml_check c
     WHERE fleet = $1 AND verdict IS NULL AND block >= $2 AND model = ANY($3) AND NOT name = ANY($4)
-        AND NOT EXISTS (SELECT FROM opml_worker w WHERE w.id = c.worker AND w.until > now())
+        AND (c.worker = $6 OR NOT EXISTS (SELECT FROM opml_worker w WHERE w.id = c.worker AND w.until > now()))
     ORDER BY block, name LIMIT $5 FOR UPDATE SKIP LOCKED)
 UPDATE opml_check c SET worker = $6 FROM next WHERE c.fleet = $1 AND c.name = next.name RETURNING c.name";
 const GIVE_BACK: &str = "UPDATE opml_check SET worker = NULL WHERE fleet = $1 AND name = ANY($2) AND worker = $3";
@@ -73,9 +74,9 @@ const NOTE_OVER: &str = "
 UPDATE opml_sent SET nonce = $3, hash = $4, body = $5 WHERE fleet = $1 AND key = $2 AND hash = $6";
 const SETTLE: &str = "DELETE FROM opml_sent WHERE fleet = $1 AND key = $2 AND hash = $3";
 const HOLD: &str = "
-INSERT INTO opml_hold AS h (fleet, thing, worker) VALUES ($1, $2, $3)
-ON CONFLICT (fleet, thing) DO UPDATE SET worker = $3
-WHERE h.worker = $3 OR NOT EXISTS (SELECT FROM opml_worker w WHERE w.id = h.worker AND w.until > now())";
+INSERT INTO opml_hold AS h (fleet, thing, worker, until) VALUES ($1, $2, $3, now() + $4 * interval '1 second')
+ON CONFLICT (fleet, thing) DO UPDATE SET worker = EXCLUDED.worker, until = EXCLUDED.until
+WHERE h.worker = $3 OR h.until < now()";
 const ALIVE: &str = "
 INSERT INTO opml_worker AS w (id, fleet, until) VALUES ($1, $2, now() + $3 * interval '1 second')
 ON CONFLICT (id) DO UPDATE SET until = EXCLUDED.until";
@@ -88,8 +89,11 @@ pub struct Fleet {
     connection: RefCell<Option<Connection>>,
     fleet: i64,
     worker: i64,
+    lease: Duration,
     /// Checks that are known to stand in the table.
     offered: RefCell<BTreeSet<B256>>,
+    /// Checks that another worker should have made known by now.
+    left: RefCell<BTreeSet<B256>>,
     /// Checks that this worker took and cannot make at present.
     unable: RefCell<BTreeSet<B256>>,
     heart: Option<(Sender<()>, JoinHandle<()>)>,
@@ -125,8 +129,8 @@ impl Fleet {
         let (fleet, worker) = address.said(enrol(&mut connection.client, &owner, lease))?;
         let heart = Some(beat(address.clone(), fleet, worker, lease));
         let connection = RefCell::new(Some(connection));
-        let (offered, unable) = Default::default();
-        Ok(Self { address, connection, fleet, worker, offered, unable, heart })
+        let (offered, left, unable) = Default::default();
+        Ok(Self { address, connection, fleet, worker, lease, offered, left, unable, heart })
     }
 
     /// The number of this worker and where its fleet is.
@@ -348,7 +352,18 @@ impl Ledger for Fleet {
 
     fn offer(&self, able: &Able) -> Result<(), AgentError> {
         self.unable.borrow_mut().clear();
-        let new: Vec<Open> = able.iter().filter(|open| !self.offered.borrow().contains(&open.check)).collect();
+        let mut new: Vec<Open> = able.iter().filter(|open| !self.offered.borrow().contains(&open.check)).collect();
+        // One worker for each model is enough; if it fails to, the others do so a round later.
+        let mut own = BTreeMap::new();
+        for model in new.iter().map(|open| open.model) {
+            if let Entry::Vacant(entry) = own.entry(model) {
+                entry.insert(self.hold(keccak256([b"offers", model.as_slice()].concat()))?);
+            }
+        }
+        let left: BTreeSet<B256> =
+            new.iter().filter(|open| own.get(&open.model) != Some(&true)).map(|open| open.check).collect();
+        let late = self.left.replace(left.clone());
+        new.retain(|open| !left.contains(&open.check) || late.contains(&open.check));
         for some in new.chunks(CHUNK) {
             let names = bytes(some.iter().map(|open| &open.check));
             let models = bytes(some.iter().map(|open| &open.model));
@@ -387,6 +402,6 @@ impl Ledger for Fleet {
     }
 
     fn hold(&self, thing: B256) -> Result<bool, AgentError> {
-        Ok(self.execute(HOLD, &[&self.fleet, &thing.as_slice(), &self.worker])? == 1)
+        Ok(self.execute(HOLD, &[&self.fleet, &thing.as_slice(), &self.worker, &self.lease.as_secs_f64()])? == 1)
     }
 }

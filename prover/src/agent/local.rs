@@ -188,7 +188,7 @@ impl Network for Local {
         let Envelope::Eip1559(transaction) = Envelope::decode_2718(&mut signed.raw.as_ref()).unwrap() else {
             panic!("agents sign EIP-1559");
         };
-        let from = transaction.recover_signer().unwrap();
+        let from = transaction.signature().recover_address_from_prehash(&transaction.signature_hash()).unwrap();
         let fields = transaction.tx();
         let request = Request { from, to: fields.to.to().copied(), value: fields.value, data: fields.input.clone() };
         let inner = &mut *self.inner.borrow_mut();

@@ -107,8 +107,7 @@ fn a_fleet_plays_one_game_while_its_workers_die() {
         assert!(round < 120, "no end: {}", said(&workers));
         thread::sleep(Duration::from_millis(1_500));
         // Whoever holds the game dies, in the middle of it.
-        let holder =
-            "SELECT worker FROM opml_hold JOIN opml_worker w ON w.id = worker WHERE until > now() ORDER BY worker DESC";
+        let holder = "SELECT worker FROM opml_hold WHERE until > now() ORDER BY worker DESC";
         let Ok(rows) = client.query(holder, &[]) else { continue };
         let Some(holder) = rows.first().map(|row| row.get::<_, i64>(0)) else { continue };
         let holds = |worker: &Player| {

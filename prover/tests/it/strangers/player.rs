@@ -76,9 +76,9 @@ impl Player {
         self.kills += 1;
     }
 
-    /// Waits until it ends by itself.
-    pub(super) fn ends(&mut self) {
-        assert!(self.process.wait().unwrap().success(), "{}", self.said());
+    /// The process.
+    pub(super) fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Kills the process with the signal that cannot be caught, and starts it again.

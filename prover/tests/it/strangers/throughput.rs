@@ -13,7 +13,7 @@ use super::{
 use crate::cli::{Folder, help::prepared};
 
 const CLAIMS: u64 = 6_000;
-const REPEATS: u32 = 3;
+const REPEATS: u32 = 9;
 
 /// Checks for a second while all workers were at it, by the database's clock.
 fn rate(client: &mut Client, workers: i64) -> f64 {
@@ -27,28 +27,61 @@ fn rate(client: &mut Client, workers: i64) -> f64 {
     row.get(1)
 }
 
-/// Lets workers check all claims from the beginning.
-fn fleet(anvil: &Anvil, postgres: &Postgres, folder: &Folder, workers: usize, round: u32) -> f64 {
-    let mut client = postgres.client();
-    let mut players: Vec<Player> = (0..workers)
-        .map(|worker| {
-            let name = format!("worker-{round}-{workers}-{worker}");
-            let more = postgres.environment();
-            Player::with(folder.path(), &anvil.endpoint(), ACCOUNTS[3].1, &name, "watch model.opml --dry-run", more)
-        })
-        .collect();
-    for _ in 0..3_000 {
-        let judged = "SELECT count(*) FROM opml_check WHERE verdict IS NOT NULL";
-        let judged: i64 = client.query_one(judged, &[]).map_or(0, |row| row.get(0));
-        if judged == i64::try_from(CLAIMS).unwrap() {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
+/// Lets workers check all claims from the beginning. They read the chain first, each for itself, and then begin together.
+fn fleet(anvil: &Anvil, postgres: &Postgres, folder: &Folder, workers: usize, round: u32) -> (f64, f64) {
+    let (mut gate, mut client) = (postgres.client(), postgres.client());
+    // Reads pass, the first write of each worker waits.
+    let mut closed = gate.transaction().unwrap();
+    closed.batch_execute("LOCK TABLE opml_check IN SHARE MODE").unwrap();
+    let mut players = start(anvil, postgres, folder, workers, round);
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'opml' AND wait_event_type = 'Lock'";
+    until(|| client.query_one(waiting, &[]).unwrap().get::<_, i64>(0) == i64::try_from(workers).unwrap());
+    let backends = client.query("SELECT pid FROM pg_stat_activity WHERE application_name = 'opml'", &[]).unwrap();
+    let backends = backends.iter().map(|row| row.get::<_, i32>(0).unsigned_abs());
+    let all: Vec<u32> = players.iter().map(Player::id).chain(backends).collect();
+    let before = worked(&all);
+    closed.commit().unwrap();
+    until(|| judged(&mut client) == i64::try_from(CLAIMS).unwrap());
+    let work = (worked(&all) - before) / f64::from(u32::try_from(CLAIMS).unwrap());
     let rate = rate(&mut client, i64::try_from(workers).unwrap());
     players.iter_mut().for_each(Player::kill);
     client.batch_execute("TRUNCATE opml_check").unwrap();
-    rate
+    (rate, work)
+}
+
+/// Microseconds that processes have worked, by the kernel's account: of them and of nobody else, however busy the machine is.
+fn worked(processes: &[u32]) -> f64 {
+    let ticks = |process: &u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+        let fields = stat.rsplit(") ").next().unwrap_or_default();
+        fields.split(' ').skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>()
+    };
+    // A hundred ticks in a second.
+    processes.iter().map(ticks).sum::<f64>() * 10_000.0
+}
+
+fn start(anvil: &Anvil, postgres: &Postgres, folder: &Folder, workers: usize, round: u32) -> Vec<Player> {
+    let worker = |worker: usize| {
+        let name = format!("worker-{round}-{workers}-{worker}");
+        let more = postgres.environment();
+        Player::with(folder.path(), &anvil.endpoint(), ACCOUNTS[3].1, &name, "watch model.opml --dry-run", more)
+    };
+    (0..workers).map(worker).collect()
+}
+
+fn judged(client: &mut Client) -> i64 {
+    let sql = "SELECT count(*) FROM opml_check WHERE verdict IS NOT NULL";
+    client.query_one(sql, &[]).map_or(0, |row| row.get(0))
+}
+
+fn until(mut done: impl FnMut() -> bool) {
+    for _ in 0..6_000 {
+        if done() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("the workers do not come to an end");
 }
 
 #[test]
@@ -57,20 +90,33 @@ fn throughput() {
     let (anvil, folder) = (Anvil::start(), prepared());
     many::claims(&anvil, &folder, ACCOUNTS[1], CLAIMS, 0);
     let postgres = Postgres::start();
+    // The tables are made by the first worker.
+    let mut first = start(&anvil, &postgres, &folder, 1, REPEATS);
+    let mut client = postgres.client();
+    until(|| judged(&mut client) == i64::try_from(CLAIMS).unwrap());
+    first.iter_mut().for_each(Player::kill);
+    client.batch_execute("TRUNCATE opml_check").unwrap();
     let mut one = Vec::new();
     let mut two = Vec::new();
     for round in 0..REPEATS {
         one.push(fleet(&anvil, &postgres, &folder, 1, round));
         two.push(fleet(&anvil, &postgres, &folder, 2, round));
     }
-    let best = |rates: &[f64]| rates.iter().copied().fold(0.0, f64::max);
+    let median = |rates: &[f64]| {
+        let mut rates = rates.to_vec();
+        rates.sort_by(f64::total_cmp);
+        rates[rates.len() / 2]
+    };
+    let of = |all: &[(f64, f64)]| -> (Vec<f64>, Vec<f64>) { all.iter().copied().unzip() };
+    let ((one, work_of_one), (two, work_of_two)) = (of(&one), of(&two));
+    let ratio = median(&two) / median(&one);
     println!("one worker of a fleet, one thread: {one:.0?} MLP claims/s; two: {two:.0?}");
+    println!("medians: {:.0} and {:.0} claims/s, {ratio:.2} times as many", median(&one), median(&two));
+    let (a, b) = (median(&work_of_one), median(&work_of_two));
     println!(
-        "best of {REPEATS}: {:.0} and {:.0} claims/s, {:.2} times as many",
-        best(&one),
-        best(&two),
-        best(&two) / best(&one)
+        "time of the processors for a claim, the database's included: {a:.0} µs with one worker, {b:.0} µs with two"
     );
-    assert!(best(&one) >= 50.0, "one worker checks {one:?} claims/s");
-    assert!(best(&two) >= 1.8 * best(&one), "{two:?} of two, {one:?} of one");
+    assert!(median(&one) >= 50.0, "one worker checks {one:?} claims/s");
+    // On a machine that does other things, too, the ratio of the rates says little; work that two do twice would show here.
+    assert!(2.0 * a / b >= 1.8, "{work_of_two:?} of two, {work_of_one:?} of one");
 }
