@@ -53,7 +53,8 @@ const TAKE: &str = "
 WITH next AS (
     SELECT name FROM opml_check c
     WHERE fleet = $1 AND verdict IS NULL AND block >= $2 AND model = ANY($3) AND NOT name = ANY($4)
-        AND (c.worker = $6 OR NOT EXISTS (SELECT FROM opml_worker w WHERE w.id = c.worker AND w.until > now()))
+        AND (c.worker IS NULL OR c.worker = $6
+            OR c.worker <> ALL (ARRAY(SELECT id FROM opml_worker w WHERE w.fleet = $1 AND w.until > now())))
     ORDER BY block, name LIMIT $5 FOR UPDATE SKIP LOCKED)
 UPDATE opml_check c SET worker = $6 FROM next WHERE c.fleet = $1 AND c.name = next.name RETURNING c.name";
 const GIVE_BACK: &str = "UPDATE opml_check SET worker = NULL WHERE fleet = $1 AND name = ANY($2) AND worker = $3";
