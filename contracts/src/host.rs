@@ -207,6 +207,16 @@ impl Host {
         receipt(result.result, &calldata)
     }
 
+    /// What a transaction that carries value would bring, without sending it.
+    ///
+    /// # Errors
+    /// As [`Host::call`].
+    pub fn trial(&mut self, from: Address, to: Address, value: U256, data: Bytes) -> Result<Receipt, HostError> {
+        let calldata = data.clone();
+        let result = self.evm.transact(transaction(from, TxKind::Call(to), value, data)).map_err(invalid)?;
+        receipt(result.result, &calldata)
+    }
+
     /// Asks a view function.
     ///
     /// # Errors

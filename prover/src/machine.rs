@@ -33,6 +33,12 @@ impl VmRules {
         Self { roots: hasher.model_roots(program), input_root: hasher.input_root(inputs), counts: program.counts() }
     }
 
+    /// As [`VmRules::new`] of a model whose roots are known: hashing a large model takes its time.
+    #[must_use]
+    pub fn of(roots: ModelRoots, program: &Program, inputs: &[Tensor]) -> Self {
+        Self { roots, input_root: Hasher::current().input_root(inputs), counts: program.counts() }
+    }
+
     fn job(&self, job: &GameJob) -> Job {
         Job {
             program_root: self.roots.program,

@@ -49,6 +49,8 @@ pub struct Claimed {
     pub claim: Dispute::Claim,
     /// The output.
     pub output: Bytes,
+    /// Block in which it was made, as far as the book was told.
+    pub block: u64,
     /// How it stands.
     pub standing: Standing,
     /// The opening of its trace.
@@ -85,6 +87,8 @@ pub struct Book {
     pub claims: BTreeMap<B256, Claimed>,
     /// Disputes by name.
     pub disputes: BTreeMap<B256, Disputed>,
+    /// Block of the events that are added.
+    pub at: u64,
 }
 
 impl Book {
@@ -108,6 +112,7 @@ impl Book {
                 let claimed = Claimed {
                     claim: event.claim,
                     output: event.output,
+                    block: self.at,
                     standing: Standing::Pending,
                     opened: None,
                     trace_root: None,

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use alloy_primitives::B256;
 use opml_bisection::Claim;
-use opml_ops::{commit::Hasher, engine::Engine};
+use opml_ops::commit::Hasher;
 use opml_vm::{
     Program, Tensor, Trace,
     interpreter::{Run, Stop},
 };
 use serde::{Deserialize, Serialize};
 
-use super::{AgentError, Book, Claimed, Library};
+use super::{AgentError, Book, Claimed, Library, Plan, Task};
 use crate::{
-    chain::{ClaimOnChain, parts},
+    chain::{ClaimOnChain, parts_of},
     error::ProverError,
     machine::VmRules,
 };
@@ -25,8 +25,8 @@ pub enum Verdict {
     Right,
     /// It does not.
     Wrong,
-    /// It cannot be told, and why.
-    Unknown(String),
+    /// The root of the model's own trace.
+    Traced([u8; 32]),
 }
 
 /// A claim with all that is needed to judge and to play it.
@@ -39,6 +39,8 @@ pub struct Case {
     pub rules: VmRules,
     /// The model.
     pub program: Arc<Program>,
+    /// The model, ready to run.
+    pub plan: Arc<Plan>,
     /// The inputs.
     pub inputs: Vec<Tensor>,
 }
@@ -47,27 +49,25 @@ impl Case {
     /// Puts a claim's case together; otherwise why it cannot be: the model is not in the library, or the inputs are not public.
     ///
     /// # Errors
-    /// A model file cannot be read.
+    /// A model file cannot be read, or the storage does not answer.
     pub fn of(
         book: &Book,
         id: B256,
         claimed: &Claimed,
         arity_log2: u8,
         library: &mut Library,
-    ) -> Result<Result<Self, String>, ProverError> {
+    ) -> Result<Result<Self, String>, AgentError> {
         let Some((task, model)) = book.subject(claimed) else {
             return Ok(Err("its task is unknown".to_owned()));
         };
         let root = task.task.modelRoot;
-        let Some(program) = library.get(root)? else {
+        let Some(plan) = library.plan(root)? else {
             return Ok(Err(format!("no model file has the root {root}")));
         };
-        let posted = task.inputs.len() == program.inputs().len();
-        let inputs = program.inputs().iter().zip(&task.inputs);
-        let inputs: Result<Vec<Tensor>, _> =
-            inputs.map(|(header, bytes)| Tensor::new(header.dtype, header.elements, bytes.to_vec())).collect();
-        let Some(inputs) = inputs.ok().filter(|_| posted) else {
-            return Ok(Err("its inputs were not posted".to_owned()));
+        let program = plan.program.clone();
+        let inputs = match inputs(&program, task, library)? {
+            Ok(inputs) => inputs,
+            Err(why) => return Ok(Err(why)),
         };
         let claim = Claim {
             instructions: model.sizes.instructions,
@@ -78,10 +78,10 @@ impl Case {
             output: claimed.claim.outputHash.0,
             arity_log2: arity_log2.into(),
         };
-        let parts = parts(&program, &task.task);
+        let parts = parts_of(&plan.roots, &task.task);
         let on_chain = ClaimOnChain { id, claim: claimed.claim.clone(), parts, output: claimed.output.to_vec() };
-        let rules = VmRules::new(&program, &inputs);
-        Ok(Ok(Self { claim, on_chain, rules, program, inputs }))
+        let rules = VmRules::of(plan.roots, &program, &inputs);
+        Ok(Ok(Self { claim, on_chain, rules, program, plan, inputs }))
     }
 
     /// Runs the model as the claim's task says.
@@ -90,7 +90,7 @@ impl Case {
     /// The run is larger than the budget.
     pub fn run(&self, budget: u64) -> Result<Run, ProverError> {
         let stop = Stop::Halt { max: self.claim.max_length };
-        Engine::compile(&self.program).run(&self.inputs, stop, budget).map_err(ProverError::Budget)
+        self.plan.engine.run(&self.inputs, stop, budget).map_err(ProverError::Budget)
     }
 
     /// Runs the model and commits to the trace.
@@ -98,24 +98,35 @@ impl Case {
     /// # Errors
     /// As [`Case::run`].
     pub fn trace(&self, budget: u64) -> Result<Trace, ProverError> {
-        let (engine, stop) = (Engine::compile(&self.program), Stop::Halt { max: self.claim.max_length });
-        Hasher::current().run(&engine, &self.inputs, stop, budget).map_err(ProverError::Budget)
+        let (engine, stop) = (&self.plan.engine, Stop::Halt { max: self.claim.max_length });
+        Hasher::current().run(engine, &self.inputs, stop, budget).map_err(ProverError::Budget)
     }
 
-    /// What a run says of the claim.
+    /// Whether a run says what the claim says.
     #[must_use]
-    pub fn verdict(&self, budget: u64) -> Verdict {
-        match self.run(budget) {
-            Err(error) => Verdict::Unknown(error.to_string()),
-            Ok(run) if self.agrees(&run) => Verdict::Right,
-            Ok(_) => Verdict::Wrong,
-        }
-    }
-
-    fn agrees(&self, run: &Run) -> bool {
+    pub fn agrees(&self, run: &Run) -> bool {
         let output = run.output(&self.program).is_some_and(|output| output.bytes() == self.on_chain.output);
         output && run.length == self.claim.length
     }
+}
+
+/// A task's inputs: as they were posted, or else from the storage; otherwise why there are none.
+///
+/// # Errors
+/// The storage does not answer, or what it has is damaged.
+pub(super) fn inputs(
+    program: &Program,
+    task: &Task,
+    library: &Library,
+) -> Result<Result<Vec<Tensor>, String>, AgentError> {
+    if task.inputs.len() == program.inputs().len() {
+        let inputs = program.inputs().iter().zip(&task.inputs);
+        let inputs: Result<Vec<Tensor>, _> =
+            inputs.map(|(header, bytes)| Tensor::new(header.dtype, header.elements, bytes.to_vec())).collect();
+        return Ok(inputs.map_err(|error| format!("its inputs are none of the model: {error}")));
+    }
+    let stored = library.vault().map(|vault| vault.inputs(program, task.task.inputRoot)).transpose()?.flatten();
+    Ok(stored.ok_or_else(|| format!("its inputs {} were not posted", task.task.inputRoot)))
 }
 
 /// What an agent cannot go on without.

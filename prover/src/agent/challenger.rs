@@ -9,9 +9,7 @@ use opml_contracts::{
 };
 
 use super::{
-    AgentError, Book, Case, Claimed, Disputed, Duty, Office, Standing,
-    case::{Verdict, missing},
-    follow::Picture,
+    AgentError, Book, Case, Claimed, Disputed, Duty, Office, Progress, Standing, case::missing, follow::Picture,
 };
 use crate::{
     chain::{Replay, function},
@@ -29,7 +27,11 @@ const GAS: u64 = 13_500_000;
 ///
 /// # Errors
 /// The endpoint does not answer, a model file cannot be read, or the state file cannot be written.
-pub(super) fn duties(office: &mut Office<'_>, picture: &Picture) -> Result<Vec<Duty>, AgentError> {
+pub(super) fn duties(
+    office: &mut Office<'_>,
+    picture: &Picture,
+    said: &mut Vec<Progress>,
+) -> Result<Vec<Duty>, AgentError> {
     let mut due = Vec::new();
     for (&id, claimed) in &picture.book.claims {
         let own: Vec<_> = own(&picture.book, claimed, office.account()).collect();
@@ -40,7 +42,12 @@ pub(super) fn duties(office: &mut Office<'_>, picture: &Picture) -> Result<Vec<D
                     due.extend(settle(*dispute, disputed));
                 }
             }
-            Standing::Pending => due.extend(pending(office, picture, id, claimed, &own)?),
+            // One dispute that cannot be played must not keep the others waiting.
+            Standing::Pending => match pending(office, picture, id, claimed, &own) {
+                Ok(duties) => due.extend(duties),
+                Err(error) if error.is_local() => said.push(Progress::Unplayed(id, error.to_string())),
+                Err(error) => return Err(error),
+            },
         }
     }
     Ok(due)
@@ -73,7 +80,7 @@ fn pending(
         return Ok(Vec::new());
     }
     if open.is_empty() {
-        if office.judge(picture, id, claimed)? != Verdict::Wrong {
+        if !office.known.is_wrong(id, claimed) {
             return Ok(Vec::new());
         }
         let slot = office.slot(id)?;
@@ -82,6 +89,10 @@ fn pending(
     let slot = office.slot(id)?;
     let mut due = Vec::new();
     for (dispute, disputed) in open {
+        // Of a fleet one plays it.
+        if !office.ledger.hold(*dispute)? {
+            continue;
+        }
         due.extend(play(office, picture, (id, claimed), &slot, (*dispute, disputed))?);
     }
     Ok(due)

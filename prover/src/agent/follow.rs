@@ -34,6 +34,7 @@ impl Follower {
     pub fn new(deployment: Deployment, depth: u64, store: &Store) -> Result<Self, AgentError> {
         let mut kept = Book::default();
         for event in store.events()? {
+            kept.at = event.block;
             kept.add(&event.log);
         }
         Ok(Self { deployment, depth, kept, cursor: store.cursor()? })
@@ -44,20 +45,20 @@ impl Follower {
     /// # Errors
     /// The endpoint does not answer, or the state file cannot be written.
     pub fn look(&mut self, network: &dyn Network, store: &Store) -> Result<Picture, AgentError> {
-        if let Some(cursor) = self.cursor
-            && network.block(cursor.number)?.is_none_or(|block| block.hash != cursor.hash)
-        {
-            store.forget()?;
-            (self.kept, self.cursor) = (Book::default(), None);
-        }
+        self.check(network, store)?;
         let head = network.head()?;
         let from = self.cursor.map_or(self.deployment.block, |cursor| cursor.number.saturating_add(1));
-        let events = network.events(self.deployment.dispute, from, head.number)?;
         let deep = head.number.saturating_sub(self.depth);
-        if let Some(block) = network.block(deep)?.filter(|block| block.number >= from) {
+        let before = if deep >= from { network.block(deep)? } else { None };
+        let events = network.events(self.deployment.dispute, from, head.number)?;
+        // The events are of this block's chain only if it is still there.
+        if let Some(block) = before
+            && network.block(deep)? == before
+        {
             let settled: Vec<_> = events.iter().filter(|event| event.block <= deep).cloned().collect();
             store.keep(&settled, block)?;
             for event in &settled {
+                self.kept.at = event.block;
                 self.kept.add(&event.log);
             }
             self.cursor = Some(block);
@@ -65,8 +66,32 @@ impl Follower {
         let mut book = self.kept.clone();
         let cursor = self.cursor.map_or(0, |cursor| cursor.number);
         for event in events.iter().filter(|event| event.block > cursor || self.cursor.is_none()) {
+            book.at = event.block;
             book.add(&event.log);
         }
         Ok(Picture { head, book })
     }
+
+    /// Whether what is kept is still of this chain; after a reorganisation it is forgotten.
+    fn check(&mut self, network: &dyn Network, store: &Store) -> Result<(), AgentError> {
+        let Some(cursor) = self.cursor else { return same_chain(network, store) };
+        match network.block(cursor.number)? {
+            Some(block) if block.hash == cursor.hash => Ok(()),
+            // A node that lags behind the others of its endpoint is no reorganisation.
+            None => same_chain(network, store).and(Err(AgentError::Behind { block: cursor.number })),
+            Some(_) => {
+                same_chain(network, store)?;
+                store.forget()?;
+                (self.kept, self.cursor) = (Book::default(), None);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Whether the endpoint's chain begins as the one that was followed so far.
+fn same_chain(network: &dyn Network, store: &Store) -> Result<(), AgentError> {
+    let Some(first) = network.block(0)? else { return Err(AgentError::Behind { block: 0 }) };
+    let expected = store.genesis(first.hash)?;
+    if expected == first.hash { Ok(()) } else { Err(AgentError::OtherGenesis { expected, found: first.hash }) }
 }

@@ -1,23 +1,39 @@
 //! The models that an agent has, by the root under which the contract knows them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use alloy_primitives::B256;
-use opml_ops::commit::Hasher;
-use opml_vm::Program;
+use opml_ops::{commit::Hasher, engine::Engine};
+use opml_vm::{Program, program::ModelRoots};
 
+use super::{AgentError, Vault, vault::Kind};
 use crate::{error::ProverError, files};
 
-/// Model files.
-#[derive(Debug, Default)]
+/// Models that are kept ready.
+const KEPT: usize = 4;
+
+/// A model that is ready to run.
+#[derive(Debug)]
+pub struct Plan {
+    /// The program.
+    pub program: Arc<Program>,
+    /// The engine that runs it.
+    pub engine: Engine,
+    /// Its roots.
+    pub roots: ModelRoots,
+}
+
+/// Model files, and a storage of more of them.
+#[derive(Default)]
 pub struct Library {
     models: BTreeMap<B256, PathBuf>,
-    /// The model that was used last: claims come in runs.
-    last: Option<(B256, Arc<Program>)>,
+    vault: Option<Vault>,
+    /// The models that were used last: compiling one takes longer than running it.
+    ready: VecDeque<(B256, Arc<Plan>)>,
 }
 
 impl Library {
@@ -36,29 +52,63 @@ impl Library {
         Ok(library)
     }
 
-    /// The roots of the models.
-    pub fn roots(&self) -> impl Iterator<Item = &B256> {
-        self.models.keys()
+    /// With a storage, which is asked for what is not among the files.
+    #[must_use]
+    pub fn with(self, vault: Option<Vault>) -> Self {
+        Self { vault, ..self }
+    }
+
+    /// The storage.
+    #[must_use]
+    pub const fn vault(&self) -> Option<&Vault> {
+        self.vault.as_ref()
+    }
+
+    /// Whether there is a model of this root; it is not read.
+    ///
+    /// # Errors
+    /// The storage does not answer.
+    pub fn has(&self, root: B256) -> Result<bool, AgentError> {
+        if self.models.contains_key(&root) || self.ready.iter().any(|(known, _)| *known == root) {
+            return Ok(true);
+        }
+        self.vault.as_ref().map_or(Ok(false), |vault| vault.has(Kind::Model, root))
     }
 
     /// A model by its root, whose file must still be the one it was; none if there is none.
     ///
     /// # Errors
-    /// The file has changed or cannot be read.
-    pub fn get(&mut self, root: B256) -> Result<Option<Arc<Program>>, ProverError> {
-        if let Some((last, program)) = &self.last
-            && *last == root
-        {
-            return Ok(Some(program.clone()));
+    /// The file has changed or cannot be read; the storage does not answer, or what it has is damaged.
+    pub fn plan(&mut self, root: B256) -> Result<Option<Arc<Plan>>, AgentError> {
+        if let Some((_, plan)) = self.ready.iter().find(|(known, _)| *known == root) {
+            return Ok(Some(plan.clone()));
         }
-        let Some(path) = self.models.get(&root) else { return Ok(None) };
+        let Some(program) = self.read(root)? else { return Ok(None) };
+        let program = Arc::new(program);
+        let roots = Hasher::current().model_roots(&program);
+        let plan = Arc::new(Plan { engine: Engine::from_arc(program.clone()), program, roots });
+        self.ready.push_front((root, plan.clone()));
+        self.ready.truncate(KEPT);
+        Ok(Some(plan))
+    }
+
+    /// The program of [`Library::plan`].
+    ///
+    /// # Errors
+    /// As [`Library::plan`].
+    pub fn get(&mut self, root: B256) -> Result<Option<Arc<Program>>, AgentError> {
+        Ok(self.plan(root)?.map(|plan| plan.program.clone()))
+    }
+
+    fn read(&self, root: B256) -> Result<Option<Program>, AgentError> {
+        let Some(path) = self.models.get(&root) else {
+            return self.vault.as_ref().map_or(Ok(None), |vault| vault.model(root));
+        };
         let program = files::read_model(path)?;
         if root_of(&program) != root {
             let why = "the file has changed since it was read first; start again".to_owned();
-            return Err(ProverError::Input { path: path.clone(), why });
+            return Err(ProverError::Input { path: path.clone(), why }.into());
         }
-        let program = Arc::new(program);
-        self.last = Some((root, program.clone()));
         Ok(Some(program))
     }
 }

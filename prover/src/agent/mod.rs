@@ -6,18 +6,29 @@
 mod book;
 mod case;
 mod challenger;
+mod checks;
+#[cfg(test)]
+mod crashes;
 mod duty;
 mod error;
+mod fleet;
 mod follow;
+mod ledger;
 mod library;
+#[cfg(test)]
+mod local;
 mod office;
 mod outbox;
 mod store;
 mod submitter;
 #[cfg(test)]
 mod tests;
+mod vault;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    rc::Rc,
+};
 
 use alloy_primitives::{B256, U256};
 use opml_contracts::abi::Dispute;
@@ -32,12 +43,15 @@ pub use book::{Book, Claimed, Disputed, Model, Standing, Task};
 pub use case::{Case, Verdict};
 pub use duty::Duty;
 pub use error::AgentError;
+pub use fleet::{ADDRESS as FLEET, Fleet};
 pub use follow::{Follower, Picture};
-pub use library::{Library, root_of};
+pub use ledger::{Able, Ledger, Open, Sent};
+pub use library::{Library, Plan, root_of};
 use office::Office;
 pub use office::tiers;
 pub use outbox::{Outbox, Progress};
 pub use store::Store;
+pub use vault::{Kind, Vault};
 
 /// What an agent does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,11 +87,13 @@ pub struct Agent {
     wallet: Wallet,
     deployment: Deployment,
     settings: Settings,
-    store: Store,
+    store: Rc<Store>,
+    ledger: Rc<dyn Ledger>,
     follower: Follower,
     library: Library,
     tiers: Vec<Dispute::Tier>,
     traces: office::Traces,
+    known: checks::Known,
 }
 
 impl Agent {
@@ -99,10 +115,35 @@ impl Agent {
         let tiers = tiers(network.as_ref(), deployment.dispute)?;
         make(&settings.state)?;
         let path = settings.state.join("state.redb");
-        let store = Store::open(&path, found, deployment.dispute, wallet.account())?;
+        let store = Rc::new(Store::open(&path, found, deployment.dispute, wallet.account())?);
+        let ledger = store.clone();
         let follower = Follower::new(deployment, settings.depth, &store)?;
-        let traces = office::Traces::default();
-        Ok(Self { network, wallet, deployment, settings, store, follower, library, tiers, traces })
+        let (traces, known) = Default::default();
+        Ok(Self { network, wallet, deployment, settings, store, ledger, follower, library, tiers, traces, known })
+    }
+
+    /// Its memory.
+    #[must_use]
+    pub fn ledger(&self) -> Rc<dyn Ledger> {
+        self.ledger.clone()
+    }
+
+    /// With a memory that it shares with others in place of its own file.
+    #[must_use]
+    pub fn with(self, ledger: Rc<dyn Ledger>) -> Self {
+        Self { ledger, ..self }
+    }
+
+    /// Checks of claims that this process made since it started.
+    #[must_use]
+    pub const fn checks(&self) -> u64 {
+        self.known.made
+    }
+
+    /// Whether the last round left checks for the next one, which should begin at once.
+    #[must_use]
+    pub const fn is_busy(&self) -> bool {
+        self.known.busy
     }
 
     /// Looks, decides and sends, once.
@@ -115,16 +156,21 @@ impl Agent {
             network: self.network.as_ref(),
             wallet: &self.wallet,
             deployment: self.deployment,
-            store: &self.store,
+            ledger: self.ledger.as_ref(),
+            known: &mut self.known,
             library: &mut self.library,
             tiers: &self.tiers,
             traces: &mut self.traces,
             budget: self.settings.budget,
             fault: self.settings.fault,
         };
+        let mut said = Vec::new();
         let mut due = match self.settings.role {
-            Role::Challenger => challenger::duties(&mut office, &picture)?,
-            Role::Submitter => submitter::duties(&mut office, &picture)?,
+            Role::Challenger => {
+                checks::make(&mut office, &picture, &mut said)?;
+                challenger::duties(&mut office, &picture, &mut said)?
+            }
+            Role::Submitter => submitter::duties(&mut office, &picture, &mut said)?,
         };
         due.extend(self.withdrawal()?);
         let outbox = Outbox {
@@ -133,9 +179,10 @@ impl Agent {
             contract: self.deployment.dispute,
             most: self.settings.most,
             dry: self.settings.dry,
-            store: &self.store,
+            ledger: self.ledger.as_ref(),
         };
-        outbox.send(picture.head, &due)
+        said.extend(outbox.send(picture.head, &due)?);
+        Ok(said)
     }
 
     /// Fetches what the contract owes the account.

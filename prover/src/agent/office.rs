@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, U256, keccak256};
 use opml_bisection::Trace as GameTrace;
 use opml_contracts::{
     abi::Dispute,
@@ -11,7 +11,7 @@ use opml_contracts::{
 use opml_ops::commit::Hasher;
 use opml_vm::Trace;
 
-use super::{AgentError, Case, Claimed, Library, Picture, Store, case::Verdict};
+use super::{AgentError, Case, Claimed, Ledger, Library, Picture, Verdict, checks::Known};
 use crate::{
     lie::{Fault, Lie, LyingTrace},
     machine::VmTrace,
@@ -21,6 +21,8 @@ use crate::{
 
 /// Traces that are kept in memory; others are computed again.
 const KEPT: usize = 4;
+/// Bytes of the largest trace that is stored: a larger one is sooner run again than fetched.
+const STORED: usize = 1 << 28;
 
 /// The tiers of a contract.
 ///
@@ -68,7 +70,8 @@ pub(super) struct Office<'a> {
     pub(super) network: &'a dyn Network,
     pub(super) wallet: &'a Wallet,
     pub(super) deployment: Deployment,
-    pub(super) store: &'a Store,
+    pub(super) ledger: &'a dyn Ledger,
+    pub(super) known: &'a mut Known,
     pub(super) library: &'a mut Library,
     pub(super) tiers: &'a [Dispute::Tier],
     pub(super) traces: &'a mut Traces,
@@ -96,49 +99,46 @@ impl<'a> Office<'a> {
         Ok(ClaimSlot::unpack(slot))
     }
 
-    /// What a run says of a claim. It is run once; a claim that could not be judged is tried again after a start.
-    pub(super) fn judge(&mut self, picture: &Picture, id: B256, claimed: &Claimed) -> Result<Verdict, AgentError> {
-        if let Some(known) = self.store.verdict::<Verdict>(id)? {
-            return self.with_root(picture, id, claimed, known);
-        }
-        let verdict = match self.case(picture, id, claimed)? {
-            Err(why) => Verdict::Unknown(why),
-            Ok(case) => case.verdict(self.budget),
-        };
-        if !matches!(verdict, Verdict::Unknown(_)) {
-            self.store.judge(id, &verdict)?;
-        }
-        self.with_root(picture, id, claimed, verdict)
-    }
-
-    /// A right output with a wrong trace root is a wrong claim, too.
-    fn with_root(
+    pub(super) fn case(
         &mut self,
         picture: &Picture,
         id: B256,
         claimed: &Claimed,
-        verdict: Verdict,
-    ) -> Result<Verdict, AgentError> {
-        let Some(root) = claimed.trace_root.filter(|_| verdict == Verdict::Right) else { return Ok(verdict) };
-        let Ok(case) = self.case(picture, id, claimed)? else { return Ok(verdict) };
-        let own = self.trace(id, &case)?;
-        Ok(if own.root() == root.0 { Verdict::Right } else { Verdict::Wrong })
+    ) -> Result<Result<Case, String>, AgentError> {
+        let number = picture.book.tasks.get(&claimed.claim.taskId).map(|task| task.task.tier);
+        let Some(tier) = number.and_then(|number| self.tier(number)) else {
+            return Ok(Err("its tier is unknown".to_owned()));
+        };
+        Case::of(&picture.book, id, claimed, tier.arityLog2, self.library)
     }
 
-    fn case(&mut self, picture: &Picture, id: B256, claimed: &Claimed) -> Result<Result<Case, String>, AgentError> {
-        let slot = self.slot(id)?;
-        let Some(tier) = self.tier(slot.tier) else { return Ok(Err("its tier is unknown".to_owned())) };
-        Ok(Case::of(&picture.book, id, claimed, tier.arityLog2, self.library)?)
-    }
-
-    /// The agent's own trace of a claim's task.
+    /// The agent's own trace of a claim's task: the last ones from memory, others from the storage, if a run made before says its root.
     pub(super) fn trace(&mut self, id: B256, case: &Case) -> Result<Arc<Trace>, AgentError> {
         if let Some((_, trace)) = self.traces.own.iter().find(|(of, _)| *of == id) {
             return Ok(trace.clone());
         }
-        let trace = Arc::new(case.trace(self.budget)?);
+        let trace = Arc::new(self.trace_of(case)?);
         self.traces.own.push_front((id, trace.clone()));
         self.traces.own.truncate(KEPT);
+        Ok(trace)
+    }
+
+    fn trace_of(&self, case: &Case) -> Result<Trace, AgentError> {
+        let Some(vault) = self.library.vault() else { return Ok(case.trace(self.budget)?) };
+        let subject = case.on_chain.claim.taskId;
+        let name = keccak256([b"trace", subject.as_slice()].concat());
+        if let Some(Verdict::Traced(root)) = self.ledger.verdicts(&[name])?.get(&name)
+            // A storage that is damaged or silent is no reason to miss a move: the run is made again.
+            && let Ok(Some(trace)) = vault.trace(&case.program, B256::from(*root))
+        {
+            return Ok(trace);
+        }
+        let trace = case.trace(self.budget)?;
+        self.ledger.judge(&[(name, Verdict::Traced(trace.root()))])?;
+        let bytes: usize = trace.run().values.iter().map(|value| value.bytes().len()).sum();
+        if bytes <= STORED {
+            let _ = vault.put_trace(&trace);
+        }
         Ok(trace)
     }
 

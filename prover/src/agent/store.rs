@@ -1,12 +1,17 @@
 //! What an agent has seen and sent, in one file that survives a crash at any instant.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use alloy_primitives::{Address, B256, Bytes, Log, LogData};
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
-use serde::{Deserialize, Serialize};
 
-use super::AgentError;
+use super::{
+    AgentError, Verdict,
+    ledger::{Able, Ledger, Sent},
+};
 use crate::network::{Block, Event};
 
 /// Events of blocks that are deep enough to stay, by block and place in it.
@@ -17,33 +22,10 @@ const CURSOR: TableDefinition<'_, (), &[u8]> = TableDefinition::new("cursor");
 const OUTBOX: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("outbox");
 /// What a run said of a claim, by the claim's name.
 const VERDICTS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("verdicts");
+/// Hash of the chain's first block.
+const GENESIS: TableDefinition<'_, (), &[u8; 32]> = TableDefinition::new("genesis");
 /// Whose file it is.
 const OWNER: TableDefinition<'_, (), &[u8]> = TableDefinition::new("owner");
-
-/// A transaction that was signed; it stands here before it is sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sent {
-    /// What it is, for people.
-    pub what: String,
-    /// The sender's number for it.
-    pub nonce: u64,
-    /// Most gas.
-    pub gas: u64,
-    /// Most wei for a unit of gas.
-    pub fee: u128,
-    /// Of these, most for who builds the block.
-    pub tip: u128,
-    /// Wei that go with it, as a big-endian number.
-    pub value: [u8; 32],
-    /// The call. Signing it again gives the same bytes.
-    pub data: Vec<u8>,
-    /// Its hash.
-    pub hash: [u8; 32],
-    /// Block before which it was signed.
-    pub block: u64,
-    /// How often what it answers was sent.
-    pub tries: u32,
-}
 
 /// The file.
 pub struct Store {
@@ -67,6 +49,7 @@ impl Store {
             transaction.open_table(CURSOR)?;
             transaction.open_table(OUTBOX)?;
             transaction.open_table(VERDICTS)?;
+            transaction.open_table(GENESIS)?;
             let mut owners = transaction.open_table(OWNER)?;
             let known = owners.get(())?.map(|known| known.value().to_vec());
             if known.is_none() {
@@ -137,65 +120,19 @@ impl Store {
         })
     }
 
-    /// Transactions that were signed, by what they answer.
+    /// The hash of the chain's first block: the one that is known, or this one from now on.
     ///
     /// # Errors
-    /// The file cannot be read.
-    pub fn sent(&self) -> Result<Vec<(B256, Sent)>, AgentError> {
-        self.read(|transaction| {
-            let table = transaction.open_table(OUTBOX)?;
-            let mut sent = Vec::new();
-            for entry in table.iter()? {
-                let (key, value) = entry?;
-                sent.extend(serde_json::from_slice(value.value()).ok().map(|one| (B256::from(key.value()), one)));
-            }
-            Ok(sent)
-        })
-    }
-
-    /// Notes a transaction before it is sent.
-    ///
-    /// # Errors
-    /// The file cannot be written: the transaction must not be sent then.
-    pub fn note(&self, key: B256, sent: &Sent) -> Result<(), AgentError> {
-        let value = serde_json::to_vec(sent).map_err(|error| self.failed(&error))?;
+    /// The file cannot be read or written.
+    pub fn genesis(&self, hash: B256) -> Result<B256, AgentError> {
+        let known = self
+            .read(|transaction| Ok(transaction.open_table(GENESIS)?.get(())?.map(|known| B256::from(known.value()))))?;
+        if let Some(known) = known {
+            return Ok(known);
+        }
         self.write(|transaction| {
-            transaction.open_table(OUTBOX)?.insert(&key.0, value.as_slice())?;
-            Ok(())
-        })
-    }
-
-    /// Forgets a transaction that is settled.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub fn settle(&self, key: B256) -> Result<(), AgentError> {
-        self.write(|transaction| {
-            transaction.open_table(OUTBOX)?.remove(&key.0)?;
-            Ok(())
-        })
-    }
-
-    /// What was noted of a claim.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn verdict<T: for<'de> Deserialize<'de>>(&self, claim: B256) -> Result<Option<T>, AgentError> {
-        self.read(|transaction| {
-            let table = transaction.open_table(VERDICTS)?;
-            Ok(table.get(&claim.0)?.and_then(|value| serde_json::from_slice(value.value()).ok()))
-        })
-    }
-
-    /// Notes something of a claim.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub fn judge<T: Serialize>(&self, claim: B256, verdict: &T) -> Result<(), AgentError> {
-        let value = serde_json::to_vec(verdict).map_err(|error| self.failed(&error))?;
-        self.write(|transaction| {
-            transaction.open_table(VERDICTS)?.insert(&claim.0, value.as_slice())?;
-            Ok(())
+            transaction.open_table(GENESIS)?.insert((), &hash.0)?;
+            Ok(hash)
         })
     }
 
@@ -215,8 +152,98 @@ impl Store {
         write().map_err(|error: redb::Error| self.failed(&error))
     }
 
+    /// What the file has must be what was written: a damaged entry is no reason to do a thing twice.
+    fn parsed<T: for<'de> serde::Deserialize<'de>>(&self, bytes: &[u8]) -> Result<T, AgentError> {
+        serde_json::from_slice(bytes).map_err(|error| self.failed(&format!("an entry is damaged: {error}")))
+    }
+
     fn failed(&self, error: &dyn std::fmt::Display) -> AgentError {
         AgentError::Store { path: self.path.clone(), why: error.to_string() }
+    }
+}
+
+/// One agent's file: nobody else takes anything.
+impl Ledger for Store {
+    fn sent(&self) -> Result<Vec<(B256, Sent)>, AgentError> {
+        self.read(|transaction| {
+            let table = transaction.open_table(OUTBOX)?;
+            let mut sent = Vec::new();
+            for entry in table.iter()? {
+                let (key, value) = entry?;
+                sent.push((B256::from(key.value()), value.value().to_vec()));
+            }
+            Ok(sent)
+        })?
+        .into_iter()
+        .map(|(key, value)| Ok((key, self.parsed(&value)?)))
+        .collect()
+    }
+
+    fn note(&self, key: B256, sent: &Sent, over: Option<B256>) -> Result<bool, AgentError> {
+        let standing = self.sent()?;
+        let there = standing.iter().find(|(of, _)| *of == key).map(|(_, sent)| B256::from(sent.hash));
+        if there != over || standing.iter().any(|(of, other)| *of != key && other.nonce == sent.nonce) {
+            return Ok(false);
+        }
+        let value = serde_json::to_vec(sent).map_err(|error| self.failed(&error))?;
+        self.write(|transaction| {
+            transaction.open_table(OUTBOX)?.insert(&key.0, value.as_slice())?;
+            Ok(true)
+        })
+    }
+
+    fn settle(&self, key: B256, hash: B256) -> Result<(), AgentError> {
+        if !self.sent()?.iter().any(|(of, sent)| *of == key && sent.hash == hash.0) {
+            return Ok(());
+        }
+        self.write(|transaction| {
+            transaction.open_table(OUTBOX)?.remove(&key.0)?;
+            Ok(())
+        })
+    }
+
+    fn verdicts(&self, checks: &[B256]) -> Result<BTreeMap<B256, Verdict>, AgentError> {
+        let known = self.read(|transaction| {
+            let table = transaction.open_table(VERDICTS)?;
+            let mut known = Vec::new();
+            for check in checks {
+                known.extend(table.get(&check.0)?.map(|value| (*check, value.value().to_vec())));
+            }
+            Ok(known)
+        })?;
+        known.into_iter().map(|(check, value)| Ok((check, self.parsed(&value)?))).collect()
+    }
+
+    fn judge(&self, verdicts: &[(B256, Verdict)]) -> Result<(), AgentError> {
+        if verdicts.is_empty() {
+            return Ok(());
+        }
+        let values: Result<Vec<_>, _> =
+            verdicts.iter().map(|(check, verdict)| Ok((check, serde_json::to_vec(verdict)?))).collect();
+        let values = values.map_err(|error: serde_json::Error| self.failed(&error))?;
+        self.write(|transaction| {
+            let mut table = transaction.open_table(VERDICTS)?;
+            for (check, value) in values {
+                table.insert(&check.0, value.as_slice())?;
+            }
+            Ok(())
+        })
+    }
+
+    fn offer(&self, _: &Able) -> Result<(), AgentError> {
+        Ok(())
+    }
+
+    fn take(&self, able: &Able, count: usize) -> Result<Vec<B256>, AgentError> {
+        Ok(able.iter().take(count).map(|open| open.check).collect())
+    }
+
+    fn give_back(&self, _: &[B256]) -> Result<(), AgentError> {
+        Ok(())
+    }
+
+    fn hold(&self, _: B256) -> Result<bool, AgentError> {
+        Ok(true)
     }
 }
 

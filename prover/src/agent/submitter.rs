@@ -9,7 +9,7 @@ use opml_contracts::{
 };
 
 use super::{
-    AgentError, Case, Claimed, Disputed, Duty, Office, Standing,
+    AgentError, Case, Claimed, Disputed, Duty, Office, Progress, Standing,
     case::missing,
     challenger::{move_duty, short},
     follow::Picture,
@@ -23,11 +23,23 @@ use crate::{
 ///
 /// # Errors
 /// The endpoint does not answer, a model file cannot be read, or the state file cannot be written.
-pub(super) fn duties(office: &mut Office<'_>, picture: &Picture) -> Result<Vec<Duty>, AgentError> {
+pub(super) fn duties(
+    office: &mut Office<'_>,
+    picture: &Picture,
+    said: &mut Vec<Progress>,
+) -> Result<Vec<Duty>, AgentError> {
     let mut due = Vec::new();
     for (&id, claimed) in &picture.book.claims {
-        if claimed.claim.submitter == office.account() && claimed.standing == Standing::Pending {
-            due.extend(pending(office, picture, id, claimed)?);
+        let own = claimed.claim.submitter == office.account() && claimed.standing == Standing::Pending;
+        // Of a fleet one answers for it.
+        if !own || !office.ledger.hold(id)? {
+            continue;
+        }
+        // One claim that cannot be defended must not keep the others waiting.
+        match pending(office, picture, id, claimed) {
+            Ok(duties) => due.extend(duties),
+            Err(error) if error.is_local() => said.push(Progress::Unplayed(id, error.to_string())),
+            Err(error) => return Err(error),
         }
     }
     Ok(due)

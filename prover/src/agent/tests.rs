@@ -7,7 +7,7 @@ use alloy_primitives::{Address, B256, Bytes, Log, LogData, U256};
 use alloy_sol_types::SolEvent as _;
 use opml_contracts::abi::Dispute;
 
-use super::{Duty, Follower, Outbox, Progress, Store};
+use super::{Duty, Follower, Ledger as _, Outbox, Progress, Store};
 use crate::network::{Block, Deployment, Event, Mined, Network, NetworkError, Request, Signed, Wallet};
 
 const CONTRACT: Address = Address::repeat_byte(0xcc);
@@ -139,6 +139,61 @@ fn reorganisations_of_any_depth_are_followed() {
 }
 
 #[test]
+fn a_node_that_lags_or_shows_another_chain_is_believed_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = Fake::default();
+    fake.grow(1, 2);
+    fake.with_model(1, 0xa0);
+    fake.grow(1, 9);
+    let store = Store::open(&folder.path().join("state.redb"), 5, CONTRACT, Address::ZERO).unwrap();
+    let mut follower = Follower::new(PLACE, 3, &store).unwrap();
+    assert_eq!(models(&follower.look(&fake, &store).unwrap()), [0xa0]);
+    // The next answer comes from a node that is eight blocks behind: it has not the block up to which events are kept.
+    let all = fake.blocks.borrow().clone();
+    fake.blocks.borrow_mut().truncate(4);
+    let error = follower.look(&fake, &store).unwrap_err();
+    assert!(error.is_passing() && error.to_string().contains("ends before block 8"), "{error}");
+    assert_eq!(store.events().unwrap().len(), 1);
+    // It has caught up.
+    *fake.blocks.borrow_mut() = all;
+    assert_eq!(models(&follower.look(&fake, &store).unwrap()), [0xa0]);
+    // A chain of the same number with another first block.
+    fake.blocks.borrow_mut().iter_mut().for_each(|block| block.0 = 7);
+    let error = follower.look(&fake, &store).unwrap_err();
+    assert!(!error.is_passing() && error.to_string().contains("another chain of the same number"), "{error}");
+    assert_eq!(store.events().unwrap().len(), 1);
+    // So it is after a start.
+    drop(follower);
+    let mut follower = Follower::new(PLACE, 3, &store).unwrap();
+    assert!(follower.look(&fake, &store).is_err());
+}
+
+#[test]
+fn a_number_that_nobody_sends_is_filled() {
+    let folder = tempfile::tempdir().unwrap();
+    let (fake, wallet) = (Fake::default(), wallet());
+    let store = Store::open(&folder.path().join("state.redb"), 5, CONTRACT, wallet.account()).unwrap();
+    let outbox =
+        Outbox { network: &fake, wallet: &wallet, contract: CONTRACT, most: 2_000, dry: false, ledger: &store };
+    let head = |number| Block { number, hash: B256::ZERO, time: number };
+    let duties = [1, 2].map(|number| {
+        Duty::new("select", B256::ZERO, B256::repeat_byte(number), number.to_string(), U256::ZERO, Bytes::new())
+    });
+    outbox.send(head(1), &duties).unwrap();
+    let nonces = || {
+        let sent = store.sent().unwrap();
+        sent.into_iter().map(|(_, sent)| (sent.what, sent.nonce)).collect::<Vec<_>>()
+    };
+    let first = store.sent().unwrap().into_iter().find(|(_, sent)| sent.nonce == 0).unwrap();
+    // The first one was refused by another worker of the fleet, and is not due any more.
+    store.settle(first.0, B256::from(first.1.hash)).unwrap();
+    outbox.send(head(2), &[]).unwrap();
+    assert_eq!(nonces().iter().map(|(_, nonce)| *nonce).collect::<Vec<_>>(), [1]);
+    outbox.send(head(7), &[]).unwrap();
+    assert_eq!(nonces().iter().map(|(_, nonce)| *nonce).collect::<Vec<_>>(), [0]);
+}
+
+#[test]
 fn a_duty_is_sent_once_and_dearer_if_it_waits() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.redb");
@@ -149,7 +204,7 @@ fn a_duty_is_sent_once_and_dearer_if_it_waits() {
         // Each round is a process of its own.
         let store = Store::open(&path, 5, CONTRACT, wallet.account()).unwrap();
         let outbox =
-            Outbox { network: &fake, wallet: &wallet, contract: CONTRACT, most: 2_000, dry: false, store: &store };
+            Outbox { network: &fake, wallet: &wallet, contract: CONTRACT, most: 2_000, dry: false, ledger: &store };
         outbox.send(head(number), due).unwrap()
     };
     // The endpoint falls silent while the transaction is handed in: it is noted, and goes out in the next round.

@@ -100,6 +100,9 @@ pub struct Deploy {
 pub struct Register {
     /// The model, as written by `opml import`.
     pub model: PathBuf,
+    /// Storage that gets the model too, for watchers: a folder, or s3://BUCKET/PREFIX.
+    #[arg(long, env = "OPML_STORE", value_name = "FOLDER|URL")]
+    pub store: Option<String>,
     /// The chain.
     #[command(flatten)]
     pub link: Link,
@@ -117,6 +120,9 @@ pub struct RequestTask {
     /// Number of the tier.
     #[arg(long, default_value_t = 0)]
     pub tier: u8,
+    /// Storage that gets the model and the inputs too, for watchers: a folder, or s3://BUCKET/PREFIX.
+    #[arg(long, env = "OPML_STORE", value_name = "FOLDER|URL")]
+    pub store: Option<String>,
     /// The chain.
     #[command(flatten)]
     pub link: Link,
@@ -158,8 +164,17 @@ pub struct Submit {
 #[derive(Debug, Args)]
 pub struct Play {
     /// Model files, or folders of them.
-    #[arg(required = true)]
+    #[arg(required_unless_present = "store")]
     pub models: Vec<PathBuf>,
+    /// Storage of models, inputs and traces by their hash: a folder, or s3://BUCKET/PREFIX with AWS_ENDPOINT_URL, AWS_REGION and keys in the environment.
+    #[arg(long, env = "OPML_STORE", value_name = "FOLDER|URL")]
+    pub store: Option<String>,
+    /// Share checks, moves and the account with other workers: postgres://USER@HOST/DATABASE, its password in PGPASSWORD.
+    #[arg(long, env = "OPML_FLEET", value_name = "URL", hide_env_values = true)]
+    pub fleet: Option<String>,
+    /// Of a fleet: seconds of silence after which a worker's work is others'.
+    #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = at_least_one)]
+    pub lease: u64,
     /// Folder of what was seen and sent: one for each account. The same folder after a crash goes on where it stopped.
     #[arg(long, default_value = "opml-state", value_name = "FOLDER")]
     pub state: PathBuf,

@@ -173,7 +173,12 @@ pub(super) fn trace_opening(
 /// What a task is made of besides its header.
 #[must_use]
 pub fn parts(program: &Program, task: &Dispute::Task) -> Dispute::Parts {
-    let roots = Hasher::current().model_roots(program);
+    parts_of(&Hasher::current().model_roots(program), task)
+}
+
+/// The parts of a task of a model with these roots.
+#[must_use]
+pub fn parts_of(roots: &opml_vm::program::ModelRoots, task: &Dispute::Task) -> Dispute::Parts {
     Dispute::Parts {
         programRoot: roots.program.into(),
         constsRoot: roots.constants.into(),

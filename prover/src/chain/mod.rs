@@ -21,7 +21,7 @@ use opml_vm::{Program, Tensor};
 use crate::error::ProverError;
 
 pub use arena::{ContractArena, Seats, Transaction};
-pub use encode::{input_headers, parts, register_call};
+pub use encode::{input_headers, parts, parts_of, register_call};
 pub use record::{Record, function};
 pub use replay::Replay;
 pub use step::StepChain;

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::{Paid, Session, deployment};
 use crate::{
-    agent::root_of,
+    agent::{Vault, root_of},
     arguments::network::{Deploy, Register, RequestTask},
     chain::{input_headers, register_call},
     commands::AGREE,
@@ -77,6 +77,9 @@ pub(in crate::commands) fn register(arguments: &Register, output: Output) -> Res
     let session = Session::open(&arguments.link, &arguments.signing)?;
     let place = deployment(&arguments.link, &session.rpc)?;
     let root = root_of(&program);
+    if let Some(store) = &arguments.store {
+        Vault::open(store)?.put_model(&program)?;
+    }
     let paid = register_if_new(&session, place, &program, root)?;
     let registered = Registered { model_root: root.to_string(), paid };
     output.result(&registered, |registered| match &registered.paid {
@@ -113,6 +116,11 @@ pub(in crate::commands) fn request(arguments: &RequestTask, output: Output) -> R
     let session = Session::open(&arguments.link, &arguments.signing)?;
     let place = deployment(&arguments.link, &session.rpc)?;
     let root = root_of(&task.program);
+    if let Some(store) = &arguments.store {
+        let vault = Vault::open(store)?;
+        vault.put_model(&task.program)?;
+        vault.put_inputs(&task.inputs)?;
+    }
     let mut paid: Vec<Paid> = register_if_new(&session, place, &task.program, root)?.into_iter().collect();
     let on_chain = Dispute::Task {
         modelRoot: root,

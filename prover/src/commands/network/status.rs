@@ -1,6 +1,6 @@
 //! `opml status`.
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, U256};
 use anyhow::Result;
 use opml_contracts::{
     abi::Dispute,
@@ -39,6 +39,10 @@ struct ClaimReport {
     trace: &'static str,
     disputes: Vec<DisputeReport>,
     forecast: String,
+    /// Who gets what if it stands.
+    if_it_stands: String,
+    /// Who gets what if it falls.
+    if_it_falls: String,
 }
 
 #[derive(Serialize)]
@@ -52,6 +56,10 @@ struct DisputeReport {
     time_left: Option<u64>,
     over: bool,
     forecast: String,
+    /// What the challenger gets if the claim falls, as the weights stand now.
+    if_won: Option<String>,
+    /// Who gets what of the challenger's bond if it loses.
+    if_lost: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -116,8 +124,10 @@ fn claim(
     let open = disputes.iter().filter(|dispute| !dispute.over).count();
     let forecast = match claimed.standing {
         Standing::Final => "final for ever".to_owned(),
-        Standing::False => "fallen; its challengers share half of the bond".to_owned(),
-        Standing::Pending if open > 0 => format!("undecided: {open} open"),
+        Standing::False => "fallen for ever".to_owned(),
+        Standing::Pending if open > 0 => {
+            format!("undecided: falls with one lost dispute, {open} open; else final {}", after(window_left))
+        }
         Standing::Pending if window_left == 0 => "can be made final now".to_owned(),
         Standing::Pending => format!("final in {} if nobody challenges it", duration(window_left)),
     };
@@ -142,7 +152,52 @@ fn claim(
         trace,
         disputes,
         forecast,
+        if_it_stands: stands(tier, open),
+        if_it_falls: falls(tier),
     }
+}
+
+fn after(seconds: u64) -> String {
+    if seconds == 0 { "after the last one".to_owned() } else { format!("in {} at the earliest", duration(seconds)) }
+}
+
+/// The burnt part of a bond, and the rest.
+fn split(bond: U256, burnt: u16) -> (U256, U256) {
+    let burnt = bond.saturating_mul(U256::from(burnt)) / U256::from(10_000);
+    (burnt, bond.saturating_sub(burnt))
+}
+
+fn stands(tier: &Dispute::Tier, open: usize) -> String {
+    let bond = U256::from(tier.bondS);
+    let (_, kept) = split(U256::from(tier.bondC), tier.burnC);
+    let more = kept.saturating_mul(U256::from(open));
+    match open {
+        0 => format!("the submitter gets its {} back", units::ether(bond)),
+        _ => format!(
+            "the submitter gets its {} back, and {} of the open disputes",
+            units::ether(bond),
+            units::ether(more)
+        ),
+    }
+}
+
+fn falls(tier: &Dispute::Tier) -> String {
+    let (burnt, pot) = split(U256::from(tier.bondS), tier.burnS);
+    format!("{} of the submitter's bond are burnt, its challengers share {}", units::ether(burnt), units::ether(pot))
+}
+
+/// What a dispute brings if its claim falls with the weights that the disputes have: the bond and a share of the pot by weight.
+fn won(place: &Position, slot: &ClaimSlot, tier: &Dispute::Tier) -> String {
+    let (_, pot) = split(U256::from(tier.bondS), tier.burnS);
+    let share = pot.saturating_mul(U256::from(place.weight)) / U256::from(slot.weight.max(place.weight.into()).max(1));
+    let bond = U256::from(tier.bondC);
+    let rest = if slot.status == dispute::Status::False { "" } else { ", as the weights stand now" };
+    format!("the challenger gets its {} back and {}{rest}", units::ether(bond), units::ether(share))
+}
+
+fn lost(tier: &Dispute::Tier) -> String {
+    let (burnt, rest) = split(U256::from(tier.bondC), tier.burnC);
+    format!("{} of the challenger's bond are burnt, the submitter gets {}", units::ether(burnt), units::ether(rest))
 }
 
 fn dispute_report(
@@ -177,6 +232,10 @@ fn dispute_report(
         time_left: clock.map(|(_, left)| left),
         over: disputed.over,
         forecast,
+        if_won: place
+            .filter(|_| !disputed.over && claimed.standing != Standing::Final)
+            .map(|place| won(&place, slot, tier)),
+        if_lost: runs.then(|| lost(tier)),
     }
 }
 
@@ -211,9 +270,16 @@ fn text(report: &Report) -> String {
         lines.push(format!("\nclaim {}  {}, bond {}", claim.claim, claim.standing, claim.bond));
         lines.push(format!("  submitter {}, trace {}", claim.submitter, claim.trace));
         lines.push(format!("  {}", claim.forecast));
+        if claim.standing == "pending" {
+            lines.push(format!("  if it stands: {}", claim.if_it_stands));
+            lines.push(format!("  if it falls: {}", claim.if_it_falls));
+        }
         for dispute in &claim.disputes {
             lines.push(format!("  dispute {} by {}, {} moves", dispute.dispute, dispute.challenger, dispute.moves));
             lines.push(format!("    {}", dispute.forecast));
+            let outcomes = [("won", &dispute.if_won), ("lost", &dispute.if_lost)];
+            let told = outcomes.iter().filter_map(|(how, what)| Some(format!("    if {how}: {}", what.as_ref()?)));
+            lines.extend(told);
         }
     }
     for account in &report.accounts {

@@ -1,12 +1,16 @@
 //! `opml submit`, `opml withdraw`.
 
-use alloy_primitives::{Address, B256, Bytes, U256};
+use std::sync::Arc;
+
+use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::{SolCall as _, SolError as _};
 use anyhow::{Context as _, Result, bail};
+use opml_bisection::{Claim, most_moves};
 use opml_contracts::{abi::Dispute, dispute};
 use opml_ops::engine::Engine;
 use opml_vm::{
     Program, Tensor,
+    bounds::{Bounds, InstructionBounds},
     interpreter::{Run, Stop},
 };
 use serde::Serialize;
@@ -30,7 +34,47 @@ struct Submitted {
     length: u64,
     output_bytes: usize,
     bond: String,
+    /// What one dispute can ask of the submitter.
+    dispute: Outlook,
     paid: Option<Paid>,
+}
+
+/// What a dispute can ask of the submitter of a claim, whatever the challenger does.
+#[derive(Serialize)]
+struct Outlook {
+    /// Most moves of its own.
+    moves: u32,
+    /// Most wei for them, at the dearest gas that it pays.
+    wei: String,
+    /// Of the challenger's bond, wei that a submitter gets who wins it.
+    won: String,
+}
+
+/// Gas that no move of a submitter is above: openings and reveals, which open no data.
+const GAS_OF_A_MOVE: u64 = 250_000;
+
+impl Outlook {
+    fn of(program: &Program, claim: &Claim, tier: &Dispute::Tier, most: u128) -> Self {
+        let bounds = Bounds::new(program, claim.max_length);
+        let largest = |size: fn(&InstructionBounds) -> u128| {
+            u64::try_from(bounds.instructions.iter().map(size).max().unwrap_or(1)).unwrap_or(u64::MAX)
+        };
+        let all = most_moves(claim, largest(|of| of.tensor_leaves), largest(|of| of.terms));
+        let moves = all.div_ceil(2);
+        let gas = U256::from(moves).saturating_mul(U256::from(GAS_OF_A_MOVE));
+        let burnt = U256::from(tier.bondC).saturating_mul(U256::from(tier.burnC)) / U256::from(10_000);
+        let won = U256::from(tier.bondC).saturating_sub(burnt);
+        Self { moves, wei: gas.saturating_mul(U256::from(most)).to_string(), won: won.to_string() }
+    }
+
+    fn words(&self) -> String {
+        let amount = |text: &str| units::ether(text.parse::<U256>().unwrap_or_default());
+        let (wei, won) = (amount(&self.wei), amount(&self.won));
+        format!(
+            "A dispute asks for at most {} moves of yours, {wei} at --max-fee; one that you win brings {won}.",
+            self.moves
+        )
+    }
 }
 
 pub(in crate::commands) fn submit(arguments: &Submit, output: Output) -> Result<u8> {
@@ -45,20 +89,26 @@ pub(in crate::commands) fn submit(arguments: &Submit, output: Output) -> Result<
     let work = Work::of(&book, &mut library, arguments.task, fault, arguments.budget)?;
     let claim = Dispute::Claim { nonce: arguments.nonce, ..work.claim(session.wallet.account()) };
     let id = dispute::claim_id(session.rpc.chain_id(), place.dispute, &claim);
-    let bond = U256::from(work.tier(&session.rpc, place.dispute)?.bondS);
-    let output_bytes = work.output.len();
-    let (length, bytes) = (claim.T, Bytes::from(work.output));
-    let call = Dispute::claimCall { taskId: arguments.task, T: length, nonce: arguments.nonce, output: bytes };
+    let tier = work.tier(&session.rpc, place.dispute)?;
+    let bond = U256::from(tier.bondS);
+    let (output_bytes, length) = (work.output.len(), claim.T);
+    let dispute = Outlook::of(&work.program, &work.game(&tier), &tier, session.most);
+    let call =
+        Dispute::claimCall { taskId: arguments.task, T: length, nonce: arguments.nonce, output: work.output.into() };
     let sent = session.sender().send("claim", Some(place.dispute), bond, call.abi_encode().into());
     let paid = match sent {
         // After a crash between sending and knowing: the claim stands.
         Err(error) if is_done_already(&error, Dispute::IdUsed::SELECTOR) => None,
         sent => Some(Paid::of(&sent?)),
     };
-    let submitted = Submitted { claim: id.to_string(), length, output_bytes, bond: bond.to_string(), paid };
+    let bond_text = bond.to_string();
+    let submitted = Submitted { claim: id.to_string(), length, output_bytes, bond: bond_text, dispute, paid };
     output.result(&submitted, |submitted| match &submitted.paid {
         None => format!("{}\nThis claim was made before; --nonce makes another.", submitted.claim),
-        Some(paid) => format!("{}\nBond {}; {}.", submitted.claim, units::ether(bond), paid.words()),
+        Some(paid) => {
+            let (bond, outlook) = (units::ether(bond), submitted.dispute.words());
+            format!("{}\nBond {bond}; {}.\n{outlook}", submitted.claim, paid.words())
+        }
     })?;
     Ok(AGREE)
 }
@@ -67,6 +117,8 @@ pub(in crate::commands) fn submit(arguments: &Submit, output: Output) -> Result<
 pub(in crate::commands) struct Work {
     task: B256,
     tier: u8,
+    program: Arc<Program>,
+    max_t: u64,
     length: u64,
     pub(in crate::commands) output: Vec<u8>,
 }
@@ -92,13 +144,27 @@ impl Work {
         program.check_inputs(&inputs)?;
         let run = run(&program, &inputs, task.task.maxT, fault, budget)?;
         let output = run.output(&program).map(|output| output.bytes().to_vec()).unwrap_or_default();
-        Ok(Self { task: id, tier: task.task.tier, length: run.length, output })
+        let (tier, max_t) = (task.task.tier, task.task.maxT);
+        Ok(Self { task: id, tier, program, max_t, length: run.length, output })
     }
 
     /// The claim, with the number 0.
     pub(in crate::commands) fn claim(&self, submitter: Address) -> Dispute::Claim {
         let hash = alloy_primitives::keccak256(&self.output);
         Dispute::Claim { taskId: self.task, T: self.length, outputHash: hash, submitter, nonce: 0 }
+    }
+
+    /// The claim as the game has it.
+    fn game(&self, tier: &Dispute::Tier) -> Claim {
+        Claim {
+            instructions: self.program.counts().instructions,
+            output_at: self.program.output(),
+            halt_at: self.program.halt(),
+            max_length: self.max_t,
+            length: self.length,
+            output: alloy_primitives::keccak256(&self.output).0,
+            arity_log2: tier.arityLog2.into(),
+        }
     }
 
     /// The task's tier.

@@ -59,11 +59,14 @@ impl Anvil {
 
     fn run(options: &[&str]) -> Self {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/anvil");
-        let program = folder.join("node_modules/.bin/anvil");
-        assert!(program.exists(), "anvil is missing: run `npm ci` in {}", folder.display());
+        // The program itself, not the script that starts it: a script that is killed leaves its child running.
+        let packages = std::fs::read_dir(folder.join("node_modules/@foundry-rs")).into_iter().flatten().flatten();
+        let program = packages.map(|package| package.path().join("bin/anvil")).find(|path| path.exists());
+        let program = program.unwrap_or_else(|| panic!("anvil is missing: run `npm ci` in {}", folder.display()));
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let process = Command::new(program)
             .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--silent"])
+            .args(["--gas-limit", "10000000000"])
             .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -1,12 +1,17 @@
 //! Strangers on a real chain: separate processes against anvil, killed at random moments, through reorganisations and failing
 //! endpoints.
 //!
-//! They need anvil: `npm ci` in `prover/tests/anvil`, then `cargo test -p opml-prover --test it strangers -- --ignored`.
+//! They need anvil and an S3-compatible server: `npm ci` in `prover/tests/anvil` and `prover/tests/s3`, and PostgreSQL; then `cargo test -p opml-prover --test it strangers -- --ignored`.
 
 mod anvil;
 mod examples;
+mod fleet;
+mod many;
 mod market;
 mod player;
+mod postgres;
 mod proxy;
+mod storage;
 mod story;
+mod throughput;
 mod trial;

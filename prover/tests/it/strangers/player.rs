@@ -13,6 +13,12 @@ pub(super) fn opml(folder: &Path, endpoint: &str, key: &str, line: &str) -> Valu
     serde_json::from_slice(&run(folder, endpoint, key, &format!("{line} --json"))).unwrap()
 }
 
+/// Runs a command with further environment to its end; gives its exit code and what it says to people.
+pub(super) fn said(folder: &Path, endpoint: &str, key: &str, line: &str, more: &[(&str, &str)]) -> (i32, String) {
+    let output = command(folder, endpoint, key, line).envs(more.iter().copied()).output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
 /// Runs a command to its end; gives what it prints.
 pub(super) fn run(folder: &Path, endpoint: &str, key: &str, line: &str) -> Vec<u8> {
     let output = command(folder, endpoint, key, line).output().unwrap();
@@ -45,24 +51,47 @@ pub(super) struct Player {
     key: &'static str,
     line: String,
     log: PathBuf,
+    more: Vec<(&'static str, String)>,
     process: Child,
     pub(super) kills: u32,
 }
 
 impl Player {
     pub(super) fn start(folder: &Path, endpoint: &str, key: &'static str, name: &str, line: &str) -> Self {
+        Self::with(folder, endpoint, key, name, line, Vec::new())
+    }
+
+    /// A player with further environment.
+    pub(super) fn with(
+        folder: &Path,
+        endpoint: &str,
+        key: &'static str,
+        name: &str,
+        line: &str,
+        more: Vec<(&'static str, String)>,
+    ) -> Self {
         let line = format!("{line} --state {name} --poll 1 --confirmations 6");
         let log = folder.join(format!("{name}.log"));
-        let process = spawn(folder, endpoint, key, &line, &log);
-        Self { folder: folder.to_owned(), endpoint: endpoint.to_owned(), key, line, log, process, kills: 0 }
+        let process = spawn(folder, endpoint, key, &line, &log, &more);
+        Self { folder: folder.to_owned(), endpoint: endpoint.to_owned(), key, line, log, more, process, kills: 0 }
+    }
+
+    /// Kills the process with the signal that cannot be caught.
+    pub(super) fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        self.kills += 1;
+    }
+
+    /// The process.
+    pub(super) fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Kills the process with the signal that cannot be caught, and starts it again.
     pub(super) fn kill_and_start(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-        self.kills += 1;
-        self.process = spawn(&self.folder, &self.endpoint, self.key, &self.line, &self.log);
+        self.kill();
+        self.process = spawn(&self.folder, &self.endpoint, self.key, &self.line, &self.log, &self.more);
     }
 
     /// What it said so far.
@@ -71,9 +100,10 @@ impl Player {
     }
 }
 
-fn spawn(folder: &Path, endpoint: &str, key: &str, line: &str, log: &Path) -> Child {
+fn spawn(folder: &Path, endpoint: &str, key: &str, line: &str, log: &Path, more: &[(&'static str, String)]) -> Child {
     let file = File::options().create(true).append(true).open(log).unwrap();
     let mut command = command(folder, endpoint, key, line);
+    command.envs(more.iter().map(|(name, value)| (*name, value.as_str())));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file).spawn().unwrap()
 }
 
