@@ -45,8 +45,10 @@ impl Anvil {
     /// Starts anvil on a free port of the loopback interface, a block a second.
     pub(super) fn start() -> Self {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/anvil");
-        let program = folder.join("node_modules/.bin/anvil");
-        assert!(program.exists(), "anvil is missing: run `npm ci` in {}", folder.display());
+        // The program itself, not the script that starts it: a script that is killed leaves its child running.
+        let packages = std::fs::read_dir(folder.join("node_modules/@foundry-rs")).into_iter().flatten().flatten();
+        let program = packages.map(|package| package.path().join("bin/anvil")).find(|path| path.exists());
+        let program = program.unwrap_or_else(|| panic!("anvil is missing: run `npm ci` in {}", folder.display()));
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let process = Command::new(program)
             .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--block-time", "1", "--silent"])
