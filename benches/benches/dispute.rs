@@ -4,7 +4,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use opml_prover::{
-    dispute::{self, Setup},
+    dispute::{self, STEP_GAS, Setup},
     fixtures::{LENET, MLP},
     import,
     task::Task,
@@ -19,7 +19,7 @@ fn disputes(c: &mut Criterion) {
         let task = Task { program: imported.program, inputs: vec![picture], max_t: 1, budget: u64::MAX };
         for arity in [2, 16] {
             let fault = Some("consistent".parse().expect("a fault"));
-            let setup = Setup { arity, seed: 1, fault, max_terms: 64, posted: false };
+            let setup = Setup { arity, seed: 1, fault, max_terms: 64, step_gas: STEP_GAS, posted: false };
             group.bench_function(format!("{} arity {arity}", fixture.name), |b| {
                 b.iter(|| dispute::play(&task, &setup));
             });
