@@ -29,12 +29,14 @@ use super::{
 };
 
 /// The oracle; three bytes in, three bytes out.
-const ORACLE: [(&str, u64); 19] = [
+pub(super) const ORACLE: [(&str, u64); 21] = [
     ("list", 151_190),
     ("requestCallback, none", 220_692),
     ("requestCallback", 278_181),
+    ("requestCallback, with a mode", 204_903),
     ("answer, none to call", 207_221),
     ("answer, with a callback", 294_657),
+    ("invokeCallback", 159_514),
     ("commit", 82_061),
     ("reveal", 140_575),
     ("conclude", 88_323),
@@ -52,7 +54,7 @@ const ORACLE: [(&str, u64); 19] = [
 ];
 
 /// ORA's interface.
-const ADAPTER: [(&str, u64); 6] = [
+pub(super) const ADAPTER: [(&str, u64); 6] = [
     ("describeModel", 81_259),
     ("uploadModel", 48_278),
     ("initOpmlRequest", 117_211),
@@ -62,7 +64,7 @@ const ADAPTER: [(&str, u64); 6] = [
 ];
 
 /// The token, with ether and one coin.
-const TOKEN: [(&str, u64); 12] = [
+pub(super) const TOKEN: [(&str, u64); 12] = [
     ("mint", 178_934),
     ("takeBack", 72_568),
     ("launch", 94_354),
@@ -78,7 +80,7 @@ const TOKEN: [(&str, u64); 12] = [
 ];
 
 /// The collection; three bytes of prompt and of content.
-const COLLECTION: [(&str, u64); 8] = [
+pub(super) const COLLECTION: [(&str, u64); 8] = [
     ("commitPrompt", 46_097),
     ("mint", 377_872),
     ("answer, mints", 379_760),
@@ -90,7 +92,7 @@ const COLLECTION: [(&str, u64); 8] = [
 ];
 
 /// The offering.
-const OFFERING: [(&str, u64); 9] = [
+pub(super) const OFFERING: [(&str, u64); 9] = [
     ("launch", 4_676_723),
     ("buy, first", 207_126),
     ("buy", 155_826),
@@ -120,10 +122,28 @@ fn the_oracle_costs_so_much() {
     let (loud, receipt) = oracle.world.host.send(ALICE, consumer, value, &call).unwrap();
     notes.note("requestCallback", &receipt);
 
+    let AIOracle::requestCallback_0Call { modelId, input, callbackContract, gasLimit, callbackData } =
+        oracle.request_call(consumer, 100_000);
+    let patient = AIOracle::requestCallback_1Call {
+        modelId,
+        input,
+        callbackContract,
+        gasLimit,
+        callbackData,
+        mode: 1,
+        refundTo: ALICE,
+    };
+    let value = FEE + GAS_PRICE * 100_000;
+    notes.note("requestCallback, with a mode", &oracle.send(ALICE, value, &patient).unwrap());
+
     let claim = oracle.claim(BOB, silent, RIGHT);
     notes.note("answer, none to call", &oracle.answer(silent, &claim, RIGHT).unwrap());
     let lie = oracle.claim(CAROL, loud, WRONG);
     notes.note("answer, with a callback", &oracle.answer(loud, &lie, WRONG).unwrap());
+    let node = Dispute::Claim { nonce: 3, ..oracle.prepared(CAROL, U256::from(3), RIGHT) };
+    oracle.make(&node, RIGHT);
+    let invoke = AIOracle::invokeCallbackCall { requestId: U256::from(3), output: RIGHT.into() };
+    notes.note("invokeCallback", &oracle.send(CAROL, 0, &invoke).unwrap());
     let hidden = oracle.prepared(BOB, loud, RIGHT);
     let hash = keccak256((loud, oracle.claim_id(&hidden), B256::ZERO).abi_encode());
     let commit = AIOracle::commitCall { requestId: loud, hash };

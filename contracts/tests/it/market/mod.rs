@@ -5,6 +5,7 @@ mod collection;
 mod gas;
 mod offering;
 mod property;
+mod questions;
 mod sequences;
 pub(crate) mod shares;
 mod token;
