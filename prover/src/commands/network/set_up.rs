@@ -2,8 +2,9 @@
 
 use alloy_primitives::{B256, Bytes, U256};
 use alloy_sol_types::{SolCall as _, SolValue as _};
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use opml_contracts::{
+    Host,
     abi::{Dispute, StepVerifier},
     dispute,
 };
@@ -14,12 +15,13 @@ use super::{Paid, Session, deployment};
 use crate::{
     agent::{Vault, root_of},
     arguments::network::{Deploy, Register, RequestTask},
-    chain::{input_headers, register_call},
+    chain::{OPERATOR, input_headers, register_call},
     commands::AGREE,
     files,
     network::{Deployment, Done, Network as _, TIERS, view},
     output::Output,
     task::Task,
+    words,
 };
 
 #[derive(Serialize)]
@@ -36,15 +38,15 @@ pub(in crate::commands) fn deploy(arguments: &Deploy, output: Output) -> Result<
     let sender = session.sender();
     let mut deployed =
         Deployed { chain_id: session.rpc.chain_id(), verifier: None, dispute: None, block: None, paid: Vec::new() };
+    let arity_log2 = u8::try_from(arguments.arity.ilog2())?;
+    let bonds = (arguments.claim_bond, arguments.challenge_bond);
+    let named = |name: &&str| TIERS.iter().find(|times| times.name == *name);
+    let tiers: Vec<_> = arguments.tier.iter().filter_map(named).map(|times| times.tier(arity_log2, bonds)).collect();
+    check(&tiers)?;
     let done = sender.send("StepVerifier", None, U256::ZERO, StepVerifier::BYTECODE.clone())?;
     deployed.paid.push(Paid::of(&done));
     if let Done::Mined(mined) = done {
         let verifier = mined.created.context("the deployment made no contract")?;
-        let arity_log2 = u8::try_from(arguments.arity.ilog2())?;
-        let bonds = (arguments.claim_bond, arguments.challenge_bond);
-        let named = |name: &&str| TIERS.iter().find(|times| times.name == *name);
-        let tiers: Vec<_> =
-            arguments.tier.iter().filter_map(named).map(|times| times.tier(arity_log2, bonds)).collect();
         let code = [Dispute::BYTECODE.as_ref(), &(verifier, tiers).abi_encode_params()].concat();
         let done = sender.send("Dispute", None, U256::ZERO, code.into())?;
         deployed.paid.push(Paid::of(&done));
@@ -64,6 +66,20 @@ pub(in crate::commands) fn deploy(arguments: &Deploy, output: Output) -> Result<
         None => deployed.paid.iter().map(Paid::words).collect::<Vec<_>>().join("\n"),
     })?;
     Ok(AGREE)
+}
+
+/// Refuses what the contract would refuse, before anything is paid: it is deployed in this process first.
+fn check(tiers: &[Dispute::Tier]) -> Result<()> {
+    let mut host = Host::new();
+    let verifier = host.deploy(OPERATOR, &StepVerifier::BYTECODE, &[])?;
+    let constructor = (verifier, tiers.to_vec()).abi_encode_params();
+    let refused = host.deploy(OPERATOR, &Dispute::BYTECODE, &constructor).err();
+    let Some(error) = refused else { return Ok(()) };
+    bail!(
+        "the contract refuses these tiers ({}): a lost claim bond must pay a challenger's whole game twice up to the price of gas at which a \
+         lost challenge bond pays a submitter's; raise --claim-bond, or lower --challenge-bond",
+        words::of_refusal(&error)
+    )
 }
 
 #[derive(Serialize)]

@@ -33,7 +33,8 @@ pub(super) fn claims(
     count: u64,
     wrong: u64,
 ) -> Vec<B256> {
-    let deployed = opml(folder.path(), &anvil.endpoint(), key, "deploy --tier hour --claim-bond 0.001");
+    let deployed =
+        opml(folder.path(), &anvil.endpoint(), key, "deploy --tier hour --claim-bond 0.001 --challenge-bond 0.0001");
     opml(folder.path(), &anvil.endpoint(), key, "register model.opml");
     let contract: Address = deployed["dispute"].as_str().unwrap().parse().unwrap();
     let program = files::read_model(&folder.path().join("model.opml")).unwrap();
