@@ -13,7 +13,7 @@ use crate::num;
 const PARALLEL: u64 = 1 << 14;
 
 /// Work of an iteration from which on a run takes some 100 µs: the pool's threads are kept awake for it.
-const LONG: u64 = 1 << 21;
+pub(super) const LONG: u64 = 1 << 21;
 
 /// Terms of an iteration's reductions, and elements, each as some terms.
 pub(super) fn work(program: &Program) -> u64 {

@@ -8,7 +8,8 @@ use opml_vm::{
 };
 
 use super::{
-    Engine,
+    Engine, awake,
+    run::LONG,
     walk::{Halted, Span, Walk},
 };
 
@@ -94,6 +95,7 @@ impl Streaming<'_> {
         let mut ends: Vec<u32> = watched.iter().copied().filter(|&n| engine.lifetimes.goes(n)).collect();
         ends.extend(unwatched(&engine.lifetimes.ends));
         let (loud, quiet) = if leaving_out { self.needed() } else { (engine.needs.all(), engine.needs.all()) };
+        let is_long = engine.work >= LONG && rayon::current_num_threads() > 1;
         let mut t = 0;
         while t < self.longest {
             let is_quiet = self.is_quiet(&walk, t);
@@ -102,7 +104,8 @@ impl Streaming<'_> {
             let needed = if is_quiet { &quiet } else { &loud };
             let end = walk.reach(t, until, needed);
             let span = Span { iterations: t..end, needed, after: &after };
-            walk.span(&span, &mut |t, number, _| (self.observe)(t, number))?;
+            let mut compute = || walk.span(&span, &mut |t, number, _| (self.observe)(t, number));
+            if is_long { awake::during(compute) } else { compute() }?;
             for t in t..end {
                 let last = !is_quiet
                     && matches!(self.stop, Stop::Halt { .. })

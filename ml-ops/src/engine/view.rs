@@ -7,21 +7,16 @@ use rayon::prelude::*;
 
 use super::{
     kernels::Width,
-    load::{Extents, LoadPlan, size},
+    load::{LoadPlan, size},
     pool::Pool,
 };
-use crate::num::signed;
 
 /// Most bytes of a copy with pads, and most times that it may be larger than its source.
 const LIMIT: i64 = 1 << 30;
 const GROWTH: i64 = 6;
-/// Bytes at whose multiples cache lines displace each other, and kernels do not read rows in place.
-const CROWDED: i64 = 512;
-/// Numbers between rows that would be as far apart.
-const GAP: i64 = 64;
-/// Numbers of a stretch, where there are no rows.
+/// Numbers of a stretch.
 const LINE: usize = 1 << 10;
-/// Rows or stretches of one task.
+/// Stretches of one task.
 const ROWS: usize = 16;
 /// Bytes of a copy below which a second thread does not pay.
 const PARALLEL: usize = 1 << 16;
@@ -35,8 +30,6 @@ pub(super) struct Source {
     width: Width,
     /// Axes of the buffer, if it is a copy with pads.
     pads: Option<Vec<Padded>>,
-    /// Numbers of a row, if it is a copy in which rows have a gap behind them.
-    row: Option<usize>,
     pad: i64,
     /// Added to 16-bit numbers.
     offset: i64,
@@ -56,7 +49,7 @@ struct Padded {
 
 impl Source {
     /// A load as numbers of a width; `None` if they do not fit it or its view is not a plain one.
-    pub(super) fn new(load: &LoadPlan, offset: i64, width: Width, extents: &Extents) -> Option<Self> {
+    pub(super) fn new(load: &LoadPlan, offset: i64, width: Width) -> Option<Self> {
         let bytes = matches!(load.dtype, DType::U8 | DType::I8);
         let words = bytes || load.dtype == DType::I16;
         let (low, high) = (load.dtype.min(), load.dtype.max());
@@ -75,7 +68,6 @@ impl Source {
             dtype: load.dtype,
             width,
             pads: None,
-            row: None,
             pad: load.pad,
             offset: if width == Width::Word { offset } else { 0 },
             linear: (0, [0; 16]),
@@ -83,9 +75,6 @@ impl Source {
         };
         if load.inside {
             source.linear = load.linear();
-            if !source.is_plain() {
-                source.part_rows(extents);
-            }
             return Some(source);
         }
         let view = load.axes.iter().try_fold(1i64, |n, axis| n.checked_mul(axis.extent))?;
@@ -122,27 +111,6 @@ impl Source {
             Width::Byte => self.dtype == DType::U8,
             Width::Word => self.dtype == DType::I16 && self.offset == 0,
         }
-    }
-
-    /// Puts a gap behind each row, if rows are so far apart that they would displace each other.
-    fn part_rows(&mut self, extents: &Extents) {
-        let (base, coefficients) = self.linear;
-        let crowded = |&step: &i64| step > 0 && step * signed(self.width.bytes()) % CROWDED == 0;
-        let followed = || (0..16).filter(|&c| extents[c] != 1 && coefficients[c] != 0);
-        let Some(row) = followed().map(|c| coefficients[c]).filter(crowded).min() else { return };
-        let across = |&c: &usize| coefficients[c] % row == 0;
-        let within: Vec<usize> = followed().filter(|c| !across(c)).collect();
-        let reach: i64 = within.iter().map(|&c| (extents[c] - 1) * coefficients[c]).sum();
-        if base < 0 || within.iter().any(|&c| coefficients[c] < 0) || base % row + reach >= row {
-            return;
-        }
-        let moved = |position: i64| position / row * (row + GAP) + position % row;
-        for c in followed().filter(across) {
-            self.linear.1[c] = moved(coefficients[c]);
-        }
-        self.linear.0 = moved(base);
-        self.elements = self.elements.div_euclid(row) * (row + GAP) + self.elements.rem_euclid(row);
-        self.row = Some(size(row));
     }
 
     /// The buffer's bytes: the tensor's own where they are already right.
@@ -198,7 +166,6 @@ impl Source {
         let Some(pads) = self.pads.as_deref() else {
             // What a buffer held before is written over: there is nothing to clear.
             out.resize(length + SPARE, 0);
-            let (row, gap) = self.row.map_or((LINE, 0), |row| (row, size(GAP)));
             let write = |(out, numbers): (&mut [u8], &[[u8; I]])| match number {
                 Some(number) => {
                     let places = out.as_chunks_mut::<O>().0;
@@ -207,11 +174,12 @@ impl Source {
                 None => out.iter_mut().zip(numbers.as_flattened()).for_each(|(place, &own)| *place = own),
             };
             if length < PARALLEL || rayon::current_num_threads() == 1 {
-                out.chunks_mut((row + gap) * O).zip(numbers.chunks(row)).for_each(write);
+                out.chunks_mut(LINE * O).zip(numbers.chunks(LINE)).for_each(write);
             } else {
-                out.par_chunks_mut((row + gap) * O).zip(numbers.par_chunks(row)).with_min_len(ROWS).for_each(write);
+                out.par_chunks_mut(LINE * O).zip(numbers.par_chunks(LINE)).with_min_len(ROWS).for_each(write);
             }
-            out.get_mut(length..).unwrap_or(&mut []).fill(0);
+            let written = (numbers.len() * O).min(length);
+            out.get_mut(written..).unwrap_or(&mut []).fill(0);
             return out;
         };
         out.clear();

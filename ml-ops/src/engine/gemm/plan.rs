@@ -32,7 +32,7 @@ impl Plan<'_> {
     /// The product at this width, if the numbers fit it. `rows` are those of a constant column factor.
     pub(super) fn finish(&self, sides: &Sides, rows: Option<&[i32]>) -> Option<Gemm> {
         let Sides { row, column, .. } = sides;
-        let source = Source::new(&row.load, row.offset, self.width, &self.extents)?;
+        let source = Source::new(&row.load, row.offset, self.width)?;
         let k = size(self.terms);
         let (low, high) = match rows {
             Some(rows) => (i128::from(*rows.iter().min()?), i128::from(*rows.iter().max()?)),
