@@ -370,6 +370,9 @@ fn what_only_refuses_refuses() {
     assert!(call.is::<AigcCollection::UnauthorizedCallbackSource>());
 }
 
+/// The functions of a contract, and the tables that have their gas.
+type Asked<'a> = (&'a [&'a str], &'a [&'a [(&'a str, u64)]]);
+
 #[test]
 fn no_function_is_left_out() {
     let refusals = ["burn()", "aiOracleCallback(uint256,bytes,bytes)"];
@@ -379,7 +382,7 @@ fn no_function_is_left_out() {
         let mut names = tables.iter().copied().flatten().map(|(name, _)| name.split(',').next().unwrap());
         written.contains(&signature) || names.any(|known| known == name)
     };
-    let contracts: [(&[&str], &[&[(&str, u64)]]); 9] = [
+    let contracts: [Asked<'_>; 9] = [
         (AIOracle::AIOracleCalls::SIGNATURES, &[&ORACLE]),
         (OpmlAdapter::OpmlAdapterCalls::SIGNATURES, &[&ADAPTER]),
         (RevenueToken::RevenueTokenCalls::SIGNATURES, &[&TOKEN]),
