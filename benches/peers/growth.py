@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What a dispute over a text costs as the text grows: python growth.py [--tokens 16 64 256 1024] [--plot FILE.svg] [--json FILE]
+"""What a dispute over a text costs as the text grows: python growth.py [--tokens 16 64 256 1024]
+[--faults weight logit] [--plot FILE.svg] [--json FILE]
 
 `cargo build --release` first. For each length the trial of each fault is played once; the dearest counts. Standard library only.
 """
@@ -24,8 +25,8 @@ def trial(program, tokens, fault):
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
-def row(program, tokens):
-    played = [trial(program, tokens, fault) for fault in FAULTS]
+def row(program, tokens, faults):
+    played = [trial(program, tokens, fault) for fault in faults]
     most = lambda of: max(of(one) for one in played)
     return {
         "tokens": tokens,
@@ -68,6 +69,7 @@ def plot(rows):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tokens", type=int, nargs="+", default=[16, 64, 256, 1024])
+    parser.add_argument("--faults", nargs="+", default=FAULTS)
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
@@ -75,7 +77,7 @@ def main():
         program = Path(folder) / "model.opml"
         context = max(arguments.tokens) + 16
         subprocess.run([OPML, "import", MODEL, "-o", program, "--context", str(context)], check=True, stdout=subprocess.DEVNULL)
-        rows = [row(program, tokens) for tokens in sorted(arguments.tokens)]
+        rows = [row(program, tokens, arguments.faults) for tokens in sorted(arguments.tokens)]
     print("| new tokens | " + " | ".join(name for _, name in COLUMNS) + " |\n|--:" * 1 + "|--:" * len(COLUMNS) + "|")
     for one in rows:
         cells = [f"{one[key]:,}" if isinstance(one[key], int) else f"{one[key]:.1f}" for key, _ in COLUMNS]
