@@ -115,10 +115,7 @@ impl Engine {
     }
 }
 
-/// Where nothing is left out, nothing is missing.
+/// Where nothing is left out, nothing is missing; if it were, the run would be refused and not be wrong.
 fn computed(result: Result<(), Halted>) -> Result<(), ModelError> {
-    match result {
-        Ok(()) | Err(Halted::Missing) => Ok(()),
-        Err(Halted::Model(error)) => Err(error),
-    }
+    result.map_err(Halted::refusal)
 }

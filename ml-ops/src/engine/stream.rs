@@ -64,14 +64,10 @@ impl Engine {
         let mut streaming = Streaming { engine: self, stop, longest, watched, observe, each: &mut once };
         match streaming.run(inputs, budget, true) {
             // What was left out is needed after all: nothing is left out this time.
-            Err(Halted::Missing) => match streaming.run(inputs, budget, false) {
-                Err(Halted::Model(error)) => Err(error),
-                Err(Halted::Missing) => Ok(shown),
-                Ok(length) => Ok(length),
-            },
-            Err(Halted::Model(error)) => Err(error),
-            Ok(length) => Ok(length),
+            Err(Halted::Missing) => streaming.run(inputs, budget, false),
+            done => done,
         }
+        .map_err(Halted::refusal)
     }
 }
 

@@ -44,6 +44,19 @@ pub(super) enum Halted {
     Missing,
 }
 
+impl Halted {
+    /// The error of a run in which nothing was left out.
+    pub(super) fn refusal(self) -> ModelError {
+        match self {
+            Self::Model(error) => error,
+            Self::Missing => {
+                let why = "none, where nothing is left out: this is a fault of the engine";
+                ModelError::Count { field: "number of missing values", value: 1, why }
+            }
+        }
+    }
+}
+
 impl<'a> Walk<'a> {
     /// A run of at most `budget` elements over values that are there already.
     ///
