@@ -267,7 +267,7 @@ impl Engine {
         Ok(samples.into_iter().map(run).collect())
     }
 
-    /// The value of an instruction in each run.
+    /// The value of an instruction in each frame: of several runs, or of several iterations of one that do not read each other.
     pub(super) fn step(
         &self,
         frames: &[Frame<'_>],
@@ -275,16 +275,21 @@ impl Engine {
         form: Option<&Form>,
         moving: &mut Moving,
     ) -> Vec<Tensor> {
-        let planned;
-        let form = match (form, frames.first()) {
-            (Some(form), _) => form,
-            (None, Some(&first)) => {
-                // Shapes are the same in all runs: one form is right for all.
-                planned = moving.form(instruction, first, &self.ranges, self.tier);
-                &planned
-            }
-            (None, None) => return Vec::new(),
-        };
+        if let Some(form) = form {
+            return self.by(form, frames, instruction);
+        }
+        let Some(first) = frames.first() else { return Vec::new() };
+        let mut plan = |frame: &Frame<'_>| moving.form(instruction, *frame, &self.ranges, self.tier);
+        if frames.iter().all(|frame| frame.t == first.t) {
+            // Shapes are the same in all runs: one form is right for all.
+            return self.by(&plan(first), frames, instruction);
+        }
+        let planned: Vec<(Form, Frame<'_>)> = frames.iter().map(|frame| (plan(frame), *frame)).collect();
+        planned.par_iter().map(|(form, frame)| execute(form, instruction, *frame, &self.pool)).collect()
+    }
+
+    /// The values by one form.
+    fn by(&self, form: &Form, frames: &[Frame<'_>], instruction: &Instruction) -> Vec<Tensor> {
         let alone = |&frame: &Frame<'_>| execute(form, instruction, frame, &self.pool);
         match (form, frames) {
             (Form::Gemm(gemm), _) => gemm.run(frames, &self.pool),
@@ -300,22 +305,6 @@ impl Engine {
             }
             (_, []) => Vec::new(),
         }
-    }
-
-    /// The values of an instruction at several iterations of one run, none of which it reads.
-    pub(super) fn steps(
-        &self,
-        frames: &[Frame<'_>],
-        instruction: &Instruction,
-        form: Option<&Form>,
-        moving: &mut Moving,
-    ) -> Vec<Tensor> {
-        if form.is_some() || frames.len() < 2 {
-            return self.step(frames, instruction, form, moving);
-        }
-        let planned: Vec<(Form, Frame<'_>)> =
-            frames.iter().map(|&frame| (moving.form(instruction, frame, &self.ranges, self.tier), frame)).collect();
-        planned.par_iter().map(|(form, frame)| execute(form, instruction, *frame, &self.pool)).collect()
     }
 
     /// Drops values of an iteration.

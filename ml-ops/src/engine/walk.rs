@@ -137,7 +137,7 @@ impl<'a> Walk<'a> {
             return span.iterations.clone().map(each).collect();
         }
         let frames: Vec<Frame<'_>> = span.iterations.clone().map(|t| self.sample.frame(program, (t, number))).collect();
-        Ok(engine.steps(&frames, instruction, form.as_ref(), &mut self.moving))
+        Ok(engine.step(&frames, instruction, form.as_ref(), &mut self.moving))
     }
 
     fn put(&mut self, t: u64, number: u32, value: Tensor) {

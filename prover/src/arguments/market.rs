@@ -7,9 +7,9 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::{
     BUDGET, Task, at_least_one,
-    network::{Link, Signing},
+    network::{Link, Rehearsal, Signing},
 };
-use crate::{lie::Fault, network::ether};
+use crate::network::ether;
 
 /// The chain and the key.
 #[derive(Debug, Args)]
@@ -254,12 +254,9 @@ pub struct Answer {
     /// Take the place first, so that nobody can copy the claim to a better one: a small bond more, and a block later the answer.
     #[arg(long)]
     pub hidden: bool,
-    /// For rehearsals: claim a lie, see `opml help dispute`. `opml defend` needs the same.
-    #[arg(long)]
-    pub fault: Option<Fault>,
-    /// Seed of the lie.
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
+    /// A lie instead.
+    #[command(flatten)]
+    pub rehearsal: Rehearsal,
     /// Refuse runs of more elements.
     #[arg(long, default_value_t = BUDGET, value_name = "ELEMENTS")]
     pub budget: u64,

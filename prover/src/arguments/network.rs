@@ -42,6 +42,25 @@ pub struct Signing {
     pub dry_run: bool,
 }
 
+/// A lie to claim, to see whether others find it.
+#[derive(Debug, Args)]
+pub struct Rehearsal {
+    /// For rehearsals: a lie instead of the truth, see `opml help dispute`; who claims it must defend it with the same.
+    #[arg(long)]
+    pub fault: Option<Fault>,
+    /// Seed of the lie.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+impl Rehearsal {
+    /// The lie and its seed.
+    #[must_use]
+    pub fn lie(&self) -> Option<(Fault, u64)> {
+        self.fault.map(|fault| (fault, self.seed))
+    }
+}
+
 /// Where a scene of several actors is played.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "On a chain instead of in this process")]
@@ -143,12 +162,9 @@ pub struct Submit {
     /// The submitter's number for the claim: one task can be claimed again under another.
     #[arg(long, default_value_t = 0)]
     pub nonce: u64,
-    /// For rehearsals: claim a lie, see `opml help dispute`. `opml defend` needs the same.
-    #[arg(long)]
-    pub fault: Option<Fault>,
-    /// Seed of the lie.
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
+    /// A lie instead.
+    #[command(flatten)]
+    pub rehearsal: Rehearsal,
     /// Refuse runs of more elements.
     #[arg(long, default_value_t = BUDGET, value_name = "ELEMENTS")]
     pub budget: u64,
@@ -204,12 +220,9 @@ pub struct Defend {
     /// As of `opml watch`.
     #[command(flatten)]
     pub play: Play,
-    /// For rehearsals: stand by the lie that `opml submit` claimed.
-    #[arg(long)]
-    pub fault: Option<Fault>,
-    /// Seed of the lie.
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
+    /// The lie that was claimed.
+    #[command(flatten)]
+    pub rehearsal: Rehearsal,
 }
 
 /// See [`super::Command::Status`].

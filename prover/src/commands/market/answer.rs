@@ -38,13 +38,7 @@ pub(super) fn answer(arguments: &Answer, output: Output) -> Result<u8> {
     let (oracle, id) = (desk.oracle()?, arguments.request);
     let request = known(&desk, oracle, id)?;
     let book = read(&desk.session.rpc, desk.place.dispute, desk.place.block)?;
-    let work = Work::of(
-        &book,
-        &mut library,
-        request.taskId,
-        arguments.fault.map(|fault| (fault, arguments.seed)),
-        arguments.budget,
-    )?;
+    let work = Work::of(&book, &mut library, request.taskId, arguments.rehearsal.lie(), arguments.budget)?;
     let (claim, claim_id, is_made) = claim(&desk, &book, &work, id);
     let mut answered =
         Answered { claim: claim_id.to_string(), output: crate::hex::of(&work.output), index: None, conflict: false };

@@ -19,8 +19,7 @@ pub(in crate::commands) fn watch(arguments: &Play, output: Output) -> Result<u8>
 }
 
 pub(in crate::commands) fn defend(arguments: &Defend, output: Output) -> Result<u8> {
-    let fault = arguments.fault.map(|fault| (fault, arguments.seed));
-    play(&arguments.play, Role::Submitter, fault, output)
+    play(&arguments.play, Role::Submitter, arguments.rehearsal.lie(), output)
 }
 
 fn play(arguments: &Play, role: Role, fault: Option<(Fault, u64)>, output: Output) -> Result<u8> {

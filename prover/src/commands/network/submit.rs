@@ -85,8 +85,7 @@ pub(in crate::commands) fn submit(arguments: &Submit, output: Output) -> Result<
     if !book.tasks.contains_key(&arguments.task) {
         bail!("there is no task {} on this contract; `opml request` opens one", arguments.task);
     }
-    let fault = arguments.fault.map(|fault| (fault, arguments.seed));
-    let work = Work::of(&book, &mut library, arguments.task, fault, arguments.budget)?;
+    let work = Work::of(&book, &mut library, arguments.task, arguments.rehearsal.lie(), arguments.budget)?;
     let claim = Dispute::Claim { nonce: arguments.nonce, ..work.claim(session.wallet.account()) };
     let id = dispute::claim_id(session.rpc.chain_id(), place.dispute, &claim);
     let tier = work.tier(&session.rpc, place.dispute)?;
