@@ -124,7 +124,7 @@ impl Lanes {
         let elements = size(self.elements);
         let mut bytes = pool.take(elements * width);
         if let Some(fold) = self.fold.as_ref().filter(|_| elements > 0) {
-            fold.run(&self.post, self.kernels, frame, self.dtype, &mut bytes);
+            fold.run(&self.post, self.kernels, (frame, pool), self.dtype, &mut bytes);
             return pack::tensor(self.dtype, self.elements, bytes);
         }
         if let Some(shuffle) = &self.shuffle

@@ -366,6 +366,29 @@ fn long_sums() {
     }
 }
 
+/// 16-bit numbers as two bytes each: as many terms as 32 bits hold of the lower ones' products, and one more.
+#[test]
+fn long_sums_of_words() {
+    let word = (DType::I16, 0);
+    let start = Product {
+        batch: 1,
+        m: 17,
+        n: 18,
+        k: 1 << 15,
+        a: word,
+        b: word,
+        constant: true,
+        transposed: false,
+        numbers: Numbers::Highest,
+        post: Ending::None,
+    };
+    for k in [1 << 15, (1 << 15) + 1, 512, 1024] {
+        for numbers in [Numbers::Highest, Numbers::Opposite, Numbers::Random(5)] {
+            Product { k, numbers, ..start.clone() }.check();
+        }
+    }
+}
+
 /// Rows so far apart that a copy sets them further apart.
 #[test]
 fn rows_that_would_displace_each_other() {

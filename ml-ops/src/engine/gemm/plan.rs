@@ -60,7 +60,10 @@ impl Plan<'_> {
         }
         terms.row_factor = i64::from(column_offset);
         let format = (self.width, terms.runs.as_slice(), terms.lines);
-        let packed = rows.map(|rows| Packed::new(rows, k, size(self.columns), column_offset, format));
+        let packed = rows.map(|rows| {
+            let packed = Packed::new(rows, k, size(self.columns), column_offset, format);
+            packed.with_planes(self.isa, rows, k, self.width)
+        });
         terms.bounded = self.is_bounded(row, packed.as_ref(), low.abs().max(high.abs()));
         if !terms.bounded && self.width == Width::Byte {
             return None;

@@ -9,6 +9,7 @@ use std::{arch::asm, cell::Cell, marker::PhantomData, sync::OnceLock};
 
 use super::{
     LINE, PANEL, STRIP,
+    planes::{self, Parts},
     tile::{Run, Sums, Tile},
 };
 
@@ -265,3 +266,47 @@ kernel!(
     ],
     store ["tilestored [{a0} + {line}*1], tmm0"]
 );
+
+/// The parts of a block of rows and a panel; `false` if there is no session or a plane is too short.
+pub(super) fn parts(a: ([&[u8]; 2], usize), b: [&[u8]; 2], terms: usize, parts: &mut Parts) -> bool {
+    let (a, stride) = a;
+    let reach = (planes::HEIGHT - 1) * stride + terms;
+    let long = |plane: &&[u8], length: usize| plane.len() >= length;
+    let inside = a.iter().all(|plane| long(plane, reach)) && b.iter().all(|plane| long(plane, terms * PANEL));
+    let steps = terms / planes::STEP;
+    if SESSIONS.get() == 0 || !inside || steps == 0 {
+        return false;
+    }
+    // SAFETY: a session lives; each step reads 64 bytes of 16 rows and 16 lines, which lie inside; the parts have room for
+    // three blocks of 16 lines. The registers are set and stored inside this block.
+    unsafe {
+        asm!(
+            "tilezero tmm0", "tilezero tmm1", "tilezero tmm2",
+            "2:",
+            "tileloadd tmm3, [{a0} + {stride}*1]",
+            "tileloadd tmm5, [{b0} + {line}*1]",
+            "tdpbuud tmm0, tmm3, tmm5",
+            "tileloadd tmm6, [{b1} + {line}*1]",
+            "tdpbusd tmm1, tmm3, tmm6",
+            "tileloadd tmm4, [{a1} + {stride}*1]",
+            "tdpbssd tmm2, tmm4, tmm6",
+            "tdpbsud tmm1, tmm4, tmm5",
+            "add {a0}, 64",
+            "add {a1}, 64",
+            "add {b0}, 1024",
+            "add {b1}, 1024",
+            "dec {steps}",
+            "jnz 2b",
+            "tilestored [{out} + {line}*1], tmm0",
+            "tilestored [{out} + {line}*1 + 1024], tmm1",
+            "tilestored [{out} + {line}*1 + 2048], tmm2",
+            a0 = inout(reg) a[0].as_ptr() => _, a1 = inout(reg) a[1].as_ptr() => _,
+            b0 = inout(reg) b[0].as_ptr() => _, b1 = inout(reg) b[1].as_ptr() => _,
+            steps = inout(reg) steps => _, stride = in(reg) stride, line = in(reg) LINE, out = in(reg) parts.as_mut_ptr(),
+            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _, out("tmm4") _, out("tmm5") _, out("tmm6") _,
+            options(nostack)
+        );
+    }
+    true
+}
+const _: () = assert!(size_of::<Parts>() == 3072 && planes::STEP == LINE, "numbers in the assembly");

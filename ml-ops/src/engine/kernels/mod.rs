@@ -11,7 +11,7 @@
 //! | neon-dotprod | `sdot` over bytes made signed | as neon |
 //! | avx2 | `vpmaddwd` over widened bytes (`vpmaddubsw` saturates) | `vpmaddwd` |
 //! | avx512 | `vpdpbusd` | `vpdpwssd` |
-//! | amx | `tdpbusd` for 16 rows and more, else as avx512 | as avx512 |
+//! | amx | `tdpbusd` for 16 rows and more, else as avx512 | the same in bytes (`planes`) for constant columns, else as avx512 |
 //!
 //! Products of up to eight columns have rows in their lanes instead (`narrow`), from avx512 on.
 //!
@@ -24,6 +24,8 @@ mod job;
 mod layout;
 mod narrow;
 mod pack;
+#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "of the matrix unit"))]
+mod planes;
 mod portable;
 pub(super) mod scaled;
 mod shared;

@@ -2,7 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::{Aligned, GROUP, LINE, PANEL, Run, tile::Width};
+use super::{Aligned, GROUP, Isa, LINE, PANEL, Run, planes::Planes, tile::Width};
+use crate::tier::Tier;
 
 /// Numbers below which blocks are not packed in parallel.
 const PARALLEL: usize = 1 << 18;
@@ -15,6 +16,8 @@ pub(in crate::engine) struct Packed {
     columns: usize,
     /// Bytes of a panel.
     panel: usize,
+    /// The same for the matrix unit, if the numbers have 16 bits.
+    pub(super) planes: Option<Planes>,
     /// For each block and column, the sum of its terms.
     pub(in crate::engine) totals: Vec<i64>,
     /// Greatest magnitude of a term.
@@ -56,7 +59,23 @@ impl Packed {
             pack_column(row, offset, width, runs, &mut bytes[start..]);
             sums.add(row.iter().map(|&term| i64::from(term) - i64::from(offset)));
         }
-        Self { bytes, columns, panel, totals: sums.totals, largest: sums.largest, heaviest: sums.heaviest }
+        Self {
+            bytes,
+            columns,
+            panel,
+            planes: None,
+            totals: sums.totals,
+            largest: sums.largest,
+            heaviest: sums.heaviest,
+        }
+    }
+
+    /// With planes for the matrix unit, if the tier has one and rows of 16-bit numbers are multiplied.
+    #[must_use]
+    pub(in crate::engine) fn with_planes(self, isa: Isa, rows: &[i32], terms: usize, width: Width) -> Self {
+        let wanted = isa.tier() >= Tier::Amx && width == Width::Word;
+        let planes = if wanted { Planes::new(rows, terms, self.columns) } else { None };
+        Self { planes, ..self }
     }
 
     /// Packs the bytes of a tensor, whose numbers have the width.
@@ -90,7 +109,15 @@ impl Packed {
             sums.largest = sums.largest.max(part.largest);
             sums.heaviest = sums.heaviest.max(part.heaviest);
         }
-        Self { bytes, columns, panel, totals: sums.totals, largest: sums.largest, heaviest: sums.heaviest }
+        Self {
+            bytes,
+            columns,
+            panel,
+            planes: None,
+            totals: sums.totals,
+            largest: sums.largest,
+            heaviest: sums.heaviest,
+        }
     }
 
     /// Panels of a block from one of its panels on.

@@ -1,7 +1,10 @@
 //! Sums, greatest and least of bytes as they lie: pools.
 //!
 //! Lanes are the innermost output axis, whose elements are consecutive in the source. Bytes are folded as bytes, sums in
-//! 16 bits as long as they fit, many lanes at a time; registers of 32 bits would quadruple the traffic.
+//! 16 bits as long as they fit, many lanes at a time; registers of 32 bits would quadruple the traffic. Windows that reach
+//! past the source read a copy with pads.
+
+use std::borrow::Cow;
 
 use opml_vm::{DType, Instruction, Op, Reducer, Tensor};
 use rayon::prelude::*;
@@ -13,8 +16,11 @@ use super::{
 };
 use crate::engine::{
     Frame,
+    kernels::Width,
     load::{self, Extents, FIRST_K, Headers, LoadPlan, Place, size},
     pack,
+    pool::Pool,
+    view::Source,
 };
 
 /// Terms of bytes whose sum fits 16 bits.
@@ -31,8 +37,12 @@ const PARALLEL: usize = 1 << 20;
 pub(super) struct Fold {
     place: Place,
     reducer: Reducer,
-    /// What makes unsigned bytes, in the same order, of the source's.
+    /// A copy with pads, of unsigned bytes in the same order, if windows reach past the source.
+    padded: Option<Source>,
+    /// What makes unsigned bytes, in the same order, of those that are read.
     flip: u8,
+    /// What makes the source's bytes of unsigned ones.
+    sign: u8,
     /// Lanes of a row.
     width: usize,
     /// Axes of rows: extent, step in the source.
@@ -51,16 +61,18 @@ impl Fold {
     pub(super) fn new(instruction: &Instruction, extents: &Extents, terms: i64, header: Headers<'_>) -> Option<Self> {
         let [Op::Load(load)] = instruction.map.as_slice() else { return None };
         let plan = LoadPlan::new(instruction, load, extents, header)?;
-        let flip = match plan.dtype {
+        let sign = match plan.dtype {
             DType::U8 => 0,
             DType::I8 => 0x80,
             _ => return None,
         };
         let lane = (0..FIRST_K).rev().find(|&axis| extents[axis] != 1)?;
-        if !plan.inside || extents.contains(&0) {
+        if extents.contains(&0) || plan.place == Place::Nowhere || plan.slots().next().is_some() {
             return None;
         }
-        let (base, coefficients) = plan.linear();
+        let padded = if plan.inside { None } else { Some(Source::new(&plan, 0, Width::Byte)?) };
+        let flip = if padded.is_some() { 0 } else { sign };
+        let (base, coefficients) = padded.as_ref().map_or_else(|| plan.linear(), |source| source.linear);
         let folds = !matches!(instruction.reducer, Reducer::Argmax) && (2..=MOST).contains(&terms);
         let forwards = (FIRST_K..16).all(|axis| coefficients[axis] >= 0);
         if !folds || !forwards || coefficients[lane] != 1 {
@@ -80,13 +92,23 @@ impl Fold {
         let plain =
             instruction.reducer != Reducer::Sum && instruction.post.is_empty() && instruction.dtype == plan.dtype;
         let base = usize::try_from(base).ok()?;
-        Some(Self { place: plan.place, reducer: instruction.reducer, flip, width, rows, base, offsets, beside, plain })
+        let (place, reducer) = (plan.place, instruction.reducer);
+        Some(Self { place, reducer, padded, flip, sign, width, rows, base, offsets, beside, plain })
     }
 
     /// The instruction's value in `bytes`.
-    pub(super) fn run(&self, post: &Post, kernels: Kernels, frame: Frame<'_>, dtype: DType, bytes: &mut [u8]) {
+    pub(super) fn run(
+        &self,
+        post: &Post,
+        kernels: Kernels,
+        (frame, pool): (Frame<'_>, &Pool),
+        dtype: DType,
+        bytes: &mut [u8],
+    ) {
         let empty = Tensor::empty();
-        let source = frame.tensor(self.place).unwrap_or(&empty).bytes();
+        let source = frame.tensor(self.place).unwrap_or(&empty);
+        let copy = self.padded.as_ref().map(|padded| padded.bytes(source, pool));
+        let source = copy.as_deref().unwrap_or(source.bytes());
         let row = self.width * pack::width(dtype);
         let work = |first: usize, bytes: &mut [u8]| {
             if self.plain {
@@ -103,6 +125,9 @@ impl Fold {
         } else {
             let part = rows.div_ceil(3 * rayon::current_num_threads());
             bytes.par_chunks_mut(part * row).enumerate().for_each(|(number, bytes)| work(number * part, bytes));
+        }
+        if let Some(Cow::Owned(copy)) = copy {
+            pool.put(copy);
         }
     }
 
@@ -134,10 +159,10 @@ impl Fold {
 /// Greatest or least bytes of whole rows from row `first` on.
 #[inline(always)]
 pub(super) fn bytes(out: &mut [u8], fold: &Fold, source: &[u8], first: usize) {
-    let flip = fold.flip;
+    let (flip, sign) = (fold.flip, fold.sign);
     match fold.reducer {
-        Reducer::Max => each(out, fold, source, first, 0, |a, b| a.max(b ^ flip), |a| a ^ flip),
-        _ => each(out, fold, source, first, 255, |a, b| a.min(b ^ flip), |a| a ^ flip),
+        Reducer::Max => each(out, fold, source, first, 0, |a, b| a.max(b ^ flip), |a| a ^ sign),
+        _ => each(out, fold, source, first, 255, |a, b| a.min(b ^ flip), |a| a ^ sign),
     }
 }
 
@@ -205,7 +230,7 @@ fn step<const N: usize>(
 #[inline(always)]
 pub(super) fn numbers(out: &mut [i32], fold: &Fold, source: &[u8], first: usize) {
     let flip = fold.flip;
-    let shift = if flip == 0 { 0 } else { 128 };
+    let shift = i32::from(fold.sign);
     for (out, start) in out.chunks_exact_mut(fold.width).zip(fold.starts(first)) {
         match fold.reducer {
             Reducer::Sum => {

@@ -16,6 +16,8 @@ use crate::{
 
 /// Bits of a factor that are enough for results of 16.
 const ENOUGH: i64 = 24;
+/// Fraction bits of factors that are enough for results of 8: two of 255 are off by less than `2^-8` in all.
+const ENOUGH_BYTES: i64 = 16;
 
 /// Bits of a factor that multiplies a stored number, so that sums of products stay in 64 bits.
 fn factor_bits(dtype: DType) -> i64 {
@@ -114,6 +116,11 @@ impl Emit<'_> {
         let short = multiplier::shift(&factors, 31);
         let fine = factors.iter().all(|&factor| multiplier::fixed(factor, short) >= 1 << ENOUGH);
         let shift = if dtype.bits() <= 16 && fine { shift.min(short) } else { shift };
+        // Bytes of bytes: all that is computed fits 32 bits, whose vectors are twice as long.
+        let reach = factors.iter().zip(sizes).map(|(&factor, size)| multiplier::exponent(factor) + size).max();
+        let slim = 29 - reach.unwrap_or(0);
+        let bytes = dtype.bits() <= 8 && [a_encoding, b_encoding].iter().all(|encoding| encoding.dtype.bits() <= 8);
+        let shift = if bytes && slim >= ENOUGH_BYTES { shift.min(slim) } else { shift };
         let requant = self.requant_scaled(node, Scale { multipliers: vec![], shift })?;
         let scaled = |view, encoding: Encoding, factor: f64, sign: i64| Scaled {
             view,

@@ -128,17 +128,19 @@ fn one_operation(opcode: Opcode, x: DType, y: DType) -> Program {
     Program::new(instructions, vec![], headers.to_vec(), 0, None).unwrap()
 }
 
-/// Pools of bytes: channels around the widths of steps, both signs, windows in a line and whole pictures of more than 256.
+/// Pools of bytes: channels around the widths of steps, both signs, windows in a line, with pads, and whole pictures of more
+/// than 256.
 #[test]
 fn pools_of_bytes() {
     for (dtype, channels) in
         [DType::U8, DType::I8].into_iter().flat_map(|dtype| [1, 2, 6, 8, 17, 33, 64, 65, 88, 130].map(|c| (dtype, c)))
     {
-        for (extent, kernel, stride) in [(7, 2, 2), (9, 3, 1), (17, 17, 1)] {
+        for (extent, kernel, stride, before) in [(7, 2, 2, 0), (9, 3, 1, 0), (8, 3, 2, 1), (5, 5, 1, 3), (17, 17, 1, 0)]
+        {
             let mut builder = Builder::new();
             let x = builder.input(dtype, &[1, extent, extent, channels]).transpose(&[0, 3, 1, 2]);
-            let positions = (extent - kernel) / stride + 1;
-            let spatial = vec![Spatial { kernel, stride, dilation: 1, before: 0, positions }; 2];
+            let positions = (extent + 2 * before - kernel) / stride + 1;
+            let spatial = vec![Spatial { kernel, stride, dilation: 1, before, positions }; 2];
             let scale = Scale { multipliers: vec![1 << 20], shift: 25 };
             let requant = Requant { dtype, scale, zero_point: 3, low: dtype.min(), high: dtype.max() };
             lower::max_pool(&mut builder, &x, &spatial).unwrap();

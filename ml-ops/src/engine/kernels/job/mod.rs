@@ -11,9 +11,11 @@ use std::cell::Cell;
 
 use rayon::prelude::*;
 
-use super::{Aligned, Fixed, Isa, Layout, Narrow, Packed, ROWS, Run, STRIP, Taps, shared::Outputs, tile::Width};
+use super::{
+    Aligned, Fixed, Isa, Layout, Narrow, Packed, ROWS, Run, STRIP, Taps, planes::Split, shared::Outputs, tile::Width,
+};
 use crate::tier::Tier;
-use products::Halved;
+use products::{Halves, Tiles};
 use rows::{Lying, PIECE, Place};
 
 /// Rows that are packed at a time.
@@ -123,7 +125,8 @@ struct Scratch {
     sums: Vec<[i32; STRIP]>,
     wide: Vec<[i64; STRIP]>,
     values: Vec<i64>,
-    halves: Halved,
+    halves: Tiles<Halves>,
+    splits: Tiles<Split>,
 }
 
 thread_local! {
@@ -177,6 +180,7 @@ impl<F: Finish> Job<'_, F> {
             (Tier::Avx2, ..) => 8,
             (_, ..4, _) => 16,
             (Tier::Amx, 16.., Width::Byte) => 150,
+            (Tier::Amx, 16.., Width::Word) => 90,
             _ => 30,
         };
         ends + groups / rate
@@ -224,6 +228,7 @@ impl<F: Finish> Job<'_, F> {
             }
         }
         scratch.halves.clear();
+        scratch.splits.clear();
         let mut totals = std::mem::take(&mut scratch.totals);
         totals.clear();
         totals.extend(places.iter().map(|place| self.total(place)));

@@ -5,6 +5,11 @@ use super::{
     rows::{Lying, Place, words},
 };
 use crate::engine::kernels::{GROUP, PANEL, Packed, ROWS, Run, STRIP, tile::Tile};
+#[cfg(target_arch = "x86_64")]
+use crate::engine::kernels::{
+    amx,
+    planes::{self, HEIGHT, Parts, Split},
+};
 
 /// Groups below which rows are taken apart into bytes.
 const FEWEST: usize = 8;
@@ -37,6 +42,11 @@ impl<F: Finish> Job<'_, F> {
     ) -> bool {
         let sample = places.first().map_or(0, |place| place.sample);
         let Some(columns) = columns.get(sample).or_else(|| columns.first()) else { return true };
+        let groups = self.groups(lying.magnitudes, columns);
+        #[cfg(target_arch = "x86_64")]
+        if self.by_planes(columns, lying.number, places, (strip, groups == usize::MAX), scratch) {
+            return groups == usize::MAX;
+        }
         let a = match self.sources.get(lying.sample) {
             Some(source) if !lying.packed => source,
             _ => &*scratch.packed,
@@ -51,7 +61,6 @@ impl<F: Finish> Job<'_, F> {
             panels: strip.count.div_ceil(PANEL),
         };
         let runs = if lying.packed { &self.terms.packed_runs } else { &self.terms.runs };
-        let groups = self.groups(lying.magnitudes, columns);
         if groups == usize::MAX {
             tile(runs).sums(self.isa, self.terms.width, &mut scratch.sums);
             return true;
@@ -79,6 +88,41 @@ impl<F: Finish> Job<'_, F> {
             }
         }
         false
+    }
+
+    /// Sums of a tile of 16-bit numbers in the matrix unit, in i32 if that holds them; `false` if it is not for that.
+    #[cfg(target_arch = "x86_64")]
+    fn by_planes(
+        &self,
+        columns: &Packed,
+        tile: usize,
+        places: &[Place],
+        (strip, is_narrow): (Strip, bool),
+        scratch: &mut Scratch,
+    ) -> bool {
+        let Some(planes) = columns.planes.as_ref().filter(|_| places.len() >= HEIGHT) else { return false };
+        let split = scratch.splits.entry(tile, || {
+            let mut split = Split::default();
+            split.fill(places.iter().map(|place| self.stretches(place)), planes.terms());
+            split
+        });
+        scratch.wide.resize(ROWS, [0; STRIP]);
+        let mut parts: Parts = [[[0; PANEL]; HEIGHT]; 3];
+        for block in 0..split.blocks() {
+            for (number, column) in (0..strip.count).step_by(PANEL).enumerate() {
+                let panel = planes.panel(strip.block, strip.column / PANEL + number);
+                let Some((rows, panel)) = split.block(block).zip(panel) else { return false };
+                if !amx::parts(rows, panel, planes.terms(), &mut parts) {
+                    return false;
+                }
+                if is_narrow {
+                    planes::narrow(&parts, column, &mut scratch.sums[block * HEIGHT..]);
+                } else {
+                    planes::wide(&parts, column, &mut scratch.wide[block * HEIGHT..]);
+                }
+            }
+        }
+        true
     }
 
     /// How many groups of terms are summed in i32: all, or as the magnitudes of rows and columns allow.
@@ -124,21 +168,27 @@ impl Halves {
     }
 }
 
-/// The halves of each tile of an item: all of its strips have the same rows.
-#[derive(Debug, Default)]
-pub(super) struct Halved(Vec<Option<Halves>>);
+/// What is made of the rows of each tile of an item: all of its strips have the same rows.
+#[derive(Debug)]
+pub(super) struct Tiles<T>(Vec<Option<T>>);
 
-impl Halved {
+impl<T> Default for Tiles<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Tiles<T> {
     /// Forgets the rows of the item before.
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }
 
-    fn entry(&mut self, tile: usize, halves: impl FnOnce() -> Halves) -> &Halves {
+    fn entry(&mut self, tile: usize, make: impl FnOnce() -> T) -> &T {
         if self.0.len() <= tile {
             self.0.resize_with(tile + 1, || None);
         }
-        self.0[tile].get_or_insert_with(halves)
+        self.0[tile].get_or_insert_with(make)
     }
 }
 

@@ -103,7 +103,7 @@ impl<F: Finish> Job<'_, F> {
     }
 
     /// The bytes of a row's terms, run by run.
-    fn stretches(&self, place: &Place) -> impl Iterator<Item = &[u8]> {
+    pub(super) fn stretches(&self, place: &Place) -> impl Iterator<Item = &[u8]> {
         let source = self.sources.get(place.sample).and_then(|source| source.get(place.a..)).unwrap_or(&[]);
         let piece = |piece: &Piece| (piece.from, piece.length);
         let run = |run: &Run| (run.offset, run.length);
