@@ -7,7 +7,7 @@ use opml_vm::{
 };
 
 use super::{forest, hasher::Hasher};
-use crate::engine::Engine;
+use crate::engine::{Engine, Output};
 
 /// Leaves that are hashed together at least: the widest vectors hash so many at once.
 const LANES: usize = 8;
@@ -94,13 +94,16 @@ impl Hasher {
     /// # Errors
     /// As [`Engine::run`].
     pub fn run(self, engine: &Engine, inputs: &[Tensor], stop: Stop, budget: u64) -> Result<Trace, ModelError> {
-        let (mut runs, mut roots, headers) = self.watched(engine, &[inputs], stop, budget)?;
+        let mut watch = Watch::new(self);
+        let mut runs = engine.run_watched(&[inputs], stop, budget, &mut |run, value| watch.see(run, value))?;
+        let (mut roots, headers) = watch.finish(runs.len());
         let run = runs.pop().unwrap_or(Run { length: 0, values: Vec::new() });
         let roots = roots.pop().unwrap_or_default();
         Ok(Trace::from_hashes(engine.program().counts().instructions, run, roots, self.tree(headers)))
     }
 
-    /// The runs of [`Engine::run_batch`] with the roots of their traces, as [`Hasher::trace_roots`].
+    /// The outputs of [`Engine::run_outputs`] with the roots of the traces, as [`Hasher::trace_roots`]. Values go when they
+    /// are hashed and nobody reads them any more.
     ///
     /// # Errors
     /// As [`Engine::run_batch`].
@@ -110,25 +113,11 @@ impl Hasher {
         batch: &[I],
         stop: Stop,
         budget: u64,
-    ) -> Result<(Vec<Run>, Vec<Hash>), ModelError> {
-        let (runs, _, headers) = self.watched(engine, batch, stop, budget)?;
-        let counts: Vec<usize> = runs.iter().map(|run| run.values.len()).collect();
-        let roots = self.roots(&counts, headers);
-        Ok((runs, roots))
-    }
-
-    /// Runs, the roots of their values, and the header hashes of these, one run after another.
-    #[allow(clippy::type_complexity, reason = "three lists, taken apart at once")]
-    fn watched<I: AsRef<[Tensor]>>(
-        self,
-        engine: &Engine,
-        batch: &[I],
-        stop: Stop,
-        budget: u64,
-    ) -> Result<(Vec<Run>, Vec<Vec<Hash>>, Vec<Hash>), ModelError> {
+    ) -> Result<(Vec<Output>, Vec<Hash>), ModelError> {
         let mut watch = Watch::new(self);
-        let runs = engine.run_watched(batch, stop, budget, &mut |run, value| watch.see(run, value))?;
-        let (roots, headers) = watch.finish(runs.len());
-        Ok((runs, roots, headers))
+        let outputs = engine.outputs_watched(batch, stop, budget, &mut |run, value| watch.see(run, value))?;
+        let (values, headers) = watch.finish(outputs.len());
+        let counts: Vec<usize> = values.iter().map(Vec::len).collect();
+        Ok((outputs, self.roots(&counts, headers)))
     }
 }

@@ -156,12 +156,6 @@ impl Engine {
         self.runs(&batch, stop, budget, None, &mut |_, run, value| watch(run, value))
     }
 
-    /// Takes the memory of values that are not needed any more, for later runs of this engine and its clones: fresh memory
-    /// costs a page fault every 4 KiB.
-    pub fn reclaim(&self, run: Run) {
-        run.values.into_iter().for_each(|value| self.pool.put(value.into_bytes()));
-    }
-
     /// Runs the program for its output alone: values are dropped when nobody reads them any more, and their memory is used
     /// again, also by later runs of this engine and its clones.
     ///
@@ -182,8 +176,22 @@ impl Engine {
         stop: Stop,
         budget: u64,
     ) -> Result<Vec<Output>, ModelError> {
+        self.outputs_watched(batch, stop, budget, &mut |_, _| ())
+    }
+
+    /// [`Engine::run_outputs`], showing every value when it is there, as [`Engine::run_watched`].
+    ///
+    /// # Errors
+    /// As [`Engine::run_batch`].
+    pub fn outputs_watched<I: AsRef<[Tensor]>>(
+        &self,
+        batch: &[I],
+        stop: Stop,
+        budget: u64,
+        watch: &mut dyn FnMut(usize, &Tensor),
+    ) -> Result<Vec<Output>, ModelError> {
         let batch: Vec<&[Tensor]> = batch.iter().map(AsRef::as_ref).collect();
-        let runs = self.runs(&batch, stop, budget, Some(&self.pool), &mut |_, _, _| ())?;
+        let runs = self.runs(&batch, stop, budget, Some(&self.pool), &mut |_, run, value| watch(run, value))?;
         let program = self.program.as_ref();
         let output = |mut run: Run| {
             let leaf =

@@ -3,7 +3,9 @@
 //!
 //! The lower bytes of all terms lie side by side, and so do the upper ones: a *plane* each.
 
-use super::{Aligned, LINE, PANEL, STRIP};
+use super::{Aligned, Isa, LINE, PANEL, STRIP};
+#[cfg(target_arch = "x86_64")]
+use crate::tier::Tier;
 
 /// Terms of a step of the matrix unit.
 pub(super) const STEP: usize = 64;
@@ -77,6 +79,7 @@ impl Split {
     /// Splits rows, each given in pieces, for columns of so many terms.
     pub(super) fn fill<'a, P: Iterator<Item = &'a [u8]>>(
         &mut self,
+        isa: Isa,
         rows: impl ExactSizeIterator<Item = P>,
         terms: usize,
     ) {
@@ -94,9 +97,7 @@ impl Split {
                 let to = at..at + words.len();
                 at = to.end;
                 let (Some(lower), Some(upper)) = (lower.get_mut(to.clone()), upper.get_mut(to)) else { continue };
-                for ((lower, upper), &[a0, a1]) in lower.iter_mut().zip(upper).zip(words) {
-                    (*lower, *upper) = (a0, a1);
-                }
+                isa.apart(words, lower, upper);
             }
             // What stands past the last term meets zeros.
             debug_assert!(at <= end, "a row has no more terms than its columns");
@@ -116,8 +117,17 @@ impl Split {
     }
 }
 
-/// Adds the parts of a block up, modulo `2^32`: right where i32 holds the sums.
-pub(super) fn narrow(parts: &Parts, column: usize, sums: &mut [[i32; STRIP]]) {
+/// The lower and the upper bytes of numbers.
+#[inline(always)]
+fn apart(words: &[[u8; 2]], lower: &mut [u8], upper: &mut [u8]) {
+    for ((lower, upper), &[a0, a1]) in lower.iter_mut().zip(upper).zip(words) {
+        (*lower, *upper) = (a0, a1);
+    }
+}
+
+/// Adds the parts of rows up, modulo `2^32`: right where i32 holds the sums.
+#[inline(always)]
+fn narrow(parts: &Parts, column: usize, sums: &mut [[i32; STRIP]]) {
     for (((low, middle), high), sums) in rows(parts).zip(sums) {
         let numbers = low.iter().zip(middle).zip(high);
         for (sum, ((&low, &middle), &high)) in sums[column..].iter_mut().zip(numbers) {
@@ -126,8 +136,9 @@ pub(super) fn narrow(parts: &Parts, column: usize, sums: &mut [[i32; STRIP]]) {
     }
 }
 
-/// Adds the parts of a block up.
-pub(super) fn wide(parts: &Parts, column: usize, sums: &mut [[i64; STRIP]]) {
+/// Adds the parts of rows up.
+#[inline(always)]
+fn wide(parts: &Parts, column: usize, sums: &mut [[i64; STRIP]]) {
     for (((low, middle), high), sums) in rows(parts).zip(sums) {
         let numbers = low.iter().zip(middle).zip(high);
         for (sum, ((&low, &middle), &high)) in sums[column..].iter_mut().zip(numbers) {
@@ -138,7 +149,38 @@ pub(super) fn wide(parts: &Parts, column: usize, sums: &mut [[i64; STRIP]]) {
 
 type Row = [i32; PANEL];
 
+#[inline(always)]
 fn rows(parts: &Parts) -> impl Iterator<Item = ((&Row, &Row), &Row)> {
     let [low, middle, high] = parts;
     low.iter().zip(middle).zip(high)
+}
+
+/// The loops above, with the instructions of the tiers that have planes.
+macro_rules! with_instructions {
+    ($($(#[$doc:meta])* $visible:vis $name:ident = $plain:ident ($($argument:ident: $type:ty),*);)*) => {
+        impl Isa {$(
+            $(#[$doc])*
+            $visible fn $name(self, $($argument: $type),*) {
+                #[cfg(target_arch = "x86_64")]
+                if self.tier() >= Tier::Avx512 {
+                    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+                    fn vectors($($argument: $type),*) {
+                        $plain($($argument),*);
+                    }
+                    #[allow(unsafe_code, reason = "vector instructions in plain loops")]
+                    // SAFETY: the CPU has the tier.
+                    return unsafe { vectors($($argument),*) };
+                }
+                $plain($($argument),*);
+            }
+        )*}
+    };
+}
+
+with_instructions! {
+    apart = apart(words: &[[u8; 2]], lower: &mut [u8], upper: &mut [u8]);
+    /// Sums of rows from their parts, modulo `2^32`, at a column.
+    pub(super) add_narrow = narrow(parts: &Parts, column: usize, sums: &mut [[i32; STRIP]]);
+    /// Sums of rows from their parts, at a column.
+    pub(super) add_wide = wide(parts: &Parts, column: usize, sums: &mut [[i64; STRIP]]);
 }

@@ -8,11 +8,14 @@ use crate::engine::kernels::{GROUP, PANEL, Packed, ROWS, Run, STRIP, tile::Tile}
 #[cfg(target_arch = "x86_64")]
 use crate::engine::kernels::{
     amx,
-    planes::{self, HEIGHT, Parts, Split},
+    planes::{HEIGHT, Parts, Split},
 };
 
 /// Groups below which rows are taken apart into bytes.
 const FEWEST: usize = 8;
+/// Rows from which on the matrix unit, which takes whole blocks, is faster with 16-bit numbers.
+#[cfg(target_arch = "x86_64")]
+const PLANES: usize = HEIGHT / 2;
 /// Groups of a byte and a 16-bit number that i32 holds: `2 · 255 · 2^15 · 127 < 2^31`.
 const HALF_GROUPS: usize = 127;
 
@@ -65,16 +68,21 @@ impl<F: Finish> Job<'_, F> {
             tile(runs).sums(self.isa, self.terms.width, &mut scratch.sums);
             return true;
         }
-        scratch.wide.clear();
         scratch.wide.resize(ROWS, [0; STRIP]);
+        scratch.wide[..places.len()].fill([0; STRIP]);
         if groups < FEWEST {
             let halves = scratch.halves.entry(lying.number, || Halves::new(a, &lying.rows[..places.len()], runs));
-            for (half, shift) in [(&halves.upper, 8), (&halves.lower, 0)] {
-                for part in &halves.parts {
-                    let half = Tile { a: half, rows: &halves.rows, runs: part, stride: None, ..tile(&[]) };
-                    half.sums(self.isa, self.terms.width, &mut scratch.sums);
-                    for (wide, sums) in scratch.wide.iter_mut().zip(scratch.sums.iter()).take(places.len()) {
-                        wide.iter_mut().zip(sums).for_each(|(wide, &sum)| *wide += i64::from(sum) << shift);
+            let count = places.len();
+            for part in &halves.parts {
+                // Both halves of a row meet each column at once, where a tile has room for them.
+                for rows in halves.rows.chunks(if 2 * count <= ROWS { 2 * count } else { count }) {
+                    let tile = Tile { a: &halves.bytes, rows, runs: part, stride: None, ..tile(&[]) };
+                    tile.sums(self.isa, self.terms.width, &mut scratch.sums);
+                    let shifts = if rows.first() == halves.rows.first() { [8, 0] } else { [0, 0] };
+                    for (sums, shift) in scratch.sums[..rows.len()].chunks(count).zip(shifts) {
+                        for (wide, sums) in scratch.wide.iter_mut().zip(sums) {
+                            wide.iter_mut().zip(sums).for_each(|(wide, &sum)| *wide += i64::from(sum) << shift);
+                        }
                     }
                 }
             }
@@ -100,10 +108,10 @@ impl<F: Finish> Job<'_, F> {
         (strip, is_narrow): (Strip, bool),
         scratch: &mut Scratch,
     ) -> bool {
-        let Some(planes) = columns.planes.as_ref().filter(|_| places.len() >= HEIGHT) else { return false };
+        let Some(planes) = columns.planes.as_ref().filter(|_| places.len() >= PLANES) else { return false };
         let split = scratch.splits.entry(tile, || {
             let mut split = Split::default();
-            split.fill(places.iter().map(|place| self.stretches(place)), planes.terms());
+            split.fill(self.isa, places.iter().map(|place| self.stretches(place)), planes.terms());
             split
         });
         scratch.wide.resize(ROWS, [0; STRIP]);
@@ -115,10 +123,11 @@ impl<F: Finish> Job<'_, F> {
                 if !amx::parts(rows, panel, planes.terms(), &mut parts) {
                     return false;
                 }
+                let rows = block * HEIGHT..places.len().min((block + 1) * HEIGHT);
                 if is_narrow {
-                    planes::narrow(&parts, column, &mut scratch.sums[block * HEIGHT..]);
+                    self.isa.add_narrow(&parts, column, &mut scratch.sums[rows]);
                 } else {
-                    planes::wide(&parts, column, &mut scratch.wide[block * HEIGHT..]);
+                    self.isa.add_wide(&parts, column, &mut scratch.wide[rows]);
                 }
             }
         }
@@ -140,9 +149,8 @@ impl<F: Finish> Job<'_, F> {
 /// The upper and the lower bytes of 16-bit rows, `word = upper · 256 + lower`, as packed rows of 16-bit numbers.
 #[derive(Debug)]
 pub(super) struct Halves {
-    upper: Vec<u8>,
-    lower: Vec<u8>,
-    /// Where the rows start.
+    bytes: Vec<u8>,
+    /// Where the upper halves of the rows start, then the lower ones.
     rows: Vec<usize>,
     /// The runs, in parts whose sums i32 holds.
     parts: Vec<Vec<Run>>,
@@ -151,7 +159,8 @@ pub(super) struct Halves {
 impl Halves {
     fn new(a: &[u8], rows: &[usize], runs: &[Run]) -> Self {
         let pitch = runs.iter().map(|run| (run.line + run.groups) * GROUP).max().unwrap_or(0);
-        let (mut upper, mut lower) = (vec![0; rows.len() * pitch], vec![0; rows.len() * pitch]);
+        let mut bytes = vec![0; 2 * rows.len() * pitch];
+        let (upper, lower) = bytes.split_at_mut(rows.len() * pitch);
         for (number, &row) in rows.iter().enumerate() {
             for run in runs {
                 let from = a.get(row + run.offset..row + run.offset + run.groups * GROUP).unwrap_or(&[]);
@@ -163,8 +172,8 @@ impl Halves {
             }
         }
         let packed: Vec<Run> = runs.iter().map(|run| run.packed()).collect();
-        let rows = (0..rows.len()).map(|row| row * pitch).collect();
-        Self { upper, lower, rows, parts: chunks(&packed, HALF_GROUPS) }
+        let rows = (0..2 * rows.len()).map(|row| row * pitch).collect();
+        Self { bytes, rows, parts: chunks(&packed, HALF_GROUPS) }
     }
 }
 
