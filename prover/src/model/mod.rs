@@ -101,6 +101,8 @@ impl Model {
     /// # Errors
     /// The file changed meanwhile.
     pub fn hashed(self, cache: &Cache) -> Result<(Self, Kept), ProverError> {
+        // What was cut cannot be hashed.
+        self.guard.check()?;
         let Self { program, guard, stamp, path } = self;
         let (program, kept) = match &stamp {
             None => (Hasher::current().hashed(program), Kept::Small),

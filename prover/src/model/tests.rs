@@ -10,7 +10,7 @@ use std::{
 
 use opml_ops::engine::Engine;
 use opml_vm::{
-    DType, Reducer, Source, Tensor,
+    DType, Opcode, Reducer, Source, Tensor,
     interpreter::Stop,
     testing::{Build, fixed},
     witness::{Openings, Question},
@@ -238,7 +238,7 @@ fn a_file_is_small_or_mapped() {
     let place = Place::new();
     assert!(Model::open(&place.model).unwrap().stamp.is_some());
     let small = place.folder.path().join("small.opml");
-    let sum = Build::each(DType::I32, &[1]).constants(&[1]).done();
+    let sum = Build::each(DType::I32, &[1]).constants(&[1]).op(Opcode::Add, [18, 18, 0]).done();
     let program = Program::new(vec![sum], Vec::new(), Vec::new(), 0, None).unwrap();
     fs::write(&small, model_file::write(&program)).unwrap();
     let (model, kept) = Model::open(&small).unwrap().hashed(&place.cache).unwrap();
