@@ -56,7 +56,8 @@ impl Hasher {
         for &count in &counts {
             end += count;
             // The last block of several may be lower than the others.
-            if let (2.., Some(block), Some(node)) = (count, blocks.get(end - 1), nodes.get_mut(end - 1)) {
+            let last = end.saturating_sub(1);
+            if let (true, Some(block), Some(node)) = (count > 1, blocks.get(last), nodes.get_mut(last)) {
                 let lone = merkle::depth(leaves_of(block))..TensorTree::CUT;
                 *node = lone.fold(*node, |node, _| merkle::node_hash(&node, &ZERO));
             }
