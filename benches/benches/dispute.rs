@@ -16,7 +16,13 @@ fn disputes(c: &mut Criterion) {
     for fixture in [MLP, LENET] {
         let imported = import::fixture(&fixture).expect("the fixture imports");
         let picture = fixture.picture(0).expect("the fixture has pictures");
-        let task = Task { program: imported.program, inputs: vec![picture], max_t: 1, budget: u64::MAX };
+        let task = Task {
+            program: imported.program,
+            inputs: vec![picture],
+            max_t: 1,
+            budget: u64::MAX,
+            guard: Guard::default(),
+        };
         for arity in [2, 16] {
             let fault = Some("consistent".parse().expect("a fault"));
             let setup = Setup { arity, seed: 1, fault, max_terms: 64, step_gas: STEP_GAS, posted: false };

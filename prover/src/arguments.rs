@@ -7,12 +7,14 @@ pub mod network;
 use std::{path::PathBuf, str::FromStr};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use opml_vm::DType;
+use opml_ops::language::generate::{Layout, Sampling};
+use opml_vm::{DType, Program};
 
 use crate::{
-    dispute::STEP_GAS,
     examples,
     lie::{BadFault, Fault},
+    policy::STEP_GAS,
+    runs::MEMORY,
     trial::{BadCharge, Charge},
 };
 
@@ -164,6 +166,8 @@ pub enum Command {
 
 /// Most elements of a run unless told otherwise: at most 512 MiB of values.
 pub const BUDGET: u64 = 1 << 26;
+/// MiB of the values of a trace that are kept in memory unless told otherwise.
+pub const TRACE_MEMORY: u64 = MEMORY >> 20;
 /// Most scalar operations and loads of a run, if nothing else is said: minutes on a slow machine.
 const OPERATIONS: u64 = 1 << 38;
 
@@ -178,6 +182,9 @@ pub struct Task {
     /// Which sample of a batch.
     #[arg(long, default_value_t = 0)]
     pub index: usize,
+    /// A text instead.
+    #[command(flatten)]
+    pub text: Text,
     /// Most iterations.
     #[arg(long, default_value_t = 1, value_name = "T", value_parser = at_least_one)]
     pub max_t: u64,
@@ -194,6 +201,40 @@ impl Task {
     #[must_use]
     pub fn place(&self) -> String {
         self.model.display().to_string()
+    }
+}
+
+/// The inputs of a language model.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Of a language model, instead of inputs")]
+pub struct Text {
+    /// The text to go on with.
+    #[arg(long, value_name = "TEXT", requires = "tokenizer", conflicts_with_all = ["inputs", "max_t"])]
+    pub prompt: Option<String>,
+    /// The GGUF file or folder that the model was made of: its tokenizer is used.
+    #[arg(long, value_name = "MODEL", requires = "prompt")]
+    pub tokenizer: Option<PathBuf>,
+    /// Most new tokens.
+    #[arg(short = 'n', long, default_value_t = 64, value_name = "TOKENS", requires = "prompt")]
+    pub tokens: u64,
+    /// Temperature of drawing; 0 always takes the most likely token.
+    #[arg(long, default_value_t = 0.0, requires = "prompt")]
+    pub temperature: f64,
+    /// Draw from so many of the most likely tokens; 0: from all.
+    #[arg(long, default_value_t = 40, value_name = "TOKENS", requires = "prompt")]
+    pub top_k: u32,
+    /// Seed of drawing.
+    #[arg(long, default_value_t = 1, value_name = "SEED", requires = "prompt")]
+    pub draw_seed: i64,
+}
+
+impl Text {
+    /// How a program chooses tokens.
+    ///
+    /// # Errors
+    /// It cannot do so.
+    pub fn sampling(&self, program: &Program, layout: &Layout) -> Result<Sampling, String> {
+        crate::text::sampling(program, layout, (self.temperature, self.top_k, self.draw_seed))
     }
 }
 
@@ -462,6 +503,9 @@ pub struct Dispute {
     /// A proof that costs more gas is cut further, where it can be.
     #[arg(long, default_value_t = STEP_GAS, value_name = "GAS")]
     pub step_gas: u64,
+    /// Most MiB of values that a player keeps of its run; a larger one of several iterations is kept as checkpoints.
+    #[arg(long, default_value_t = TRACE_MEMORY, value_name = "MIB")]
+    pub trace_memory: u64,
     /// The claim posts its trace root, and the challenger proves the fault in one transaction.
     #[arg(long)]
     pub posted: bool,

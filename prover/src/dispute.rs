@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use opml_bisection::{
-    Arena, Claim, Move, Outcome, Party, Policy, Position, Revealed, Trace as GameTrace, direct_proof,
+    Answer, Arena, Claim, Move, Outcome, Party, Policy, Position, Revealed, Trace as GameTrace, direct_proof,
     honest_challenger, honest_submitter, open_trace, tree,
 };
 use opml_contracts::HostError;
-use opml_ops::commit::Hasher;
+use opml_ops::{commit::Hasher, engine::Engine};
 use opml_vm::{Trace, merkle, witness::Known};
 use serde::Serialize;
 
@@ -18,10 +18,13 @@ use crate::{
     ledger::Ledger,
     lie::{Fault, Lie, LyingTrace, Told},
     machine::{VmRules, VmTrace},
-    random::Random,
+    policy::{Cutting, Price},
+    runs::MEMORY,
     task::Task,
     units,
 };
+
+pub use crate::policy::STEP_GAS;
 
 /// How a dispute is set up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,9 +42,6 @@ pub struct Setup {
     /// The claim posts its trace root: the challenger proves the fault in one transaction.
     pub posted: bool,
 }
-
-/// Most gas of a last step, unless said otherwise.
-pub const STEP_GAS: u64 = 200_000;
 
 /// What a dispute cost and how it ended.
 #[derive(Debug, Clone, Serialize)]
@@ -109,13 +109,27 @@ pub struct Sides<'a> {
 /// # Errors
 /// The run is refused, the lie cannot be planted, or the chain refuses a move that the rules allow.
 pub fn play(task: &Task, setup: &Setup) -> Result<Report, ProverError> {
+    play_within(task, setup, MEMORY)
+}
+
+/// The same where each player keeps at most so many bytes of values, or checkpoints.
+///
+/// # Errors
+/// As [`play`].
+pub fn play_within(task: &Task, setup: &Setup, memory: u64) -> Result<Report, ProverError> {
     let start = Instant::now();
-    let honest = task.trace()?;
-    let lie = setup
-        .fault
-        .map(|fault| Lie::plant(&task.program, &task.inputs, honest.run(), fault, &mut Random::new(setup.seed)))
-        .transpose()?;
-    let report = play_lie(task, setup, &honest, lie.as_ref())?;
+    let engine = Engine::compile(&task.program);
+    let runner = task.runner(&engine, memory);
+    let mut honest = runner.honest()?;
+    let lie = setup.fault.map(|fault| runner.lying(&honest, (fault, setup.seed))).transpose()?;
+    if let Some((lying, _)) = lie.as_ref().filter(|(lying, _)| lying.length() != honest.length()) {
+        // The challenger's trace is that of the claim's length.
+        honest = runner.of_length(lying.length())?;
+    }
+    let (submitted, told) = lie.as_ref().map_or((&honest, None), |(lying, told)| (lying, Some(*told)));
+    let sides = Sides { honest: honest.knowledge(), submitted: submitted.knowledge(), told };
+    let report = play_sides(task, setup, sides)?;
+    task.guard.check()?;
     Ok(Report { seconds: start.elapsed().as_secs_f64(), ..report })
 }
 
@@ -185,8 +199,7 @@ impl From<Told> for FaultReport {
 pub(crate) struct Table {
     rules: VmRules,
     claim: Claim,
-    policy: Policy,
-    step_gas: u64,
+    cutting: Cutting,
     posted: bool,
 }
 
@@ -213,8 +226,10 @@ impl Table {
         Ok(Self {
             rules: VmRules::new(&task.program, &task.inputs),
             claim,
-            policy: Policy { max_terms: if setup.posted { u64::MAX } else { setup.max_terms } },
-            step_gas: if setup.posted { u64::MAX } else { setup.step_gas },
+            cutting: match setup.posted {
+                true => Cutting::new(u64::MAX, u64::MAX),
+                false => Cutting::new(setup.max_terms, setup.step_gas),
+            },
             posted: setup.posted,
         })
     }
@@ -255,7 +270,7 @@ impl Table {
             let open = Move::OpenTrace(Box::new(open_trace(&self.claim, theirs, &self.rules)?));
             revealed.observe(&self.claim, None, &open, &self.rules);
         }
-        let mut policy = self.policy;
+        let mut cutting = self.cutting;
         // Every walk is far shorter; a fault of this program shall not run for ever.
         for _ in 0..10_000 {
             if let Some(outcome) = arena.outcome() {
@@ -265,23 +280,12 @@ impl Table {
             let turn = position.as_ref().map_or(Party::Submitter, Position::turn);
             let mv = match (&position, turn) {
                 (Some(position), Party::Challenger) => {
-                    match self.challenger(&policy, position, &revealed, theirs, own) {
-                        // The step opens too much for one witness: a part of it opens less.
-                        Err(ProverError::Player(_)) if shrink(&mut policy) => continue,
-                        mv => mv?,
-                    }
+                    let make = |policy: &Policy| self.challenger(policy, position, &revealed, theirs, own);
+                    let price = |mv: &Move| Ok(arena.gas_of(turn, mv)?.map_or(Price::Unknown, Price::Gas));
+                    cutting.choose::<ProverError>(make, price)?
                 }
                 _ => honest_submitter(&self.claim, position.as_ref(), theirs, &self.rules)?,
             };
-            if let Some(mv) = &mv
-                && mv.kind().is_proof()
-                && policy.max_terms > 1
-                && arena.gas_of(turn, mv)?.is_some_and(|gas| gas > self.step_gas)
-            {
-                // A part of it costs less; what cannot be cut is proved all the same.
-                policy.max_terms /= 2;
-                continue;
-            }
             let Some(mv) = mv else {
                 // Nothing to say: the clock runs out.
                 arena.advance(7 * 24 * 3_600, 1_000);
@@ -292,7 +296,7 @@ impl Table {
                 Ok(()) => revealed.observe(&self.claim, position.as_ref(), &mv, &self.rules),
                 // The proof does not fit a transaction: a part of it does.
                 Err(ProverError::Chain { error: HostError::Halt { .. } | HostError::Invalid(_), .. })
-                    if turn == Party::Challenger && mv.kind().is_proof() && shrink(&mut policy) => {}
+                    if turn == Party::Challenger && mv.kind().is_proof() && cutting.shrink() => {}
                 Err(error) => return Err(error),
             }
         }
@@ -306,7 +310,7 @@ impl Table {
         revealed: &Revealed,
         theirs: &dyn GameTrace,
         own: &VmTrace<'_>,
-    ) -> Result<Option<Move>, ProverError> {
+    ) -> Answer<Option<Move>> {
         let top = tree::depth(self.claim.leaves());
         if self.posted && matches!(position, Position::TraceOpen(node) if node.height == top) {
             let proof = direct_proof(policy, &self.claim, theirs, own, &self.rules)?;
@@ -314,15 +318,6 @@ impl Table {
                 return Ok(proof);
             }
         }
-        Ok(honest_challenger(policy, &self.claim, position, revealed, own, &self.rules)?)
+        honest_challenger(policy, &self.claim, position, revealed, own, &self.rules)
     }
-}
-
-/// Proves less at once from now on; false if it is a single term already.
-fn shrink(policy: &mut Policy) -> bool {
-    let usual = Policy::default().max_terms;
-    let smaller = if policy.max_terms > usual { usual } else { (policy.max_terms / 4).max(1) };
-    let shrunk = smaller < policy.max_terms;
-    policy.max_terms = smaller;
-    shrunk
 }

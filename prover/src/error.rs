@@ -40,6 +40,23 @@ pub enum ProverError {
         /// Why.
         error: io::Error,
     },
+    /// A file that is open changed.
+    #[error(
+        "{path}: the file has changed since it was opened, so nothing that was computed with it is used; start again"
+    )]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A model's constants have other hashes than were kept of them.
+    #[error(
+        "the weights of model {root} are not those of its kept hashes: the cache was forged, or memory is broken; remove the cache (see \
+         OPML_CACHE) and start again; nothing was sent"
+    )]
+    Forged {
+        /// The root by the kept hashes.
+        root: String,
+    },
     /// A model file is refused.
     #[error("{path}: {error}; {hint}")]
     Model {

@@ -35,19 +35,44 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), ProverError> {
     }
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let special = fs::metadata(&target).is_ok_and(|metadata| !metadata.is_file());
-    let written = if special { write_through(&target, bytes) } else { replace(&target, bytes) };
+    let written = if special { write_through(&target, bytes) } else { replace(&target, bytes, &fresh()) };
     written.map_err(|error| ProverError::Write { path: path.to_path_buf(), error })
+}
+
+/// Writes a file that is the user's alone, in a folder that is made if there is none, for the user alone as well.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), ProverError> {
+    let failed = |error| ProverError::Write { path: path.to_path_buf(), error };
+    let (mut folders, mut file) = (fs::DirBuilder::new(), fresh());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+        folders.mode(0o700);
+        file.mode(0o600);
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.map_or(Ok(()), |folder| folders.recursive(true).create(folder)).map_err(failed)?;
+    replace(path, bytes, &file).map_err(failed)
+}
+
+/// A file that is written from its beginning.
+fn fresh() -> fs::OpenOptions {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    options
 }
 
 fn write_through(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::OpenOptions::new().write(true).open(path)?.write_all(bytes)
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn replace(path: &Path, bytes: &[u8], options: &fs::OpenOptions) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}.part", std::process::id()));
     let beside = PathBuf::from(beside);
-    let written = fs::File::create(&beside).and_then(|mut file| {
+    let written = options.open(&beside).and_then(|mut file| {
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&beside, path)
@@ -59,12 +84,12 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
-/// Reads a model file.
+/// Reads a model file into memory; [`crate::model::Model::open`] maps it.
 ///
 /// # Errors
 /// With the path, and the place in the file.
 pub fn read_model(path: &Path) -> Result<Program, ProverError> {
     let bytes = read(path)?;
     let hint = "`opml import` writes model files";
-    model_file::read(&bytes).map_err(|error| ProverError::Model { path: path.to_path_buf(), error, hint })
+    model_file::read_shared(&bytes.into()).map_err(|error| ProverError::Model { path: path.to_path_buf(), error, hint })
 }

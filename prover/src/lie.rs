@@ -157,6 +157,16 @@ impl Told {
         Tamper { t, instruction, element: e, value: self.wrong, consistent: self.consistent }
     }
 
+    /// When the lying run ends, if the honest one has so many iterations: a lie about the halt is one about the length, others keep it.
+    #[must_use]
+    pub fn stop(&self, program: &Program, (length, max): (u64, u64)) -> Stop {
+        if self.consistent && program.halt() == Some(self.cell.instruction) {
+            Stop::Halt { max }
+        } else {
+            Stop::Exactly(length)
+        }
+    }
+
     /// The whole lying run.
     fn run(&self, program: &Program, inputs: &[Tensor], honest: &Run) -> Result<Run, LieError> {
         let cell = self.cell;

@@ -5,6 +5,7 @@ use std::path::Path;
 use opml_ops::{
     commit::Hasher,
     engine::{Engine, Output},
+    language::generate::{self, Layout},
 };
 use opml_vm::{
     InputHeader, ModelError, Program, Tensor, Trace,
@@ -12,7 +13,14 @@ use opml_vm::{
     interpreter::{self, Run, Stop},
 };
 
-use crate::{arguments, error::ProverError, files, input};
+use crate::{
+    arguments,
+    error::ProverError,
+    input,
+    model::{Guard, Model},
+    runs::Runner,
+    text,
+};
 
 /// A model, its inputs, and how long it may run.
 #[derive(Debug, Clone)]
@@ -25,16 +33,30 @@ pub struct Task {
     pub max_t: u64,
     /// Most elements of a run.
     pub budget: u64,
+    /// Of the model's file, if it is open.
+    pub guard: Guard,
 }
 
 impl Task {
-    /// Reads the model and the inputs.
+    /// Reads the model and the inputs, to commit to what is run.
     ///
     /// # Errors
     /// A file is refused, or their number is not that of the model's inputs.
     pub fn read(arguments: &arguments::Task) -> Result<Self, ProverError> {
+        Self::one(arguments, Model::open_hashed(&arguments.model)?)
+    }
+
+    /// The same to run the model only: its weights are not hashed.
+    ///
+    /// # Errors
+    /// As [`Task::read`].
+    pub fn read_to_run(arguments: &arguments::Task) -> Result<Self, ProverError> {
+        Self::one(arguments, Model::open(&arguments.model)?)
+    }
+
+    fn one(arguments: &arguments::Task, model: Model) -> Result<Self, ProverError> {
         let read = |header, path: &Path| input::read(path, header, arguments.index);
-        Self::with(arguments, |program| inputs(program, arguments, read))
+        Self::with(arguments, model, |program| inputs(program, arguments, read))
     }
 
     /// Reads the model and all samples of the inputs; the task is that of the first.
@@ -42,9 +64,14 @@ impl Task {
     /// # Errors
     /// As [`Task::read`], or the inputs have different numbers of samples.
     pub fn read_all(arguments: &arguments::Task) -> Result<(Self, Vec<Vec<Tensor>>), ProverError> {
+        if arguments.text.prompt.is_some() {
+            let task = Self::read_to_run(arguments)?;
+            let samples = vec![task.inputs.clone()];
+            return Ok((task, samples));
+        }
         let read = |header, path: &Path| input::read_all(path, header);
         let mut columns = Vec::new();
-        let task = Self::with(arguments, |program| {
+        let task = Self::with(arguments, Model::open(&arguments.model)?, |program| {
             columns = inputs(program, arguments, read)?;
             Ok(columns.iter().filter_map(|column| column.first().cloned()).collect())
         })?;
@@ -60,25 +87,53 @@ impl Task {
 
     fn with(
         arguments: &arguments::Task,
+        model: Model,
         inputs: impl FnOnce(&Program) -> Result<Vec<Tensor>, ProverError>,
     ) -> Result<Self, ProverError> {
-        let program = files::read_model(&arguments.model)?;
+        let Model { program, guard, .. } = model;
+        if let Some(text) = &arguments.text.prompt {
+            return Self::of_text(arguments, program, guard, text);
+        }
         let refused = |error| ProverError::Model {
             path: arguments.model.clone(),
             error,
             hint: "--max-t sets the most iterations",
         };
         interpreter::check_length(&program, arguments.max_t).map_err(refused)?;
-        let limits = Budget { elements: u64::MAX, operations: arguments.max_operations, trace_bytes: u64::MAX };
-        let checked = Bounds::new(&program, arguments.max_t).check(&limits);
-        checked.map_err(|error| ProverError::Operations { path: arguments.model.clone(), error })?;
+        check_operations(arguments, &program, arguments.max_t)?;
         let (expected, given) = (program.inputs().len(), arguments.inputs.len());
         if given != expected {
             return Err(ProverError::InputCount { path: arguments.model.clone(), expected, given });
         }
         let inputs = inputs(&program)?;
         program.check_inputs(&inputs)?;
-        Ok(Self { program, inputs, max_t: arguments.max_t, budget: arguments.budget })
+        guard.check()?;
+        Ok(Self { program, inputs, max_t: arguments.max_t, budget: arguments.budget, guard })
+    }
+
+    /// The task to go on with a text.
+    fn of_text(arguments: &arguments::Task, program: Program, guard: Guard, prompt: &str) -> Result<Self, ProverError> {
+        let path = &arguments.model;
+        let refused = |path: &Path, why: String| ProverError::Input { path: path.to_path_buf(), why };
+        let layout = Layout::of(&program)
+            .ok_or_else(|| refused(path, "not a program that generates text; name its inputs with -i".to_owned()))?;
+        let text = &arguments.text;
+        let sampling = text.sampling(&program, &layout).map_err(|why| refused(path, why))?;
+        let Some(from) = &text.tokenizer else {
+            return Err(refused(path, "--tokenizer names the file that reads the prompt".to_owned()));
+        };
+        let tokenizer = text::tokenizer(from).map_err(|error| refused(from, format!("{error:#}")))?;
+        let tokens = tokenizer.encode(prompt, true);
+        let inputs = generate::inputs(&layout, &tokens, sampling).map_err(|error| refused(path, error.to_string()))?;
+        let max_t = layout.longest(tokens.len(), text.tokens);
+        check_operations(arguments, &program, max_t)?;
+        Ok(Self { program, inputs, max_t, budget: arguments.budget, guard })
+    }
+
+    /// What players run.
+    #[must_use]
+    pub fn runner<'r>(&'r self, engine: &'r Engine, memory: u64) -> Runner<'r> {
+        Runner { engine, inputs: &self.inputs, max_t: self.max_t, budget: self.budget, memory }
     }
 
     /// Runs the model on the engine.
@@ -86,7 +141,9 @@ impl Task {
     /// # Errors
     /// The run is larger than the budget.
     pub fn run(&self) -> Result<Run, ProverError> {
-        Engine::compile(&self.program).run(&self.inputs, Stop::Halt { max: self.max_t }, self.budget).map_err(too_large)
+        let run = Engine::compile(&self.program).run(&self.inputs, Stop::Halt { max: self.max_t }, self.budget);
+        self.guard.check()?;
+        run.map_err(too_large)
     }
 
     /// The outputs and iterations of runs on all samples, each within the budget.
@@ -97,6 +154,7 @@ impl Task {
         let engine = Engine::compile(&self.program);
         let stop = Stop::Halt { max: self.max_t };
         let outputs = engine.run_outputs(samples, stop, self.budget).map_err(too_large)?;
+        self.guard.check()?;
         if outputs.len() < samples.len() {
             return Err(ProverError::Stuck("a run has no output".to_owned()));
         }
@@ -117,8 +175,17 @@ impl Task {
     /// The run is larger than the budget.
     pub fn trace(&self) -> Result<Trace, ProverError> {
         let (engine, stop) = (Engine::compile(&self.program), Stop::Halt { max: self.max_t });
-        Hasher::current().run(&engine, &self.inputs, stop, self.budget).map_err(too_large)
+        let trace = Hasher::current().run(&engine, &self.inputs, stop, self.budget);
+        self.guard.check()?;
+        trace.map_err(too_large)
     }
+}
+
+/// Refuses a model that may need more operations than allowed.
+fn check_operations(arguments: &arguments::Task, program: &Program, max_t: u64) -> Result<(), ProverError> {
+    let limits = Budget { elements: u64::MAX, operations: arguments.max_operations, trace_bytes: u64::MAX };
+    let checked = Bounds::new(program, max_t).check(&limits);
+    checked.map_err(|error| ProverError::Operations { path: arguments.model.clone(), error })
 }
 
 /// What `read` makes of each input's file.

@@ -181,7 +181,8 @@ pub fn play(
         Text { first: prompt.saturating_sub(1), tokens: honest.length().saturating_sub(prompt.saturating_sub(1)) };
     let told = charge.map(|charge| plan(task, &honest, (charge, text), setup.seed)).transpose()?;
     let begun = Instant::now();
-    let lying = told.map(|told| run(stop(task, &honest, &told), Some(told.tamper()))).transpose()?;
+    let stop = |told: &Told| told.stop(&task.program, (honest.length(), task.max_t));
+    let lying = told.map(|told| run(stop(&told), Some(told.tamper()))).transpose()?;
     let submitted_seconds = begun.elapsed().as_secs_f64();
     if let Some(lying) = lying.as_ref().filter(|lying| lying.length() != honest.length()) {
         // The challenger's trace is that of the claim's length.
@@ -215,13 +216,4 @@ fn plan(task: &Task, honest: &CheckpointTrace, (charge, text): (Charge, Text), s
     };
     let fault = charge.fault(&places, text, &elements, random)?;
     Ok(Told::plan(&task.program, &task.inputs, honest.into(), fault, random)?)
-}
-
-/// A lie about the halt is a lie about the length; others keep it.
-fn stop(task: &Task, honest: &CheckpointTrace, told: &Told) -> Stop {
-    if told.consistent && task.program.halt() == Some(told.cell.instruction) {
-        Stop::Halt { max: task.max_t }
-    } else {
-        Stop::Exactly(honest.length())
-    }
 }

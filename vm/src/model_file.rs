@@ -3,6 +3,8 @@
 use alloc::{format, string::ToString, vec::Vec};
 use core::fmt::Arguments;
 
+use bytes::Bytes;
+
 use crate::{
     codec::{self, Counts},
     error::{ModelError, TensorError},
@@ -44,6 +46,22 @@ pub fn write(program: &Program) -> Vec<u8> {
 /// # Errors
 /// Names the place at which the file is not a canonical model.
 pub fn read(bytes: &[u8]) -> Result<Program, ModelError> {
+    read_from(bytes, &mut |dtype, elements, field| Tensor::new(dtype, elements, field.to_vec()))
+}
+
+/// Reads a model whose constants are parts of the given bytes, not copies: of a file that is mapped into memory, say. Apart
+/// from the ends of constants of i4, nothing of constants is looked at.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_shared(bytes: &Bytes) -> Result<Program, ModelError> {
+    read_from(bytes, &mut |dtype, elements, field| Tensor::shared(dtype, elements, bytes.slice_ref(field)))
+}
+
+/// Makes a constant of its bytes.
+type Making<'m> = dyn FnMut(DType, u64, &[u8]) -> Result<Tensor, TensorError> + 'm;
+
+fn read_from(bytes: &[u8], making: &mut Making<'_>) -> Result<Program, ModelError> {
     let mut reader = Reader { bytes, at: 0 };
     let magic = reader.array::<5>(format_args!("the magic and version"))?;
     if magic != MAGIC {
@@ -67,7 +85,7 @@ pub fn read(bytes: &[u8]) -> Result<Program, ModelError> {
             codec::decode(encoding, &counts).map_err(|error| ModelError::Instruction { index, error })
         })
         .collect::<Result<_, _>>()?;
-    let constants = (0..constants).map(|index| read_constant(&mut reader, index)).collect::<Result<_, _>>()?;
+    let constants = (0..constants).map(|index| read_constant(&mut reader, index, making)).collect::<Result<_, _>>()?;
     let left = bytes.len().saturating_sub(reader.at);
     if left > 0 {
         return Err(ModelError::Trailing(left));
@@ -82,7 +100,7 @@ fn read_input(reader: &mut Reader<'_>, index: u32) -> Result<InputHeader, ModelE
     Ok(InputHeader { dtype, elements })
 }
 
-fn read_constant(reader: &mut Reader<'_>, index: u32) -> Result<Tensor, ModelError> {
+fn read_constant(reader: &mut Reader<'_>, index: u32, making: &mut Making<'_>) -> Result<Tensor, ModelError> {
     let (code, elements) = reader.header(format_args!("constant {index}"))?;
     let dtype = DType::from_code(code).ok_or_else(|| ModelError::DType { place: format!("constant {index}"), code })?;
     let number = usize::try_from(index).unwrap_or(usize::MAX);
@@ -90,7 +108,7 @@ fn read_constant(reader: &mut Reader<'_>, index: u32) -> Result<Tensor, ModelErr
     let length = dtype.bytes(elements).filter(|_| elements <= MAX_ELEMENTS);
     let length = length.ok_or_else(|| refused(TensorError::Elements(elements)))?;
     let bytes = reader.take(length, format_args!("constant {index}"))?;
-    Tensor::new(dtype, elements, bytes.to_vec()).map_err(refused)
+    making(dtype, elements, bytes).map_err(refused)
 }
 
 struct Reader<'a> {

@@ -1,13 +1,13 @@
 //! Programs and the roots that commit to them (SPEC §4).
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{format, string::String, sync::Arc, vec::Vec};
 
 use crate::{
     codec::{self, Counts},
     error::ModelError,
     instruction::{Extent, Instruction, Source},
     isa::{DType, MAX_ELEMENTS, MAX_INSTRUCTIONS},
-    merkle::{self, Hash},
+    merkle::{self, Hash, Tree},
     tensor::Tensor,
 };
 
@@ -29,7 +29,20 @@ pub struct Program {
     inputs: Vec<InputHeader>,
     output: u32,
     halt: Option<u32>,
+    trees: Kept,
 }
+
+/// Trees over the constants that were hashed before. They follow from the constants, so programs do not differ by them.
+#[derive(Debug, Clone, Default)]
+struct Kept(Option<Arc<[Arc<Tree>]>>);
+
+impl PartialEq for Kept {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Kept {}
 
 /// What a program commits to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +81,7 @@ impl Program {
                 codec::encode(instruction, &counts).map_err(|error| ModelError::Instruction { index, error })
             })
             .collect::<Result<_, _>>()?;
-        let program = Self { instructions, encodings, constants, inputs, output, halt };
+        let program = Self { instructions, encodings, constants, inputs, output, halt, trees: Kept(None) };
         program.check_counts()?;
         Ok(program)
     }
@@ -165,7 +178,21 @@ impl Program {
         self.halt
     }
 
-    /// The hashes that commit to the program (SPEC §4). Hashes all constants: call once.
+    /// With trees over all constants that were hashed elsewhere, as [`merkle::TensorTree::under`] takes them: those who commit to the
+    /// program and open its constants need not hash them again. They are taken as they are: with others, the program commits
+    /// to something else. Without one for each constant they are left away.
+    #[must_use]
+    pub fn with_trees(self, trees: Vec<Arc<Tree>>) -> Self {
+        let trees = Kept((trees.len() == self.constants.len()).then(|| trees.into()));
+        Self { trees, ..self }
+    }
+
+    /// The trees over the constants, if they were hashed before.
+    pub fn trees(&self) -> Option<&[Arc<Tree>]> {
+        self.trees.0.as_deref()
+    }
+
+    /// The hashes that commit to the program (SPEC §4). Hashes all constants, whatever trees there are.
     pub fn roots(&self) -> ModelRoots {
         let leaves: Vec<Hash> = self.encodings.iter().map(|e| merkle::instruction_hash(e)).collect();
         let program = merkle::root(&leaves);

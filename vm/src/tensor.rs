@@ -1,6 +1,9 @@
 //! Flat tensors: a type, a count, and little-endian bytes that are the committed string (SPEC §1).
 
 use alloc::vec::Vec;
+use core::{fmt, ops::Deref};
+
+use bytes::Bytes;
 
 use crate::{error::TensorError, isa::DType, isa::MAX_ELEMENTS};
 
@@ -9,8 +12,42 @@ use crate::{error::TensorError, isa::DType, isa::MAX_ELEMENTS};
 pub struct Tensor {
     dtype: DType,
     elements: u64,
-    bytes: Vec<u8>,
+    bytes: Store,
 }
+
+/// Where the bytes lie.
+#[derive(Clone)]
+enum Store {
+    /// In memory of the tensor's own.
+    Own(Vec<u8>),
+    /// In a model file, with all its other tensors; a copy shares them.
+    Shared(Bytes),
+}
+
+impl Deref for Store {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Own(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.deref().fmt(f)
+    }
+}
+
+impl PartialEq for Store {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Store {}
 
 impl Tensor {
     /// Wraps committed bytes.
@@ -18,6 +55,18 @@ impl Tensor {
     /// # Errors
     /// The byte count does not fit, there are more than 2^40 elements, or an unused nibble is not 0.
     pub fn new(dtype: DType, elements: u64, bytes: Vec<u8>) -> Result<Self, TensorError> {
+        Self::of(dtype, elements, Store::Own(bytes))
+    }
+
+    /// The same over bytes that others share, without a copy. They have no alignment.
+    ///
+    /// # Errors
+    /// As [`Tensor::new`].
+    pub fn shared(dtype: DType, elements: u64, bytes: Bytes) -> Result<Self, TensorError> {
+        Self::of(dtype, elements, Store::Shared(bytes))
+    }
+
+    fn of(dtype: DType, elements: u64, bytes: Store) -> Result<Self, TensorError> {
         if elements > MAX_ELEMENTS {
             return Err(TensorError::Elements(elements));
         }
@@ -35,7 +84,7 @@ impl Tensor {
 
     /// The empty i64 tensor, which a malformed instruction writes.
     pub const fn empty() -> Self {
-        Self { dtype: DType::I64, elements: 0, bytes: Vec::new() }
+        Self { dtype: DType::I64, elements: 0, bytes: Store::Own(Vec::new()) }
     }
 
     /// Packs values.
@@ -55,7 +104,7 @@ impl Tensor {
     pub fn saturating(dtype: DType, values: &[i64]) -> Self {
         let clamped: Vec<i64> = values.iter().map(|&value| dtype.saturate(value)).collect();
         let elements = u64::try_from(values.len()).unwrap_or(u64::MAX);
-        Self { dtype, elements, bytes: pack(dtype, &clamped) }
+        Self { dtype, elements, bytes: Store::Own(pack(dtype, &clamped)) }
     }
 
     /// Element type.
@@ -73,9 +122,12 @@ impl Tensor {
         &self.bytes
     }
 
-    /// The bytes, without a copy.
+    /// The bytes, without a copy unless they are shared.
     pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+        match self.bytes {
+            Store::Own(bytes) => bytes,
+            Store::Shared(bytes) => bytes.to_vec(),
+        }
     }
 
     /// Element `index`; `None` past the end.

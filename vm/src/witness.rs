@@ -154,7 +154,8 @@ impl<'a> TaskOpenings<'a> {
 
     /// The witness for a question about value `(t, i)`, against a trace tree that holds the operands of `known`.
     ///
-    /// `None` if `(t, i)` is outside the trace, or more than 255 tensors or leaves of one would have to be opened.
+    /// `None` if `(t, i)` is outside the trace, more than 255 tensors or leaves of one would have to be opened, or a constant
+    /// is not below the tree that was given for it.
     pub fn witness_under(
         &self,
         known: &Known<'_>,
@@ -323,6 +324,10 @@ fn put_table<'t>(
             out.extend(padded_leaf(tensor.bytes(), number));
         }
         let numbers: Vec<u64> = leaves.iter().copied().collect();
+        // Trees may have been read from somewhere: an opening that does not lead to its root is none.
+        if source.tree.is_some_and(|tree| !tree.holds(&numbers)) {
+            return None;
+        }
         put_hashes(out, &source.prove(&numbers));
     }
     if !touched.is_empty() {

@@ -1,9 +1,11 @@
 //! The commitments of a run: trace, model, inputs.
 
+use std::sync::Arc;
+
 use opml_vm::{
     Hash, Program, Tensor, Trace,
     interpreter::Run,
-    merkle,
+    merkle::{self, TensorTree},
     program::ModelRoots,
     witness::{Openings, TaskOpenings},
 };
@@ -24,7 +26,7 @@ impl Hasher {
         let (roots, headers) = self.headers_of(&values);
         let mut roots = roots.into_iter();
         let own: Vec<Vec<Hash>> = counts.iter().map(|&count| roots.by_ref().take(count).collect()).collect();
-        let trees = self.trees(&counts, headers, 0);
+        let trees = self.trees(&counts, headers);
         let parts = runs.into_iter().zip(own).zip(trees);
         parts.map(|((run, roots), tree)| Trace::from_hashes(program.counts().instructions, run, roots, tree)).collect()
     }
@@ -39,7 +41,17 @@ impl Hasher {
     /// The hashes that commit to a program, as [`Program::roots`].
     pub fn model_roots(self, program: &Program) -> ModelRoots {
         let instructions = program.encodings().iter().map(|encoding| merkle::instruction_hash(encoding)).collect();
-        program.roots_over(self.tree(instructions).root(), self.header_root(program.constants()))
+        let constants = match program.trees() {
+            Some(trees) => self.header_root_over(program.constants(), trees.iter().map(|tree| tree.root()).collect()),
+            None => self.header_root(program.constants()),
+        };
+        program.roots_over(self.tree(instructions).root(), constants)
+    }
+
+    /// The program with the trees over its constants, so that they are hashed once.
+    pub fn hashed(self, program: Program) -> Program {
+        let trees = self.upper_trees(program.constants()).into_iter().map(Arc::new).collect();
+        program.with_trees(trees)
     }
 
     /// Root of a run's inputs, as [`opml_vm::program::input_root`].
@@ -54,7 +66,13 @@ impl Hasher {
 
     /// The trees of a model and its inputs, as [`TaskOpenings::new`].
     pub fn task_openings<'a>(self, program: &'a Program, inputs: &'a [Tensor]) -> TaskOpenings<'a> {
-        let constants = self.tensor_trees(program.constants());
+        let constants = match program.trees() {
+            Some(trees) => {
+                let below = program.constants().iter().zip(trees);
+                below.map(|(constant, tree)| TensorTree::under(constant.bytes(), tree.clone())).collect()
+            }
+            None => self.tensor_trees(program.constants()),
+        };
         TaskOpenings::from_trees(program, inputs, constants, self.tensor_trees(inputs))
     }
 
@@ -62,12 +80,21 @@ impl Hasher {
         self.tree(self.headers_of(&tensors.iter().collect::<Vec<_>>()).1).root()
     }
 
+    fn header_root_over(self, tensors: &[Tensor], roots: Vec<Hash>) -> Hash {
+        self.tree(self.headers_over(&tensors.iter().collect::<Vec<_>>(), &roots)).root()
+    }
+
     /// Roots and header hashes of tensors.
     pub(crate) fn headers_of(self, tensors: &[&Tensor]) -> (Vec<Hash>, Vec<Hash>) {
         let bytes: Vec<&[u8]> = tensors.iter().map(|tensor| tensor.bytes()).collect();
         let roots = self.tensor_roots(&bytes);
+        let headers = self.headers_over(tensors, &roots);
+        (roots, headers)
+    }
+
+    /// Header hashes of tensors with these roots.
+    fn headers_over(self, tensors: &[&Tensor], roots: &[Hash]) -> Vec<Hash> {
         let header = |(tensor, root): (&&Tensor, &Hash)| merkle::header(tensor.dtype().code(), tensor.elements(), root);
-        let headers: Vec<_> = tensors.iter().zip(&roots).map(header).collect();
-        (roots, self.headers(&headers))
+        self.headers(&tensors.iter().zip(roots).map(header).collect::<Vec<_>>())
     }
 }

@@ -7,6 +7,11 @@ use opml_vm::{
 
 use super::{forest, hasher::Hasher};
 
+/// Bytes below a lowest kept node.
+const BLOCK: usize = LEAF_BYTES << TensorTree::CUT;
+/// Blocks that are hashed together: 16 MiB.
+const AT_ONCE: usize = 1024;
+
 impl Hasher {
     /// Root of a tensor's bytes.
     pub fn tensor_root(self, bytes: &[u8]) -> Hash {
@@ -38,10 +43,26 @@ impl Hasher {
 
     /// The trees over tensors' leaves, without their lowest levels.
     pub fn tensor_trees(self, tensors: &[Tensor]) -> Vec<TensorTree<'_>> {
-        let bytes: Vec<&[u8]> = tensors.iter().map(Tensor::bytes).collect();
-        let (counts, leaves) = forest::leaves(self, &bytes);
-        let upper = self.trees(&counts, leaves, TensorTree::CUT);
-        bytes.into_iter().zip(upper).map(|(bytes, upper)| TensorTree::under(bytes, upper)).collect()
+        let upper = self.upper_trees(tensors);
+        tensors.iter().zip(upper).map(|(tensor, upper)| TensorTree::under(tensor.bytes(), upper)).collect()
+    }
+
+    /// The upper levels alone, as [`TensorTree::under`] takes them. Besides them it needs memory for some blocks' hashes only.
+    pub fn upper_trees(self, tensors: &[Tensor]) -> Vec<Tree> {
+        let counts: Vec<usize> = tensors.iter().map(|tensor| tensor.bytes().len().div_ceil(BLOCK)).collect();
+        let blocks: Vec<&[u8]> = tensors.iter().flat_map(|tensor| tensor.bytes().chunks(BLOCK)).collect();
+        let mut nodes: Vec<Hash> = blocks.chunks(AT_ONCE).flat_map(|blocks| self.tensor_roots(blocks)).collect();
+        let mut end = 0;
+        for &count in &counts {
+            end += count;
+            // The last block of several may be lower than the others.
+            let last = end.saturating_sub(1);
+            if let (true, Some(block), Some(node)) = (count > 1, blocks.get(last), nodes.get_mut(last)) {
+                let lone = merkle::depth(leaves_of(block))..TensorTree::CUT;
+                *node = lone.fold(*node, |node, _| merkle::node_hash(&node, &ZERO));
+            }
+        }
+        self.trees(&counts, nodes)
     }
 
     /// Node `index` at `level` of the tree over a tensor's leaves; only what is below it is hashed.
@@ -62,15 +83,15 @@ impl Hasher {
 
     /// The tree over leaf hashes.
     pub fn tree(self, leaves: Vec<Hash>) -> Tree {
-        self.trees(&[leaves.len()], leaves, 0).pop().unwrap_or_else(|| Tree::new(Vec::new()))
+        self.trees(&[leaves.len()], leaves).pop().unwrap_or_else(|| Tree::new(Vec::new()))
     }
 
-    /// Trees over `counts` leaves each, without the levels below `cut`, but with the root.
-    pub(super) fn trees(self, counts: &[usize], leaves: Vec<Hash>, cut: u32) -> Vec<Tree> {
+    /// Trees over `counts` leaves each, all of them one tree after another.
+    pub fn trees(self, counts: &[usize], leaves: Vec<Hash>) -> Vec<Tree> {
         let no_leaves = |&count: &usize| if count == 0 { vec![Vec::new()] } else { Vec::new() };
         let mut kept: Vec<Vec<Vec<Hash>>> = counts.iter().map(no_leaves).collect();
-        forest::grow(self, counts, leaves, |tree, level, nodes| {
-            if let Some(kept) = kept.get_mut(tree).filter(|_| level >= cut || nodes.len() == 1) {
+        forest::grow(self, counts, leaves, |tree, _, nodes| {
+            if let Some(kept) = kept.get_mut(tree) {
                 kept.push(nodes.to_vec());
             }
         });

@@ -61,6 +61,11 @@ impl Layout {
         typed.then_some(Self { context: num::size(prompt.elements), logits, next: next? })
     }
 
+    /// Most iterations of a run that goes on with a prompt of so many tokens by so many new ones.
+    pub fn longest(&self, prompt: usize, tokens: u64) -> u64 {
+        num::wide(prompt).saturating_add(tokens).saturating_sub(1).clamp(1, num::wide(self.context).max(1))
+    }
+
     /// Whether tokens can be drawn.
     pub fn can_sample(&self, program: &Program) -> bool {
         let next = program.instructions().get(num::size(self.next.into()));
@@ -96,7 +101,7 @@ pub fn generate(
     each: &mut (dyn FnMut(u64, Option<u32>) -> ControlFlow<()> + Send),
 ) -> Result<u64, ModelError> {
     let length = inputs.get(1).and_then(|settings| settings.get(0)).and_then(|n| u64::try_from(n).ok()).unwrap_or(1);
-    let longest = length.saturating_add(most).saturating_sub(1).clamp(1, num::wide(layout.context));
+    let longest = layout.longest(num::size(length), most);
     let stop = (Stop::Halt { max: longest }, u64::MAX);
     let mut each = |iteration: Iteration<'_>| {
         let token = iteration.values.first().and_then(|value| value.get(0)).and_then(|token| u32::try_from(token).ok());

@@ -4,11 +4,7 @@ use std::sync::Arc;
 
 use alloy_primitives::B256;
 use opml_bisection::Claim;
-use opml_ops::commit::Hasher;
-use opml_vm::{
-    Program, Tensor, Trace,
-    interpreter::{Run, Stop},
-};
+use opml_vm::{Program, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::{AgentError, Book, Claimed, Library, Plan, Task};
@@ -16,6 +12,7 @@ use crate::{
     chain::{ClaimOnChain, parts_of},
     error::ProverError,
     machine::VmRules,
+    runs::{Own, Runner},
 };
 
 /// What a run says of a claim.
@@ -84,29 +81,19 @@ impl Case {
         Ok(Ok(Self { claim, on_chain, rules, program, plan, inputs }))
     }
 
-    /// Runs the model as the claim's task says.
-    ///
-    /// # Errors
-    /// The run is larger than the budget.
-    pub fn run(&self, budget: u64) -> Result<Run, ProverError> {
-        let stop = Stop::Halt { max: self.claim.max_length };
-        self.plan.engine.run(&self.inputs, stop, budget).map_err(ProverError::Budget)
-    }
-
-    /// Runs the model and commits to the trace.
-    ///
-    /// # Errors
-    /// As [`Case::run`].
-    pub fn trace(&self, budget: u64) -> Result<Trace, ProverError> {
-        let (engine, stop) = (&self.plan.engine, Stop::Halt { max: self.claim.max_length });
-        Hasher::current().run(engine, &self.inputs, stop, budget).map_err(ProverError::Budget)
+    /// What is run for the claim's task.
+    #[must_use]
+    pub fn runner(&self, budget: u64, memory: u64) -> Runner<'_> {
+        Runner { engine: &self.plan.engine, inputs: &self.inputs, max_t: self.claim.max_length, budget, memory }
     }
 
     /// Whether a run says what the claim says.
-    #[must_use]
-    pub fn agrees(&self, run: &Run) -> bool {
-        let output = run.output(&self.program).is_some_and(|output| output.bytes() == self.on_chain.output);
-        output && run.length == self.claim.length
+    ///
+    /// # Errors
+    /// It has no output.
+    pub fn agrees(&self, own: &Own) -> Result<bool, ProverError> {
+        let output = own.output(self.program.output())?;
+        Ok(output == self.on_chain.output && own.length() == self.claim.length)
     }
 }
 

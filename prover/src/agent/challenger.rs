@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::SolCall as _;
-use opml_bisection::{Move, Party, Policy, Trace as _, honest_challenger, tree};
+use opml_bisection::{Move, Party, Policy, honest_challenger};
 use opml_contracts::{
     abi::Dispute,
     dispute::{self, ClaimSlot, Stage, Status},
@@ -14,14 +14,11 @@ use super::{
 use crate::{
     chain::{Replay, function},
     machine::VmTrace,
-    network::{NetworkError, Request},
     words,
 };
 
 /// Most disputes of its own that a challenger opens on one claim: a further one can only be needed after a lost clock.
 const ATTEMPTS: usize = 2;
-/// Most gas of a transaction (EIP-7825), less what an estimate may miss.
-const GAS: u64 = 13_500_000;
 
 /// What the challenger says of the claims, and what it is to send.
 ///
@@ -84,6 +81,7 @@ fn pending(
             return Ok(Vec::new());
         }
         let slot = office.slot(id)?;
+        vouched(office, picture, claimed)?;
         return Ok(challenge(office, picture, id, claimed, &slot, own).into_iter().collect());
     }
     let slot = office.slot(id)?;
@@ -96,6 +94,15 @@ fn pending(
         due.extend(play(office, picture, (id, claimed), &slot, (*dispute, disputed))?);
     }
     Ok(due)
+}
+
+/// Before a bond is put on what the model says: it is the model, whatever its cache says.
+fn vouched(office: &mut Office<'_>, picture: &Picture, claimed: &Claimed) -> Result<(), AgentError> {
+    let model = picture.book.subject(claimed).map(|(task, _)| task.task.modelRoot);
+    if let Some(plan) = model.map(|root| office.library.plan(root)).transpose()?.flatten() {
+        plan.vouch()?;
+    }
+    Ok(())
 }
 
 fn challenge(
@@ -152,44 +159,13 @@ fn play(
         return Ok(is_late.then(late));
     }
     let trace = office.trace(id, &case)?;
-    let own = VmTrace::new(&case.program, &case.inputs, trace.as_ref());
-    if own.node(tree::depth(case.claim.leaves()), 0)? == root(&replay) && slot.stage == Stage::Opened {
-        // The trace is its own: nothing is wrong with this claim any more that could be proved.
-        return Ok(None);
-    }
-    let before = Some(&position);
-    let mut policy = Policy::default();
-    loop {
-        let mv = honest_challenger(&policy, &case.claim, &position, &replay.revealed, &own, &case.rules);
-        let mv = match mv {
-            Ok(Some(mv)) => mv,
-            Ok(None) => return Ok(None),
-            // The step opens too much for one witness: a part of it opens less.
-            Err(_) if policy.max_terms > 1 => {
-                policy.max_terms = (policy.max_terms / 4).max(1);
-                continue;
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let data = replay.record.calldata(&case.on_chain, &case.claim, &mv)?;
-        if mv.kind().is_proof() && policy.max_terms > 1 && !fits(office, &data)? {
-            policy.max_terms = (policy.max_terms / 4).max(1);
-            continue;
-        }
-        return Ok(Some(move_duty(dispute, &state, &mv, words::of_move(&case.claim, before, &mv), data)));
-    }
-}
-
-/// Whether a transaction with these data stays below the cap of gas. One that is refused for another reason does.
-fn fits(office: &Office<'_>, data: &alloy_primitives::Bytes) -> Result<bool, AgentError> {
-    let request =
-        Request { from: office.account(), to: Some(office.contract()), value: U256::ZERO, data: data.clone() };
-    match office.network.estimate(&request) {
-        Ok(gas) => Ok(gas <= GAS),
-        Err(NetworkError::Reverted { data }) => Ok(!data.is_empty()),
-        Err(NetworkError::Refused { .. }) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
+    let own = VmTrace::new(&case.program, &case.inputs, trace.knowledge());
+    let make = |policy: &Policy| honest_challenger(policy, &case.claim, &position, &replay.revealed, &own, &case.rules);
+    // None: it finds nothing wrong.
+    let Some(mv) = office.choose(&case, &replay.record, make)? else { return Ok(None) };
+    case.plan.guard.check()?;
+    let data = replay.record.calldata(&case.on_chain, &case.claim, &mv)?;
+    Ok(Some(move_duty(dispute, &state, &mv, words::of_move(&case.claim, Some(&position), &mv), data)))
 }
 
 pub(super) fn move_duty(

@@ -212,6 +212,7 @@ fn outputs(
     let good: Vec<&Vec<Tensor>> = samples.iter().filter_map(|sample| sample.as_ref().ok()).collect();
     // A claim whose run is refused must not spoil the others' batch.
     let together = plan.engine.run_outputs(&good, stop, office.budget).ok().filter(|all| all.len() == good.len());
+    plan.guard.check()?;
     let mut together = together.map(Vec::into_iter);
     let mut judged = Vec::new();
     for (check, sample) in batch.iter().zip(&samples) {

@@ -6,10 +6,10 @@ use std::rc::Rc;
 
 use alloy_primitives::{Address, Bytes, U256};
 use opml_contracts::{abi::Dispute, dispute};
-use opml_ops::commit::Hasher;
+use opml_ops::{commit::Hasher, engine::Engine};
 use opml_vm::{
     Program, Tensor,
-    interpreter::{Run, Stop},
+    interpreter::Stop,
     model_file,
     testing::{Limits, random_program},
 };
@@ -23,22 +23,36 @@ use crate::{
     chain::{ETHER, bond_of_challenger, bond_of_submitter, input_headers, register_call},
     lie::{Fault, Lie},
     network::{Network as _, NetworkError},
+    policy::STEP_GAS,
     random::Random,
+    runs::{MEMORY, Runner},
 };
 
 const FAULT: Fault = Fault { cell: None, consistent: true };
 const SEED: u64 = 5;
 const SUBMITTER: u8 = 1;
-const CHALLENGER: u8 = 2;
+pub(super) const CHALLENGER: u8 = 2;
 
 /// A model on disk, a chain that knows it, and a claim on it.
-struct World {
+pub(super) struct World {
     folder: tempfile::TempDir,
-    chain: Local,
+    pub(super) chain: Local,
     fault: Option<(Fault, u64)>,
+    memory: u64,
+    step_gas: u64,
 }
 
-fn model() -> (Program, Vec<Tensor>, u64, Run) {
+/// What a claim is about, and how its players are set up.
+pub(super) struct Plot {
+    pub(super) program: Program,
+    pub(super) inputs: Vec<Tensor>,
+    pub(super) max_t: u64,
+    pub(super) fault: Option<(Fault, u64)>,
+    pub(super) memory: u64,
+    pub(super) step_gas: u64,
+}
+
+fn model() -> (Program, Vec<Tensor>, u64) {
     let limits = Limits { instructions: 4, max_t: 2, elements: 40, work: 2_000 };
     let good = |seed| {
         let (program, inputs, max_t) = random_program(seed, &limits);
@@ -46,17 +60,23 @@ fn model() -> (Program, Vec<Tensor>, u64, Run) {
         let posted = !program.inputs().is_empty();
         let lie = Lie::plant(&program, &inputs, &honest, FAULT, &mut Random::new(SEED)).ok().filter(|_| posted)?;
         let differs = lie.run.output(&program).map(Tensor::bytes) != honest.output(&program).map(Tensor::bytes);
-        differs.then_some((program, inputs, max_t, honest))
+        differs.then_some((program, inputs, max_t))
     };
     (0..500).find_map(good).unwrap()
 }
 
 impl World {
     fn new(lies: bool) -> Self {
+        let (program, inputs, max_t) = model();
+        let fault = lies.then_some((FAULT, SEED));
+        Self::of(Plot { program, inputs, max_t, fault, memory: MEMORY, step_gas: STEP_GAS })
+    }
+
+    pub(super) fn of(plot: Plot) -> Self {
+        let Plot { program, inputs, max_t, fault, memory, step_gas } = plot;
         // Thousands of state files: in memory where that can be had, for a disk takes its time for every write.
-        let memory = std::path::Path::new("/dev/shm");
-        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
-        let (program, inputs, max_t, honest) = model();
+        let shared = std::path::Path::new("/dev/shm");
+        let folder = if shared.is_dir() { tempfile::tempdir_in(shared) } else { tempfile::tempdir() }.unwrap();
         std::fs::write(folder.path().join("model.opml"), model_file::write(&program)).unwrap();
         let chain = Local::new(&[wallet(SUBMITTER).account(), wallet(CHALLENGER).account()], 1);
         let operator = crate::chain::OPERATOR;
@@ -76,15 +96,14 @@ impl World {
             tier: 0,
             requester: Address::ZERO,
         });
-        let fault = lies.then_some((FAULT, SEED));
-        let run = match fault {
-            Some(_) => Lie::plant(&program, &inputs, &honest, FAULT, &mut Random::new(SEED)).unwrap().run,
-            None => honest,
-        };
-        let output = run.output(&program).unwrap().bytes().to_vec();
-        let claim = Dispute::claimCall { taskId: task, T: run.length, nonce: 0, output: output.into() };
+        let engine = Engine::compile(&program);
+        let runner = Runner { engine: &engine, inputs: &inputs, max_t, budget: 1 << 20, memory };
+        let honest = runner.honest().unwrap();
+        let own = fault.map_or_else(|| runner.honest().unwrap(), |fault| runner.lying(&honest, fault).unwrap().0);
+        let output = own.output(program.output()).unwrap();
+        let claim = Dispute::claimCall { taskId: task, T: own.length(), nonce: 0, output: output.into() };
         chain.sent(wallet(SUBMITTER).account(), bond_of_submitter(), &claim);
-        Self { folder, chain, fault }
+        Self { folder, chain, fault, memory, step_gas }
     }
 
     fn agent(&self, role: Role, fuse: &Rc<Fuse>) -> Result<Agent, AgentError> {
@@ -97,6 +116,8 @@ impl World {
             most: 2_000,
             dry: false,
             budget: 1 << 20,
+            step_gas: self.step_gas,
+            memory: self.memory,
             fault: self.fault,
         };
         let network = Box::new(Fused { chain: self.chain.clone(), fuse: fuse.clone() });
@@ -105,7 +126,7 @@ impl World {
         Ok(agent.with(Rc::new(ledger)))
     }
 
-    fn book(&self) -> Book {
+    pub(super) fn book(&self) -> Book {
         let mut book = Book::default();
         let head = self.chain.head().unwrap().number;
         for event in self.chain.events(self.chain.place.dispute, 0, head).unwrap() {
@@ -129,7 +150,7 @@ impl World {
     }
 
     /// Plays to the end; the agent of `role` has a fuse that ends after `end` calls, and is started again without one.
-    fn play(&self, players: &[Role], role: Role, end: Option<u64>) -> Ended {
+    pub(super) fn play(&self, players: &[Role], role: Role, end: Option<u64>) -> Ended {
         let steady = Rc::new(Fuse::default());
         let fuse = Rc::new(Fuse::default());
         fuse.end.set(end);
@@ -165,10 +186,10 @@ fn is_kill(error: &AgentError) -> bool {
 }
 
 #[derive(Debug)]
-struct Ended {
-    balances: [U256; 3],
+pub(super) struct Ended {
+    pub(super) balances: [U256; 3],
     /// Of both players: transactions that went through, and that did not.
-    sent: [(usize, usize); 2],
+    pub(super) sent: [(usize, usize); 2],
     calls: u64,
     killed: bool,
 }
@@ -191,7 +212,7 @@ fn kill_everywhere(lies: bool, players: &[Role], role: Role, prepare: impl Fn(&W
     calm
 }
 
-fn ether(tenths: u128) -> U256 {
+pub(super) fn ether(tenths: u128) -> U256 {
     U256::from(tenths * ETHER / 10)
 }
 

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use alloy_primitives::B256;
@@ -11,7 +11,11 @@ use opml_ops::{commit::Hasher, engine::Engine};
 use opml_vm::{Program, program::ModelRoots};
 
 use super::{AgentError, Vault, vault::Kind};
-use crate::{error::ProverError, files};
+use crate::{
+    error::ProverError,
+    hex,
+    model::{self, Guard, Model},
+};
 
 /// Models that are kept ready.
 const KEPT: usize = 4;
@@ -25,6 +29,28 @@ pub struct Plan {
     pub engine: Engine,
     /// Its roots.
     pub roots: ModelRoots,
+    /// Of its file, if that is open.
+    pub guard: Guard,
+    /// Whether its constants were hashed in this process and are what they are said to be.
+    vouched: OnceLock<bool>,
+}
+
+impl Plan {
+    fn new((program, guard): (Program, Guard)) -> Self {
+        let program = Arc::new(program);
+        let roots = Hasher::current().model_roots(&program);
+        Self { engine: Engine::from_arc(program.clone()), program, roots, guard, vouched: OnceLock::new() }
+    }
+
+    /// Makes sure that the model is the one of its roots, once and for all: its constants are hashed, whatever a cache says of them.
+    ///
+    /// # Errors
+    /// It is not, or its file has changed.
+    pub fn vouch(&self) -> Result<(), ProverError> {
+        let is_right = *self.vouched.get_or_init(|| model::is_as_hashed(&self.program));
+        self.guard.check()?;
+        if is_right { Ok(()) } else { Err(ProverError::Forged { root: hex::of(&self.roots.model) }) }
+    }
 }
 
 /// Model files, and a storage of more of them.
@@ -45,7 +71,7 @@ impl Library {
         let mut library = Self::default();
         for path in paths {
             for file in files_of(path)? {
-                let root = root_of(&files::read_model(&file)?);
+                let root = root_of(&Model::open_hashed(&file)?.program);
                 library.models.insert(root, file);
             }
         }
@@ -81,12 +107,15 @@ impl Library {
     /// The file has changed or cannot be read; the storage does not answer, or what it has is damaged.
     pub fn plan(&mut self, root: B256) -> Result<Option<Arc<Plan>>, AgentError> {
         if let Some((_, plan)) = self.ready.iter().find(|(known, _)| *known == root) {
-            return Ok(Some(plan.clone()));
+            let (plan, checked) = (plan.clone(), plan.guard.check());
+            if checked.is_err() {
+                // The next time it is read again.
+                self.ready.retain(|(known, _)| *known != root);
+            }
+            return checked.map(|()| Some(plan)).map_err(AgentError::from);
         }
-        let Some(program) = self.read(root)? else { return Ok(None) };
-        let program = Arc::new(program);
-        let roots = Hasher::current().model_roots(&program);
-        let plan = Arc::new(Plan { engine: Engine::from_arc(program.clone()), program, roots });
+        let Some(read) = self.read(root)? else { return Ok(None) };
+        let plan = Arc::new(Plan::new(read));
         self.ready.push_front((root, plan.clone()));
         self.ready.truncate(KEPT);
         Ok(Some(plan))
@@ -100,16 +129,17 @@ impl Library {
         Ok(self.plan(root)?.map(|plan| plan.program.clone()))
     }
 
-    fn read(&self, root: B256) -> Result<Option<Program>, AgentError> {
+    fn read(&self, root: B256) -> Result<Option<(Program, Guard)>, AgentError> {
         let Some(path) = self.models.get(&root) else {
-            return self.vault.as_ref().map_or(Ok(None), |vault| vault.model(root));
+            let stored = self.vault.as_ref().map_or(Ok(None), |vault| vault.model(root))?;
+            return Ok(stored.map(|program| (program, Guard::default())));
         };
-        let program = files::read_model(path)?;
+        let Model { program, guard, .. } = Model::open_hashed(path)?;
         if root_of(&program) != root {
             let why = "the file has changed since it was read first; start again".to_owned();
             return Err(ProverError::Input { path: path.clone(), why }.into());
         }
-        Ok(Some(program))
+        Ok(Some((program, guard)))
     }
 }
 

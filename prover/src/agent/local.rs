@@ -107,6 +107,12 @@ impl Local {
         (good, own.len() - good)
     }
 
+    /// Gas of the dearest transaction of an account.
+    pub(super) fn dearest(&self, of: Address) -> u64 {
+        let inner = self.inner.borrow();
+        inner.mined.values().filter(|(from, _)| *from == of).map(|(_, mined)| mined.gas).max().unwrap_or(0)
+    }
+
     /// What the contract owes an account.
     pub(super) fn credit(&self, account: Address) -> U256 {
         view(self, self.place.dispute, &Dispute::creditOfCall { account }).unwrap()

@@ -17,6 +17,8 @@ mod ledger;
 mod library;
 #[cfg(test)]
 mod local;
+#[cfg(test)]
+mod long;
 mod office;
 mod outbox;
 mod store;
@@ -77,6 +79,10 @@ pub struct Settings {
     pub dry: bool,
     /// Most elements of a run.
     pub budget: u64,
+    /// A proof that costs more gas is cut further, where it can be.
+    pub step_gas: u64,
+    /// Most bytes of values of a run that are kept; a larger one is kept as checkpoints.
+    pub memory: u64,
     /// Of a submitter for rehearsals: the lie that it stands by, and its seed.
     pub fault: Option<(Fault, u64)>,
 }
@@ -162,6 +168,8 @@ impl Agent {
             tiers: &self.tiers,
             traces: &mut self.traces,
             budget: self.settings.budget,
+            step_gas: self.settings.step_gas,
+            memory: self.settings.memory,
             fault: self.settings.fault,
         };
         let mut said = Vec::new();

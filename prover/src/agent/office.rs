@@ -3,24 +3,26 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use alloy_primitives::{Address, B256, U256, keccak256};
-use opml_bisection::Trace as GameTrace;
+use opml_bisection::{Answer, Move, Policy, Trace as GameTrace};
 use opml_contracts::{
     abi::Dispute,
     dispute::{ClaimSlot, unpack_tier},
 };
-use opml_ops::commit::Hasher;
-use opml_vm::Trace;
 
 use super::{AgentError, Case, Claimed, Ledger, Library, Picture, Verdict, checks::Known};
 use crate::{
-    lie::{Fault, Lie, LyingTrace},
+    chain::Record,
+    lie::{self, Fault, LyingTrace},
     machine::VmTrace,
-    network::{Deployment, Network, Wallet, view},
-    random::Random,
+    network::{Deployment, Network, NetworkError, Request, Wallet, view},
+    policy::{Cutting, Price},
+    runs::Own,
 };
 
 /// Traces that are kept in memory; others are computed again.
 const KEPT: usize = 4;
+/// Most gas of a transaction (EIP-7825), less what an estimate may miss.
+const GAS: u64 = 13_500_000;
 /// Bytes of the largest trace that is stored: a larger one is sooner run again than fetched.
 const STORED: usize = 1 << 28;
 
@@ -43,17 +45,18 @@ pub fn tiers(network: &dyn Network, contract: Address) -> Result<Vec<Dispute::Ti
 
 /// A submitter's run of a claim, with its lie if it told one.
 pub(super) struct Told {
-    trace: Trace,
-    lie: Option<Lie>,
+    own: Own,
+    lie: Option<lie::Told>,
 }
 
 impl Told {
     /// The trace that the submitter shows.
     #[must_use]
     pub(super) fn trace<'a>(&'a self, case: &'a Case) -> Box<dyn GameTrace + 'a> {
+        let own = self.own.knowledge();
         match &self.lie {
-            Some(lie) => Box::new(LyingTrace::new(&case.program, &case.inputs, &self.trace, &lie.told)),
-            None => Box::new(VmTrace::new(&case.program, &case.inputs, &self.trace)),
+            Some(told) => Box::new(LyingTrace::new(&case.program, &case.inputs, own, told)),
+            None => Box::new(VmTrace::new(&case.program, &case.inputs, own)),
         }
     }
 }
@@ -61,7 +64,7 @@ impl Told {
 /// The last traces.
 #[derive(Default)]
 pub(super) struct Traces {
-    own: VecDeque<(B256, Arc<Trace>)>,
+    own: VecDeque<(B256, Arc<Own>)>,
     told: VecDeque<(B256, Arc<Told>)>,
 }
 
@@ -76,6 +79,8 @@ pub(super) struct Office<'a> {
     pub(super) tiers: &'a [Dispute::Tier],
     pub(super) traces: &'a mut Traces,
     pub(super) budget: u64,
+    pub(super) step_gas: u64,
+    pub(super) memory: u64,
     pub(super) fault: Option<(Fault, u64)>,
 }
 
@@ -112,8 +117,9 @@ impl<'a> Office<'a> {
         Case::of(&picture.book, id, claimed, tier.arityLog2, self.library)
     }
 
-    /// The agent's own trace of a claim's task: the last ones from memory, others from the storage, if a run made before says its root.
-    pub(super) fn trace(&mut self, id: B256, case: &Case) -> Result<Arc<Trace>, AgentError> {
+    /// The agent's own trace of a claim's task, of as many iterations as the claim has: the last ones from memory, others from the storage,
+    /// if a run made before says its root.
+    pub(super) fn trace(&mut self, id: B256, case: &Case) -> Result<Arc<Own>, AgentError> {
         if let Some((_, trace)) = self.traces.own.iter().find(|(of, _)| *of == id) {
             return Ok(trace.clone());
         }
@@ -123,23 +129,27 @@ impl<'a> Office<'a> {
         Ok(trace)
     }
 
-    fn trace_of(&self, case: &Case) -> Result<Trace, AgentError> {
-        let Some(vault) = self.library.vault() else { return Ok(case.trace(self.budget)?) };
-        let subject = case.on_chain.claim.taskId;
-        let name = keccak256([b"trace", subject.as_slice()].concat());
+    fn trace_of(&self, case: &Case) -> Result<Own, AgentError> {
+        let (subject, length) = (case.on_chain.claim.taskId, case.claim.length);
+        let run = || case.runner(self.budget, self.memory).of_length(length);
+        let Some(vault) = self.library.vault() else { return Ok(run()?) };
+        let name = keccak256([b"trace", subject.as_slice(), &length.to_be_bytes()].concat());
         if let Some(Verdict::Traced(root)) = self.ledger.verdicts(&[name])?.get(&name)
             // A storage that is damaged or silent is no reason to miss a move: the run is made again.
             && let Ok(Some(trace)) = vault.trace(&case.program, B256::from(*root))
         {
-            return Ok(trace);
+            return Ok(Own::Whole(Box::new(trace)));
         }
-        let trace = case.trace(self.budget)?;
-        self.ledger.judge(&[(name, Verdict::Traced(trace.root()))])?;
-        let bytes: usize = trace.run().values.iter().map(|value| value.bytes().len()).sum();
-        if bytes <= STORED {
-            let _ = vault.put_trace(&trace);
+        let own = run()?;
+        // What is not kept as a whole is sooner run again than fetched.
+        if let Own::Whole(trace) = &own {
+            self.ledger.judge(&[(name, Verdict::Traced(trace.root()))])?;
+            let bytes: usize = trace.run().values.iter().map(|value| value.bytes().len()).sum();
+            if bytes <= STORED {
+                let _ = vault.put_trace(trace);
+            }
         }
-        Ok(trace)
+        Ok(own)
     }
 
     /// The run behind the agent's own claim: the honest one, or with the lie it was told to stand by.
@@ -147,24 +157,42 @@ impl<'a> Office<'a> {
         if let Some((_, told)) = self.traces.told.iter().find(|(of, _)| *of == id) {
             return Ok(told.clone());
         }
-        let told = Arc::new(told(case, self.budget, self.fault)?);
+        let told = Arc::new(told(case, (self.budget, self.memory), self.fault)?);
         self.traces.told.push_front((id, told.clone()));
         self.traces.told.truncate(KEPT);
         Ok(told)
     }
+
+    /// A challenger's next move, by the price that the chain names.
+    pub(super) fn choose(
+        &self,
+        case: &Case,
+        record: &Record,
+        make: impl FnMut(&Policy) -> Answer<Option<Move>>,
+    ) -> Result<Option<Move>, AgentError> {
+        let price = |mv: &Move| {
+            let data = record.calldata(&case.on_chain, &case.claim, mv)?;
+            let request = Request { from: self.account(), to: Some(self.contract()), value: U256::ZERO, data };
+            match self.network.estimate(&request) {
+                Ok(gas) => Ok(if gas > GAS { Price::TooMuch } else { Price::Gas(gas) }),
+                Err(NetworkError::Reverted { data }) if !data.is_empty() => Ok(Price::Unknown),
+                Err(NetworkError::Reverted { .. } | NetworkError::Refused { .. }) => Ok(Price::TooMuch),
+                Err(error) => Err(error.into()),
+            }
+        };
+        Cutting::new(Policy::default().max_terms, self.step_gas).choose(make, price)
+    }
 }
 
 /// A run of a case; with a fault, the lying one if the claim's output is the lie's.
-fn told(case: &Case, budget: u64, fault: Option<(Fault, u64)>) -> Result<Told, AgentError> {
-    let honest = case.run(budget)?;
-    if let Some((fault, seed)) = fault {
-        let planted = Lie::plant(&case.program, &case.inputs, &honest, fault, &mut Random::new(seed));
-        let lie = planted.map_err(crate::error::ProverError::from)?;
-        let claimed = lie.run.output(&case.program).is_some_and(|output| output.bytes() == case.on_chain.output);
-        if claimed {
-            let trace = Hasher::current().trace(&case.program, lie.run.clone());
-            return Ok(Told { trace, lie: Some(lie) });
+fn told(case: &Case, (budget, memory): (u64, u64), fault: Option<(Fault, u64)>) -> Result<Told, AgentError> {
+    let runner = case.runner(budget, memory);
+    let honest = runner.honest()?;
+    if let Some(fault) = fault {
+        let (own, told) = runner.lying(&honest, fault)?;
+        if case.agrees(&own)? {
+            return Ok(Told { own, lie: Some(told) });
         }
     }
-    Ok(Told { trace: Hasher::current().trace(&case.program, honest), lie: None })
+    Ok(Told { own: honest, lie: None })
 }

@@ -63,6 +63,7 @@ fn pending(office: &mut Office<'_>, picture: &Picture, id: B256, claimed: &Claim
     };
     let run = office.theirs(id, &case)?;
     let trace = run.trace(&case);
+    case.plan.guard.check()?;
     let mut due = Vec::new();
     if slot.stage == Stage::Awaited {
         let mv = honest_submitter(&case.claim, None, trace.as_ref(), &case.rules)?;

@@ -144,7 +144,8 @@ impl Vault {
     /// The storage does not answer or refuses, or the object is not what its name says.
     pub fn model(&self, root: B256) -> Result<Option<Program>, AgentError> {
         let Some(bytes) = self.get(Kind::Model, root)? else { return Ok(None) };
-        let read = model_file::read(&bytes).map(|program| (root_of(&program), program));
+        let read = model_file::read_shared(&bytes.into()).map(|program| Hasher::current().hashed(program));
+        let read = read.map(|program| (root_of(&program), program));
         self.verified(Kind::Model, root, read.map_err(|error| error.to_string())).map(Some)
     }
 

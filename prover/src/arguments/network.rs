@@ -5,10 +5,11 @@ use std::{path::PathBuf, str::FromStr as _};
 use alloy_primitives::B256;
 use clap::Args;
 
-use super::{BUDGET, Task, at_least_one};
+use super::{BUDGET, TRACE_MEMORY, Task, at_least_one};
 use crate::{
     lie::Fault,
     network::{TIERS, ether},
+    policy::STEP_GAS,
 };
 
 /// Which chain, and whose key.
@@ -203,6 +204,12 @@ pub struct Play {
     /// Look once and end.
     #[arg(long)]
     pub once: bool,
+    /// A proof that costs more gas is cut further, where it can be.
+    #[arg(long, default_value_t = STEP_GAS, value_name = "GAS")]
+    pub step_gas: u64,
+    /// Most MiB of values that are kept of a run; a larger one of several iterations is kept as checkpoints.
+    #[arg(long, default_value_t = TRACE_MEMORY, value_name = "MIB")]
+    pub trace_memory: u64,
     /// Refuse runs of more elements.
     #[arg(long, default_value_t = BUDGET, value_name = "ELEMENTS")]
     pub budget: u64,
@@ -228,6 +235,9 @@ pub struct Defend {
 /// See [`super::Command::Status`].
 #[derive(Debug, Args)]
 pub struct Status {
+    /// Show outputs as text: the GGUF file or folder that their model was made of.
+    #[arg(long, value_name = "MODEL")]
+    pub tokenizer: Option<PathBuf>,
     /// Only claims and disputes of this account.
     #[arg(long, value_name = "ADDRESS")]
     pub account: Option<alloy_primitives::Address>,

@@ -13,6 +13,7 @@ use crate::{
     fixtures::{Fixture, MLP},
     hex, import,
     lie::{Cell, Lie},
+    model::Guard,
     output::Output,
     random::Random,
     report,
@@ -106,7 +107,13 @@ fn text(shown: &Shown, picture: &str, honest: &Honest) -> String {
 /// A fixture's model on one of its pictures.
 pub(super) fn task(fixture: &Fixture, picture: usize) -> Result<Task> {
     let imported = import::fixture(fixture)?;
-    Ok(Task { program: imported.program, inputs: vec![fixture.picture(picture)?], max_t: 1, budget: 1 << 32 })
+    Ok(Task {
+        program: imported.program,
+        inputs: vec![fixture.picture(picture)?],
+        max_t: 1,
+        budget: 1 << 32,
+        guard: Guard::default(),
+    })
 }
 
 /// The class of the largest logit.

@@ -22,7 +22,8 @@ pub(super) fn run(arguments: &arguments::Dispute, output: Output) -> Result<u8> 
         step_gas: arguments.step_gas,
         posted: arguments.posted,
     };
-    let report = dispute::play(&task, &setup).with_context(|| arguments.task.place())?;
+    let report = dispute::play_within(&task, &setup, arguments.trace_memory.saturating_mul(1 << 20))
+        .with_context(|| arguments.task.place())?;
     // The honest side must have won: the challenger of a lie, the submitter of the truth.
     let right = if report.fault.is_some() { "challenger" } else { "submitter" };
     let code = if report.winner == right { AGREE } else { FAULT };

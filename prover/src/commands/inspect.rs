@@ -7,7 +7,14 @@ use opml_ops::commit::Hasher;
 use opml_vm::{Program, bounds::Bounds, disasm, interpreter};
 use serde::Serialize;
 
-use crate::{arguments, error::ProverError, files, hex, output::Output, report, units};
+use crate::{
+    arguments,
+    error::ProverError,
+    hex,
+    model::{Cache, Kept, Model},
+    output::Output,
+    report, units,
+};
 
 use super::AGREE;
 
@@ -130,7 +137,10 @@ impl Inspection {
 }
 
 pub(super) fn run(arguments: &arguments::Inspect, output: Output) -> Result<u8> {
-    let program = files::read_model(&arguments.model)?;
+    let (Model { program, guard, .. }, kept) = Model::open(&arguments.model)?.hashed(&Cache::usual())?;
+    if let Kept::Not(why) = kept {
+        output.note(&format!("the hashes of the weights are not kept: {why}"));
+    }
     let refused = |hint| move |error| ProverError::Model { path: arguments.model.clone(), error, hint };
     interpreter::check_length(&program, arguments.max_t).map_err(refused("--max-t sets the iterations"))?;
     program.validate().map_err(refused("`opml import` writes model files"))?;
@@ -148,6 +158,7 @@ pub(super) fn run(arguments: &arguments::Inspect, output: Output) -> Result<u8> 
         bounds: BoundsReport::new(&program, arguments.max_t),
         disassembly: disasm::program(&program),
     };
+    guard.check()?;
     output.result(&inspection, Inspection::text)?;
     Ok(AGREE)
 }

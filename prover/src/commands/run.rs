@@ -5,7 +5,7 @@ use opml_ops::commit::Hasher;
 use opml_vm::{Tensor, merkle};
 use serde::Serialize;
 
-use crate::{arguments, files, hex, output::Output, report, task::Task, units};
+use crate::{arguments, files, hex, output::Output, report, task::Task, text, units};
 
 use super::AGREE;
 
@@ -23,6 +23,9 @@ pub(crate) struct RunResult {
     largest: Option<usize>,
     /// The first values, 64 at most.
     values: Vec<i64>,
+    /// What they say, if a text was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
 }
 
 /// Values printed at most.
@@ -45,7 +48,13 @@ impl RunResult {
             output_hash: hex::of(&merkle::keccak(&[tensor.bytes()])),
             largest: largest.map(|(number, _)| number),
             values: values.into_iter().take(SHOWN).collect(),
+            text: None,
         }
+    }
+
+    /// With the text that the output is.
+    fn saying(self, text: Option<String>) -> Self {
+        Self { text, ..self }
     }
 
     fn text(&self) -> String {
@@ -59,7 +68,7 @@ impl RunResult {
             self.largest.map_or_else(|| "none".to_owned(), |number| format!("element {number}")),
             self.output_root,
             self.output_hash
-        )
+        ) + &self.text.as_ref().map_or_else(String::new, |text| format!("\ntext         {text:?}"))
     }
 }
 
@@ -98,13 +107,14 @@ pub(super) fn run(arguments: &arguments::Run, output: Output) -> Result<u8> {
     if arguments.all {
         return all(arguments, output);
     }
-    let task = Task::read(&arguments.task)?;
+    let task = Task::read_to_run(&arguments.task)?;
     let run = if arguments.reference { task.run_reference() } else { task.run() };
     let run = run.with_context(|| arguments.task.place())?;
     let tensor = run.output(&task.program).context("the run has no output")?;
     if let Some(path) = &arguments.output {
         files::write(path, &opml_ops::npy::write(tensor))?;
     }
-    output.result(&RunResult::new(run.length, tensor), RunResult::text)?;
+    let said = arguments.task.text.tokenizer.as_deref().map(|from| text::said(from, tensor)).transpose()?;
+    output.result(&RunResult::new(run.length, tensor).saying(said), RunResult::text)?;
     Ok(AGREE)
 }

@@ -5,6 +5,7 @@ use opml_ops::{checkpoint::CheckpointTrace, engine::Engine};
 use opml_prover::{
     dispute::{Report, STEP_GAS, Setup, Sides, play_lie, play_sides},
     lie::{Fault, Lie, Told},
+    model::Guard,
     random::Random,
     task::Task,
     trial::{Charge, Elements, NoCharge, Text},
@@ -20,7 +21,7 @@ const BUDGET: u64 = 1 << 32;
 fn task(seed: u64) -> Task {
     let limits = Limits { max_t: 5, instructions: 6, ..Limits::default() };
     let (program, inputs, max_t) = random_program(seed, &limits);
-    Task { program, inputs, max_t, budget: BUDGET }
+    Task { program, inputs, max_t, budget: BUDGET, guard: Guard::default() }
 }
 
 fn timeless(report: Report) -> Report {

@@ -7,6 +7,7 @@ use opml_prover::{
     dispute::{STEP_GAS, Setup, play},
     fixtures::MLP,
     import,
+    model::Guard,
     task::Task,
 };
 use opml_vm::{DType, Tensor};
@@ -27,7 +28,13 @@ fn the_last_step_of_a_perceptron_stays_below_110_000_gas() {
     let cases = pictures.into_iter().chain([("white".to_owned(), white)]);
     let found: Vec<(String, u64, u64, u64)> = cases
         .map(|(name, picture)| {
-            let task = Task { program: program.clone(), inputs: vec![picture], max_t: 1, budget: 1 << 20 };
+            let task = Task {
+                program: program.clone(),
+                inputs: vec![picture],
+                max_t: 1,
+                budget: 1 << 20,
+                guard: Guard::default(),
+            };
             let rows = [14, 15, 16, 30, 31, 32, 46, 47, 48];
             let cells = rows.into_iter().flat_map(|row| SEEDS.map(|seed| (row, seed)));
             let dearest = cells.map(|(row, seed)| {

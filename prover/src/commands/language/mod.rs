@@ -1,23 +1,21 @@
 //! Language models: `opml import model.gguf`, `opml generate`, `opml chat`, `opml trial`,
 //! `opml eval --perplexity`.
 
-mod folder;
 mod import;
 mod perplexity;
 mod speak;
 mod template;
 mod trial;
 
-use std::{fs::File, path::Path};
+use std::path::Path;
 
-use anyhow::{Context, Result};
-use opml_ops::{
-    gguf::Gguf,
-    language::{
-        Config, Decoder, DecoderOptions, Ranges, Tokenizer, Weights, decoder, float::FloatModel, folder::Tensors,
-        gguf_config,
-    },
+use anyhow::Result;
+use opml_ops::language::{
+    Config, Decoder, DecoderOptions, Ranges, Tokenizer, Weights, decoder, float::FloatModel, folder::Tensors,
+    gguf_config,
 };
+
+use crate::text::{folder, open};
 
 pub(super) use import::import;
 pub(super) use perplexity::perplexity;
@@ -28,21 +26,6 @@ pub(super) use trial::trial;
 const CALIBRATION: &str = include_str!("calibration.txt");
 /// Most tokens that calibration looks at.
 const CALIBRATION_TOKENS: usize = 256;
-
-fn open(path: &Path) -> Result<Gguf<File>> {
-    let place = || path.display().to_string();
-    let file = File::open(path).with_context(place)?;
-    Gguf::open(file).with_context(place)
-}
-
-/// The tokenizer of a GGUF file, or of a folder with a model as hubs publish it.
-fn tokenizer(path: &Path) -> Result<Tokenizer> {
-    let place = || path.display().to_string();
-    if path.is_dir() {
-        return folder::Files::read(path)?.tokenizer().with_context(place);
-    }
-    Tokenizer::from_gguf(&open(path)?).with_context(place)
-}
 
 /// A model as a program, and what it was made of.
 struct Made {

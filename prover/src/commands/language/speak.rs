@@ -3,12 +3,11 @@
 use std::{
     io::{self, BufRead as _, Write as _},
     ops::ControlFlow,
-    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow};
 use opml_ops::{
     engine::Engine,
     language::{
@@ -16,11 +15,17 @@ use opml_ops::{
         generate::{self, Layout, Sampling},
     },
 };
-use opml_vm::{Program, model_file};
+use opml_vm::Program;
 use serde::Serialize;
 
-use super::{template, tokenizer};
-use crate::{arguments, commands::AGREE, files, output::Output};
+use super::template;
+use crate::{
+    arguments,
+    commands::AGREE,
+    model::{Guard, Model},
+    output::Output,
+    text::{sampling, tokenizer},
+};
 
 /// A model that is ready.
 struct Ready {
@@ -29,6 +34,8 @@ struct Ready {
     tokenizer: Tokenizer,
     sampling: Sampling,
     most: u64,
+    guard: Guard,
+    opened: Duration,
 }
 
 /// A text that was gone on with.
@@ -38,28 +45,29 @@ struct Generated {
     prompt_tokens: Vec<u32>,
     tokens: Vec<u32>,
     iterations: u64,
+    /// From the start of the command to a model that is ready.
+    open_seconds: f64,
     prompt_seconds: f64,
     seconds: f64,
     tokens_per_second: f64,
 }
 
 fn ready(arguments: &arguments::Speaker) -> Result<Ready> {
-    let place = |path: &Path| path.display().to_string();
-    let program = model_file::read(&files::read(&arguments.model)?).with_context(|| place(&arguments.model))?;
+    let start = Instant::now();
+    let Model { program, guard, .. } = Model::open(&arguments.model)?;
     let (layout, sampling) = layout(arguments, &program)?;
     let tokenizer = tokenizer(&arguments.tokenizer)?;
-    Ok(Ready { engine: Engine::from_arc(Arc::new(program)), layout, tokenizer, sampling, most: arguments.tokens })
+    let (engine, most) = (Engine::from_arc(Arc::new(program)), arguments.tokens);
+    Ok(Ready { engine, layout, tokenizer, sampling, most, guard, opened: start.elapsed() })
 }
 
 /// The places that a run reads, and how it chooses tokens.
 pub(super) fn layout(arguments: &arguments::Speaker, program: &Program) -> Result<(Layout, Sampling)> {
     let place = arguments.model.display();
     let layout = Layout::of(program).with_context(|| format!("{place}: not a program that generates text"))?;
-    let temperature = arguments.temperature;
-    ensure!((0.0..=100.0).contains(&temperature), "--temperature {temperature}: 0 to 100");
-    let draws = temperature == 0.0 || layout.can_sample(program);
-    ensure!(draws, "{place}: imported with --greedy, so it cannot draw tokens");
-    Ok((layout, Sampling::new(temperature, arguments.top_k, arguments.seed)))
+    let choice = (arguments.temperature, arguments.top_k, arguments.seed);
+    let sampling = sampling(program, &layout, choice).map_err(|why| anyhow!("{place}: {why}"))?;
+    Ok((layout, sampling))
 }
 
 impl Ready {
@@ -78,6 +86,7 @@ impl Ready {
             }
             ControlFlow::Continue(())
         })?;
+        self.guard.check()?;
         let (total, first) = (start.elapsed(), first.unwrap_or_default());
         let later = u32::try_from(tokens.len().saturating_sub(1)).unwrap_or(u32::MAX);
         let seconds = total.saturating_sub(first).as_secs_f64();
@@ -86,6 +95,7 @@ impl Ready {
             prompt_tokens: prompt,
             tokens,
             iterations,
+            open_seconds: self.opened.as_secs_f64(),
             prompt_seconds: first.as_secs_f64(),
             seconds,
             tokens_per_second: if seconds > 0.0 { f64::from(later) / seconds } else { 0.0 },

@@ -33,6 +33,8 @@ fn play(arguments: &Play, role: Role, fault: Option<(Fault, u64)>, output: Outpu
         most: session.most,
         dry: session.dry,
         budget: arguments.budget,
+        step_gas: arguments.step_gas,
+        memory: arguments.trace_memory.saturating_mul(1 << 20),
         fault,
     };
     let account = session.wallet.account();

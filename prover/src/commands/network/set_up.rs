@@ -17,7 +17,7 @@ use crate::{
     arguments::network::{Deploy, Register, RequestTask},
     chain::{OPERATOR, input_headers, register_call},
     commands::AGREE,
-    files,
+    model::Model,
     network::{Deployment, Done, Network as _, TIERS, view},
     output::Output,
     task::Task,
@@ -89,10 +89,11 @@ struct Registered {
 }
 
 pub(in crate::commands) fn register(arguments: &Register, output: Output) -> Result<u8> {
-    let program = files::read_model(&arguments.model)?;
+    let Model { program, guard, .. } = Model::open_hashed(&arguments.model)?;
     let session = Session::open(&arguments.link, &arguments.signing)?;
     let place = deployment(&arguments.link, &session.rpc)?;
     let root = root_of(&program);
+    guard.check()?;
     if let Some(store) = &arguments.store {
         Vault::open(store)?.put_model(&program)?;
     }

@@ -1,11 +1,14 @@
 //! `opml status`.
 
+use std::path::Path;
+
 use alloy_primitives::{Address, B256, U256};
 use anyhow::Result;
 use opml_contracts::{
     abi::Dispute,
     dispute::{self, ClaimSlot, Position, Stage},
 };
+use opml_vm::{DType, Tensor};
 use serde::Serialize;
 
 use super::deployment;
@@ -15,7 +18,7 @@ use crate::{
     commands::AGREE,
     network::{Block, Network, NetworkError, Rpc, view},
     output::Output,
-    units,
+    text, units,
 };
 
 #[derive(Serialize)]
@@ -37,6 +40,9 @@ struct ClaimReport {
     /// Seconds until the window of challenges closes.
     window_left: u64,
     trace: &'static str,
+    /// What its output says, if a tokenizer was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
     disputes: Vec<DisputeReport>,
     forecast: String,
     /// Who gets what if it stands.
@@ -83,7 +89,8 @@ pub(in crate::commands) fn status(arguments: &Status, output: Output) -> Result<
         if arguments.account.is_none_or(|account| concerns(&book, claimed, account)) {
             let slot = ClaimSlot::unpack(view(&rpc, place.dispute, &Dispute::claimOfCall { claimId: id })?);
             if let Some(tier) = tiers.get(usize::from(slot.tier)) {
-                claims.push(claim(&book, (id, claimed), &slot, tier, head));
+                let says = arguments.tokenizer.as_deref().map(|from| said(from, claimed)).transpose()?;
+                claims.push(ClaimReport { text: says, ..claim(&book, (id, claimed), &slot, tier, head) });
             }
         }
     }
@@ -95,8 +102,14 @@ pub(in crate::commands) fn status(arguments: &Status, output: Output) -> Result<
         claims,
         accounts: accounts.into_iter().collect(),
     };
-    output.result(&report, text)?;
+    output.result(&report, words)?;
     Ok(AGREE)
+}
+
+/// The text that a claim's output is, if its model writes tokens.
+fn said(from: &Path, claimed: &Claimed) -> Result<String> {
+    let elements = u64::try_from(claimed.output.len() / 4)?;
+    text::said(from, &Tensor::new(DType::I32, elements, claimed.output.to_vec()).unwrap_or_else(|_| Tensor::empty()))
 }
 
 fn concerns(book: &Book, claimed: &Claimed, account: Address) -> bool {
@@ -150,6 +163,7 @@ fn claim(
         bond: units::ether(tier.bondS.to()),
         window_left: if claimed.standing == Standing::Pending { window_left } else { 0 },
         trace,
+        text: None,
         disputes,
         forecast,
         if_it_stands: stands(tier, open),
@@ -261,7 +275,7 @@ fn duration(seconds: u64) -> String {
     }
 }
 
-fn text(report: &Report) -> String {
+fn words(report: &Report) -> String {
     let mut lines = vec![format!("Contract {}, block {}.", report.contract, units::grouped(report.block))];
     if report.claims.is_empty() {
         lines.push("No claims.".to_owned());
@@ -269,6 +283,7 @@ fn text(report: &Report) -> String {
     for claim in &report.claims {
         lines.push(format!("\nclaim {}  {}, bond {}", claim.claim, claim.standing, claim.bond));
         lines.push(format!("  submitter {}, trace {}", claim.submitter, claim.trace));
+        lines.extend(claim.text.iter().map(|text| format!("  says {text:?}")));
         lines.push(format!("  {}", claim.forecast));
         if claim.standing == "pending" {
             lines.push(format!("  if it stands: {}", claim.if_it_stands));

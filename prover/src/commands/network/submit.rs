@@ -7,11 +7,10 @@ use alloy_sol_types::{SolCall as _, SolError as _};
 use anyhow::{Context as _, Result, bail};
 use opml_bisection::{Claim, most_moves};
 use opml_contracts::{abi::Dispute, dispute};
-use opml_ops::engine::Engine;
 use opml_vm::{
     Program, Tensor,
     bounds::{Bounds, InstructionBounds},
-    interpreter::{Run, Stop},
+    interpreter::Stop,
 };
 use serde::Serialize;
 
@@ -21,10 +20,10 @@ use crate::{
     arguments::network::{Submit, Withdraw},
     commands::AGREE,
     error::ProverError,
-    lie::{Fault, Lie},
+    lie::Fault,
     network::{Network as _, Rpc, view},
     output::Output,
-    random::Random,
+    runs::{MEMORY, Runner},
     units,
 };
 
@@ -132,19 +131,22 @@ impl Work {
         budget: u64,
     ) -> Result<Self> {
         let Some(task) = book.tasks.get(&id) else { bail!("there is no task {id} on this contract") };
-        let Some(program) = library.get(task.task.modelRoot)? else {
+        let Some(plan) = library.plan(task.task.modelRoot)? else {
             bail!("none of the model files has the root {}", task.task.modelRoot);
         };
+        let program = plan.program.clone();
         let inputs = program.inputs().iter().zip(&task.inputs);
         let inputs: Vec<Tensor> = inputs
             .map(|(header, bytes)| Tensor::new(header.dtype, header.elements, bytes.to_vec()))
             .collect::<Result<_, _>>()
             .map_err(|error| ProverError::Stuck(format!("the task's inputs: {error}")))?;
         program.check_inputs(&inputs)?;
-        let run = run(&program, &inputs, task.task.maxT, fault, budget)?;
-        let output = run.output(&program).map(|output| output.bytes().to_vec()).unwrap_or_default();
         let (tier, max_t) = (task.task.tier, task.task.maxT);
-        Ok(Self { task: id, tier, program, max_t, length: run.length, output })
+        let runner = Runner { engine: &plan.engine, inputs: &inputs, max_t, budget, memory: MEMORY };
+        let (length, output) = run(&runner, fault)?;
+        // A bond will stand on this.
+        plan.vouch()?;
+        Ok(Self { task: id, tier, program, max_t, length, output })
     }
 
     /// The claim, with the number 0.
@@ -173,13 +175,15 @@ impl Work {
     }
 }
 
-/// The run to claim: with a fault the lying one.
-fn run(program: &Program, inputs: &[Tensor], max_t: u64, fault: Option<(Fault, u64)>, budget: u64) -> Result<Run> {
-    let honest = Engine::compile(program).run(inputs, Stop::Halt { max: max_t }, budget);
-    let honest = honest.map_err(ProverError::Budget)?;
-    let Some((fault, seed)) = fault else { return Ok(honest) };
-    let lie = Lie::plant(program, inputs, &honest, fault, &mut Random::new(seed));
-    Ok(lie.map_err(ProverError::from)?.run)
+/// Iterations and output to claim: with a fault those of the lying run.
+fn run(runner: &Runner<'_>, fault: Option<(Fault, u64)>) -> Result<(u64, Vec<u8>)> {
+    let Some(fault) = fault else {
+        let stop = Stop::Halt { max: runner.max_t };
+        let output = runner.engine.run_output(runner.inputs, stop, runner.budget).map_err(ProverError::Budget)?;
+        return Ok((output.length, output.tensor.into_bytes()));
+    };
+    let (lying, _) = runner.lying(&runner.honest()?, fault)?;
+    Ok((lying.length(), lying.output(runner.engine.program().output())?))
 }
 
 /// All that happened on a contract.

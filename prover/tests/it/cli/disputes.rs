@@ -8,6 +8,7 @@ use opml_prover::{
     dispute::{Report, STEP_GAS, Setup, play},
     fixtures::{Fixture, LENET, MLP},
     import,
+    model::Guard,
     task::Task,
     words,
 };
@@ -21,7 +22,7 @@ use super::{Folder, LENET_MODEL};
 
 fn task(fixture: &Fixture) -> Task {
     let program = import::fixture(fixture).unwrap().program;
-    Task { program, inputs: vec![fixture.picture(0).unwrap()], max_t: 1, budget: 1 << 20 }
+    Task { program, inputs: vec![fixture.picture(0).unwrap()], max_t: 1, budget: 1 << 20, guard: Guard::default() }
 }
 
 fn played(task: &Task, fault: &str, arity: u64, seed: u64, posted: bool) -> Report {
@@ -121,7 +122,7 @@ fn scattered(terms: u32) -> Task {
     let bytes: Vec<i64> = (0..i64::from(wide)).map(|n| n % 251).collect();
     let constants = vec![Tensor::from_values(DType::U8, &bytes).unwrap()];
     let program = Program::new(vec![sum], constants, Vec::new(), 0, None).unwrap();
-    Task { program, inputs: Vec::new(), max_t: 1, budget: 1 << 20 }
+    Task { program, inputs: Vec::new(), max_t: 1, budget: 1 << 20, guard: Guard::default() }
 }
 
 #[test]

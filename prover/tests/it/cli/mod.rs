@@ -14,7 +14,7 @@ mod pictures;
 mod pipes;
 mod proofs;
 mod readme;
-mod speaking;
+pub(crate) mod speaking;
 mod usage;
 
 use std::{

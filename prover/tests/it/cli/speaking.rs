@@ -47,7 +47,8 @@ fn weights() -> Vec<u8> {
     [&length[..], &header, &data].concat()
 }
 
-fn folder() -> Folder {
+/// A folder with a small language model, `tiny`, and its program, `tiny.opml`.
+pub(crate) fn folder() -> Folder {
     let folder = Folder::new();
     folder.make("tiny");
     let config = json!({

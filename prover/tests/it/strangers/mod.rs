@@ -6,6 +6,7 @@
 mod anvil;
 mod examples;
 mod fleet;
+mod language;
 mod many;
 mod market;
 mod player;

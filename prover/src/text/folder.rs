@@ -8,7 +8,7 @@ use opml_ops::language::{Config, Tokenizer, folder};
 use crate::files;
 
 /// The small files of a folder, and where the weights are.
-pub(super) struct Files {
+pub(crate) struct Files {
     config: Vec<u8>,
     tokenizer: Vec<u8>,
     settings: Option<Vec<u8>>,
@@ -17,7 +17,7 @@ pub(super) struct Files {
 
 impl Files {
     /// Reads all but the weights.
-    pub(super) fn read(folder: &Path) -> Result<Self> {
+    pub(crate) fn read(folder: &Path) -> Result<Self> {
         let settings = folder.join("tokenizer_config.json");
         let entries = folder.read_dir().with_context(|| folder.display().to_string())?;
         let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
@@ -33,23 +33,23 @@ impl Files {
     }
 
     /// `config.json`.
-    pub(super) fn json(&self) -> &[u8] {
+    pub(crate) fn json(&self) -> &[u8] {
         &self.config
     }
 
     /// The model without its weights.
-    pub(super) fn config(&self) -> Result<Config> {
+    pub(crate) fn config(&self) -> Result<Config> {
         Ok(folder::config(&self.config)?.0)
     }
 
     /// Its tokenizer.
-    pub(super) fn tokenizer(&self) -> Result<Tokenizer> {
+    pub(crate) fn tokenizer(&self) -> Result<Tokenizer> {
         let (_, ends) = folder::config(&self.config)?;
         Ok(folder::tokenizer(&self.tokenizer, self.settings.as_deref(), &ends)?)
     }
 
     /// All weights' files.
-    pub(super) fn weights(&self) -> Result<Vec<Vec<u8>>> {
+    pub(crate) fn weights(&self) -> Result<Vec<Vec<u8>>> {
         ensure!(!self.weights.is_empty(), "the folder has no .safetensors file");
         Ok(self.weights.iter().map(|path| files::read(path)).collect::<Result<_, _>>()?)
     }
