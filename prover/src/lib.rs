@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod lie;
 pub mod machine;
 pub mod network;
+pub mod outlook;
 pub mod output;
 pub mod progress;
 pub mod proof;

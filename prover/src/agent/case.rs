@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alloy_primitives::B256;
+use alloy_primitives::{B256, keccak256};
 use opml_bisection::Claim;
 use opml_ops::commit::Hasher;
 use opml_vm::{
@@ -102,10 +102,16 @@ impl Case {
         Hasher::current().run(engine, &self.inputs, stop, budget).map_err(ProverError::Budget)
     }
 
+    /// Whether the claim says that this is the output.
+    #[must_use]
+    pub fn is_output(&self, output: &[u8]) -> bool {
+        keccak256(output) == self.on_chain.claim.outputHash
+    }
+
     /// Whether a run says what the claim says.
     #[must_use]
     pub fn agrees(&self, run: &Run) -> bool {
-        let output = run.output(&self.program).is_some_and(|output| output.bytes() == self.on_chain.output);
+        let output = run.output(&self.program).is_some_and(|output| self.is_output(output.bytes()));
         output && run.length == self.claim.length
     }
 }

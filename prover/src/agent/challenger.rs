@@ -4,7 +4,8 @@ use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::SolCall as _;
 use opml_bisection::{Move, Party, Policy, Trace as _, honest_challenger, tree};
 use opml_contracts::{
-    abi::Dispute,
+    abi::{BatchDispute, Dispute},
+    batch::Leaves,
     dispute::{self, ClaimSlot, Stage, Status},
 };
 
@@ -39,12 +40,12 @@ pub(super) fn duties(
             Standing::Final => {}
             Standing::False => {
                 for (dispute, disputed) in own.iter().filter(|(_, disputed)| !disputed.over) {
-                    due.extend(settle(*dispute, disputed));
+                    due.extend(settle(*dispute, disputed).map(|duty| duty.at(claimed.home)));
                 }
             }
             // One dispute that cannot be played must not keep the others waiting.
             Standing::Pending => match pending(office, picture, id, claimed, &own) {
-                Ok(duties) => due.extend(duties),
+                Ok(duties) => due.extend(duties.into_iter().map(|duty| duty.at(claimed.home))),
                 Err(error) if error.is_local() => said.push(Progress::Unplayed(id, error.to_string())),
                 Err(error) => return Err(error),
             },
@@ -83,10 +84,10 @@ fn pending(
         if !office.known.is_wrong(id, claimed) {
             return Ok(Vec::new());
         }
-        let slot = office.slot(id)?;
+        let slot = office.slot(id, claimed)?;
         return Ok(challenge(office, picture, id, claimed, &slot, own).into_iter().collect());
     }
-    let slot = office.slot(id)?;
+    let slot = office.slot(id, claimed)?;
     let mut due = Vec::new();
     for (dispute, disputed) in open {
         // Of a fleet one plays it.
@@ -113,9 +114,20 @@ fn challenge(
     let used = |nonce: &u16| own.iter().any(|(_, disputed)| disputed.nonce == *nonce);
     let nonce = (0..u16::MAX).find(|nonce| !used(nonce)).filter(|_| open)?;
     let bond = U256::from(tier.bondC);
-    let call = Dispute::challengeCall { claimId: id, nonce };
     let subject = dispute::dispute_id(id, office.account(), nonce);
-    Some(Duty::once(subject, format!("challenge claim {}", short(id)), bond, &call))
+    let Some((batch, j)) = claimed.leaf else {
+        let call = Dispute::challengeCall { claimId: id, nonce };
+        return Some(Duty::once(subject, format!("challenge claim {}", short(id)), bond, &call));
+    };
+    let batched = picture.book.batches.get(&batch)?;
+    let call = BatchDispute::challengeCall {
+        b: batched.batch.clone(),
+        j: U256::from(j),
+        e: batched.entries.get(usize::from(j))?.clone(),
+        path: Leaves::new(&batched.entries).path(j),
+        nonce,
+    };
+    Some(Duty::once(subject, format!("challenge claim {}, leaf {j} of batch {}", short(id), short(batch)), bond, &call))
 }
 
 /// The next move of an open dispute, or the end of one whose submitter is late.
@@ -172,7 +184,7 @@ fn play(
             Err(error) => return Err(error.into()),
         };
         let data = replay.record.calldata(&case.on_chain, &case.claim, &mv)?;
-        if mv.kind().is_proof() && policy.max_terms > 1 && !fits(office, &data)? {
+        if mv.kind().is_proof() && policy.max_terms > 1 && !fits(office, claimed.home, &data)? {
             policy.max_terms = (policy.max_terms / 4).max(1);
             continue;
         }
@@ -181,9 +193,8 @@ fn play(
 }
 
 /// Whether a transaction with these data stays below the cap of gas. One that is refused for another reason does.
-fn fits(office: &Office<'_>, data: &alloy_primitives::Bytes) -> Result<bool, AgentError> {
-    let request =
-        Request { from: office.account(), to: Some(office.contract()), value: U256::ZERO, data: data.clone() };
+fn fits(office: &Office<'_>, home: Address, data: &alloy_primitives::Bytes) -> Result<bool, AgentError> {
+    let request = Request { from: office.account(), to: Some(home), value: U256::ZERO, data: data.clone() };
     match office.network.estimate(&request) {
         Ok(gas) => Ok(gas <= GAS),
         Err(NetworkError::Reverted { data }) => Ok(!data.is_empty()),

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use alloy_primitives::{Address, B256, U256, keccak256};
 use opml_bisection::Trace as GameTrace;
 use opml_contracts::{
-    abi::Dispute,
+    abi::{BatchDispute, Dispute},
     dispute::{ClaimSlot, unpack_tier},
 };
 use opml_ops::commit::Hasher;
@@ -15,7 +15,7 @@ use super::{AgentError, Case, Claimed, Ledger, Library, Picture, Verdict, checks
 use crate::{
     lie::{Fault, Lie, LyingTrace},
     machine::VmTrace,
-    network::{Deployment, Network, Wallet, view},
+    network::{Deployment, Network, NetworkError, Wallet, view},
     random::Random,
 };
 
@@ -39,6 +39,20 @@ pub fn tiers(network: &dyn Network, contract: Address) -> Result<Vec<Dispute::Ti
         tiers.push(tier);
     }
     Ok(tiers)
+}
+
+/// A claim's slot; of a leaf that nobody has disputed its batch's.
+///
+/// # Errors
+/// There is no such contract, or the endpoint does not answer.
+pub fn slot(network: &dyn Network, id: B256, claimed: &Claimed) -> Result<ClaimSlot, NetworkError> {
+    let word = match claimed.leaf {
+        Some((batch, _)) if claimed.disputes.is_empty() => {
+            view(network, claimed.home, &BatchDispute::batchOfCall { batchId: batch })?
+        }
+        _ => view(network, claimed.home, &Dispute::claimOfCall { claimId: id })?,
+    };
+    Ok(ClaimSlot::unpack(word))
 }
 
 /// A submitter's run of a claim, with its lie if it told one.
@@ -84,19 +98,14 @@ impl<'a> Office<'a> {
         self.wallet.account()
     }
 
-    pub(super) const fn contract(&self) -> Address {
-        self.deployment.dispute
-    }
-
     /// A tier by its number.
     pub(super) fn tier(&self, number: u8) -> Option<&'a Dispute::Tier> {
         self.tiers.get(usize::from(number))
     }
 
-    /// A claim's slot.
-    pub(super) fn slot(&self, claim: B256) -> Result<ClaimSlot, AgentError> {
-        let slot = view(self.network, self.contract(), &Dispute::claimOfCall { claimId: claim })?;
-        Ok(ClaimSlot::unpack(slot))
+    /// A claim's slot; of a leaf that nobody has disputed its batch's.
+    pub(super) fn slot(&self, id: B256, claimed: &Claimed) -> Result<ClaimSlot, AgentError> {
+        Ok(slot(self.network, id, claimed)?)
     }
 
     pub(super) fn case(
@@ -160,7 +169,7 @@ fn told(case: &Case, budget: u64, fault: Option<(Fault, u64)>) -> Result<Told, A
     if let Some((fault, seed)) = fault {
         let planted = Lie::plant(&case.program, &case.inputs, &honest, fault, &mut Random::new(seed));
         let lie = planted.map_err(crate::error::ProverError::from)?;
-        let claimed = lie.run.output(&case.program).is_some_and(|output| output.bytes() == case.on_chain.output);
+        let claimed = lie.run.output(&case.program).is_some_and(|output| case.is_output(output.bytes()));
         if claimed {
             let trace = Hasher::current().trace(&case.program, lie.run.clone());
             return Ok(Told { trace, lie: Some(lie) });

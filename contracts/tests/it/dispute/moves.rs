@@ -8,7 +8,7 @@ use opml_contracts::{
 };
 
 use super::{
-    programs::{EMPTY, SMALL, SUMS, WIDE, changed, looping, mlp},
+    programs::{EMPTY, SMALL, SUMS, WIDE, changed, looping, mlp, pairs},
     world::{CHALLENGER, Game, RIVAL, STRANGER, SUBMITTER, encode, refused},
 };
 
@@ -355,6 +355,20 @@ fn a_walk_ends_at_the_leaf_with_the_element_at_every_arity() {
         game.play(CHALLENGER, &call).unwrap();
         assert_eq!(game.slot().status, Status::False);
     }
+}
+
+#[test]
+fn an_element_with_two_terms_is_cut_once() {
+    let mut game = Game::lying(&pairs(), 1, 0, 0, &|value| changed(value, 3, 1));
+    game.walk_to_leaf(0, 3);
+    game.select_element(3).unwrap();
+    let at = game.position();
+    assert_eq!((at.kind, at.k0, at.k1), (Kind::Element, 0, 2));
+    let mut partials = game.partials();
+    assert_eq!(partials, [3, 4]);
+    partials[1] += 1;
+    game.reveal_partials(&partials).unwrap();
+    refused::<Dispute::TooSmall>(game.select_partial(1, &partials));
 }
 
 #[test]
