@@ -9,7 +9,7 @@
 //     --from 60         from this number on
 //     --tests PATH      the tests' program
 //     --results PATH    what is known, to go on from; target/mutants.json if not given
-//     --again           try also those of which a test that kills them is known
+//     --again           try also those whose fate is known
 //
 // One run of the compiler makes all mutants of a contract (schemata.mjs). Of those that survive, and of those that its code does not have,
 // the mutated source is compiled with the repository's settings: the same code is no mutant, and other code has to pass all tests again to
@@ -200,7 +200,9 @@ for (const contract of names) {
       continue;
     }
     const key = `${contract} ${mutant.source}:${mutant.number}:${mutant.at} ${mutant.operator} ${mutant.line}`;
-    if (again || !['killed', 'same', 'refused'].includes(known[key]?.[0])) {
+    const reason = allowed(mutant);
+    const settled = ['killed', 'same', 'refused'].includes(known[key]?.[0]) || (known[key]?.[0] === 'survives' && reason !== undefined);
+    if (again || !settled) {
       if (all === undefined) {
         all = schemata(contract, sources);
         const wrong = await killer(binary, contract, all.code(0));
@@ -211,7 +213,6 @@ for (const contract of names) {
       writeFileSync(file, `${JSON.stringify(known, null, 1)}\n`);
     }
     const [outcome, detail, seconds] = known[key];
-    const reason = allowed(mutant);
     if (outcome !== 'survives') {
       tally[outcome] += 1;
       console.log(`${label}: ${outcome}, ${detail} (${seconds} s)`);

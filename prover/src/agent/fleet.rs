@@ -73,7 +73,8 @@ INSERT INTO opml_part (fleet, model, block, names, verdicts)
 SELECT $1, t.model, t.block, t.names, t.verdicts
 FROM unnest($2::bytea[], $3::bigint[], $4::bytea[], $5::bytea[]) AS t(model, block, names, verdicts)";
 const JUDGE: &str = "
-UPDATE opml_part p SET verdicts = t.verdicts, judged = CASE WHEN t.whole THEN clock_timestamp() END
+UPDATE opml_part p SET verdicts = t.verdicts, judged = CASE WHEN t.whole THEN clock_timestamp() END,
+    worker = CASE WHEN t.whole THEN p.worker END
 FROM unnest($2::bigint[], $3::bytea[], $4::boolean[]) AS t(id, verdicts, whole)
 WHERE p.fleet = $1 AND p.id = t.id AND p.judged IS NULL";
 const NEWER: &str = "SELECT id, names, verdicts FROM opml_part WHERE fleet = $1 AND id > $2 ORDER BY id";

@@ -51,16 +51,14 @@ impl Parts {
         old.is_none_or(|old| self.learn(id, &old.verdicts))
     }
 
-    /// Adds what the database says of a part's checks; false if that is no part's row.
+    /// Adds what the database says of a part's checks; false if it is of other checks. A part that is not known here is passed over.
     #[must_use]
     pub(super) fn learn(&mut self, id: i64, verdicts: &[u8]) -> bool {
-        let Some(part) = self.all.get_mut(&id).filter(|part| part.verdicts.len() == verdicts.len()) else {
-            return false;
-        };
+        let Some(part) = self.all.get_mut(&id) else { return true };
         for (own, &said) in part.verdicts.iter_mut().zip(verdicts) {
             *own = (*own).max(said);
         }
-        true
+        part.verdicts.len() == verdicts.len()
     }
 
     /// The newest part.
@@ -171,9 +169,10 @@ mod tests {
         let (names, verdicts) = row(&[name(1), name(2)]);
         assert!(!parts.add(1, names.get(1..).unwrap(), &verdicts));
         assert!(!parts.add(1, &names, &[0]));
-        assert!(!parts.learn(1, &[0, 0]));
+        assert!(parts.learn(1, &[0, 0]), "nothing is known of this part");
         assert!(!parts.has(name(1)));
         assert!(parts.add(1, &names, &[1, 0]));
+        assert!(!parts.learn(1, &[0, 0, 0]));
         // What is known stays, whatever an older row says.
         assert!(parts.add(1, &names, &[0, 0]));
         assert_eq!(parts.verdict(name(1)), Some(Verdict::Right));

@@ -595,3 +595,14 @@ fn a_right_value_is_not_proved_wrong_under_the_name_of_another() {
         refused::<Dispute::BadHeader>(game.play(CHALLENGER, &Dispute::proveHeaderCall { o, ..header.clone() }));
     }
 }
+
+#[test]
+fn a_leaf_past_the_last_is_under_no_node() {
+    // 18 leaves: by its number the next would stand under the root
+    let mut game = Game::honest(&looping(), 0);
+    let leaves = game.leaf_number(3, 0);
+    let mut call = game.prove_header_call(leaves - 1);
+    refused::<Dispute::NoContradiction>(game.play(CHALLENGER, &call));
+    call.o.leaf = leaves;
+    refused::<Dispute::BadElement>(game.play(CHALLENGER, &call));
+}

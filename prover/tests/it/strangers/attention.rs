@@ -39,7 +39,8 @@ fn a_member_that_watches_earns_the_fee_and_one_that_sleeps_loses_its_deposit() {
     does(OPERATOR, "deploy --tier hour");
     assert!(says_no(MEMBER, "attention join").contains("opml attention deploy"));
     let members = format!("--member {} --member {}", ACCOUNTS[MEMBER].0, ACCOUNTS[SLEEPER].0);
-    does(OPERATOR, &format!("attention deploy {members}"));
+    // Members start slowly on a busy machine.
+    does(OPERATOR, &format!("attention deploy --reveal 600 {members}"));
     let before: Vec<u128> = ACCOUNTS.iter().map(|(account, _)| anvil.balance(account)).collect();
     assert_eq!(does(MEMBER, "attention join --dry-run")["paid"][0]["sent"], false);
     does(MEMBER, "attention join");
