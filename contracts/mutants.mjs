@@ -1,5 +1,5 @@
-// Mutates the contracts one operator at a time, compiles each mutant and runs the in-memory tests against it; prints the mutants that no
-// test kills, and exits with 1 if there are any that ALLOWED below does not argue for.
+// Mutates the contracts one operator at a time and runs the in-memory tests against each mutant; prints the mutants that no test kills, and
+// exits with 1 if there are any that ALLOWED below does not argue for.
 //
 //   cargo test -p opml-contracts --no-run        once; the tests' program is found in target/
 //   node mutants.mjs                             all mutants of Dispute, BatchDispute and Attention
@@ -8,14 +8,22 @@
 //     --only 12,40      these numbers
 //     --from 60         from this number on
 //     --tests PATH      the tests' program
+//     --results PATH    what is known, to go on from; target/mutants.json if not given
+//     --again           try also those whose fate is known
+//
+// One run of the compiler makes all mutants of a contract (schemata.mjs). Of those that survive, and of those that its code does not have,
+// the mutated source is compiled with the repository's settings: the same code is no mutant, and other code has to pass all tests again to
+// count as a survivor.
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SOURCES, compile } from './compile.mjs';
+import { schemata } from './schemata.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
+const TARGET = join(HERE, '..', 'target');
 
 /** The sources of each contract that are mutated: those of the protocol, not the interfaces and libraries that others share. */
 const CONTRACTS = {
@@ -26,20 +34,11 @@ const CONTRACTS = {
   Attention: ['Attention.sol', 'attention/Committee.sol'],
 };
 
-/** Tests that tell a mutant from the contract: gas snapshots would kill every mutant, and say nothing. */
+/** Tests that tell a mutant from the contract, those first that take least: gas snapshots would kill every mutant, and say nothing. */
 const SUITES = {
-  Dispute: ['registry', 'clocks', 'money', 'moves', 'rules', 'faults'].map((name) => `dispute::${name}`).concat('lab::adversaries', 'lab::games'),
+  Dispute: ['registry', 'clocks', 'moves', 'rules', 'faults', 'money'].map((name) => `dispute::${name}`).concat('lab::adversaries', 'lab::games'),
   BatchDispute: ['dispute::batch', 'lab::adversaries', 'lab::games'],
   Attention: ['attention::'],
-};
-/** The suite that is likeliest to kill a mutant of a source comes first. */
-const FIRST = {
-  'game/ClaimWord.sol': 'dispute::clocks',
-  'game/State.sol': 'dispute::clocks',
-  'game/Board.sol': 'dispute::faults',
-  'game/Moves.sol': 'dispute::moves',
-  'game/Proofs.sol': 'dispute::moves',
-  'game/Partials.sol': 'dispute::rules',
 };
 const SKIP = ['gas', 'costs', 'property', 'code_fits'];
 
@@ -64,6 +63,7 @@ const ALLOWED = [
   ['game/Tree.sol', 'levels = arityLog2 < height ? arityLog2 : height;', '<', 'at equality both give the same number'],
   ['game/Tree.sol', 'if (count > 1 << levels) count = 1 << levels;', '>', 'at equality it sets what is there'],
   ['game/Tensor.sol', 'if (used >= LEAF) return true;', '>=', 'at equality the loop below looks at no byte'],
+  ['Attention.sol', 'for (uint256 i = 0; i < seats.length; ++i) {', '<', 'a seat past the last has no bit, so nothing of it is looked at'],
   ['game/Batches.sol', 'return value > bond ? value : bond;', '>', 'at equality both give the same number'],
 ];
 
@@ -79,13 +79,15 @@ const flag = (name) => {
 const only = option('--only')?.split(',').map(Number);
 const from = Number(option('--from') ?? 0);
 const tests = option('--tests');
+const file = option('--results') ?? join(TARGET, 'mutants.json');
 const listing = flag('--list');
+const again = flag('--again');
 const names = args.length > 0 ? args : Object.keys(CONTRACTS);
 
 /** The newest program of the tests. */
 const program = () => {
   if (tests !== undefined) return tests;
-  const folder = join(HERE, '..', 'target', 'debug', 'deps');
+  const folder = join(TARGET, 'debug', 'deps');
   const found = readdirSync(folder)
     .filter((name) => /^it-[0-9a-f]+$/.test(name))
     .map((name) => join(folder, name))
@@ -98,11 +100,14 @@ const program = () => {
 /** Where code stands on a line: comments and imports are left alone. */
 const codeOf = (line) => (/^\s*(\/\/|\*|import|error|event)/.test(line) ? '' : line.replace(/\/\/.*$/, ''));
 
-/** All mutants of a source: the line's number, what it was, what it becomes. */
+/** All mutants of a source: the line's number, what it was, what it becomes, and the byte at which the operator stands. */
 const mutantsOf = (source) => {
   const lines = readFileSync(join(SOURCES, source), 'utf8').split('\n');
-  return lines.flatMap((line, number) =>
-    SWAPS.flatMap(([pattern, swap]) => {
+  let before = 0;
+  return lines.flatMap((line, number) => {
+    const start = before;
+    before += Buffer.byteLength(line) + 1;
+    return SWAPS.flatMap(([pattern, swap]) => {
       const found = [];
       const every = new RegExp(pattern.source, 'g');
       const code = codeOf(line);
@@ -110,86 +115,119 @@ const mutantsOf = (source) => {
         const at = hit.index + 1;
         const changed = line.slice(0, at) + swap + line.slice(at + hit[1].length);
         const text = lines.map((other, n) => (n === number ? changed : other)).join('\n');
-        found.push({ source, number: number + 1, line: line.trim(), operator: hit[1], swap, text });
+        const byte = start + Buffer.byteLength(line.slice(0, at));
+        found.push({ source, number: number + 1, at, byte, line: line.trim(), operator: hit[1], swap, text });
       }
       return found;
-    }),
-  );
+    });
+  });
 };
 
 const allowed = ({ source, line, operator }) =>
   ALLOWED.find(([file, text, sign]) => file === source && line.includes(text) && sign === operator)?.[3];
 
-/** Whether a test of this suite fails; the first failure ends it, and a mutant that never ends is dead too. */
-const fails = (binary, suite, env) =>
+/** The test that fails among those that `filters` name, undefined if none does; the first failure ends the run, and a run that never ends
+ *  is a failure too. */
+const failure = (binary, filters, env) =>
   new Promise((resolve) => {
     const skips = SKIP.flatMap((name) => ['--skip', name]);
-    const child = spawn(binary, [suite, ...skips], { cwd: HERE, env, stdio: ['ignore', 'pipe', 'ignore'] });
+    const child = spawn(binary, [...filters, ...skips], { cwd: HERE, env, stdio: ['ignore', 'pipe', 'ignore'] });
     const stop = () => child.kill('SIGKILL');
-    const timer = setTimeout(stop, 300_000);
-    child.stdout.on('data', (text) => text.includes('FAILED') && stop());
+    const timer = setTimeout(stop, 600_000);
+    let said = '';
+    child.stdout.on('data', (text) => {
+      said += text;
+      if (/ FAILED/.test(said)) stop();
+    });
     child.on('close', (code) => {
       clearTimeout(timer);
-      resolve(code !== 0);
+      const failed = /^test (\S+) .*FAILED/m.exec(said)?.[1];
+      resolve(failed ?? (code === 0 ? undefined : `${filters[0]} does not end`));
     });
   });
 
-/** Runs the tests of a contract against a mutant's code; whether one failed. */
-const killed = async (binary, contract, source, artifact) => {
+/** Tests that killed the mutants before, the latest first: the next mutant of a source often dies by the same. */
+const latest = [];
+
+/** The test that kills this code, undefined if none does. */
+const killer = async (binary, contract, bytecode) => {
   const folder = mkdtempSync(join(tmpdir(), 'mutant-'));
-  writeFileSync(join(folder, `${contract}.json`), JSON.stringify(artifact, null, 1));
+  writeFileSync(join(folder, `${contract}.json`), JSON.stringify({ bytecode }, null, 1));
   const env = { ...process.env, OPML_ARTIFACTS: folder, LAB_GAMES: '16', PROPTEST_CASES: '8' };
-  let dead = false;
-  const first = FIRST[source] === undefined ? [] : [FIRST[source]];
-  for (const suite of new Set([...first, ...SUITES[contract]])) {
-    dead = dead || (await fails(binary, suite, env));
+  let by;
+  for (const filters of [latest.slice(0, 6), ...SUITES[contract].map((suite) => [suite])]) {
+    if (filters.length > 0) by ??= await failure(binary, filters, env);
   }
   rmSync(folder, { recursive: true });
-  return dead;
+  if (by !== undefined && !by.includes(' ')) latest.splice(0, latest.length, by, ...latest.filter((name) => name !== by));
+  return by;
 };
 
-/** A mutant's artifact, undefined if the compiler refuses it. */
+/** A mutant's code by the repository's settings, undefined if the compiler refuses it. */
 const compiled = (contract, mutant) => {
   try {
-    return compile(contract, { [mutant.source]: mutant.text }, true);
+    return compile(contract, { [mutant.source]: mutant.text }, true).bytecode;
   } catch {
     return undefined;
   }
 };
 
+/** What becomes of a mutant: [outcome, test or reason]. */
+const fate = async (binary, contract, all, mutant, original) => {
+  const number = all.numberOf(mutant.source, mutant.byte);
+  const by = number === undefined ? undefined : await killer(binary, contract, all.code(number));
+  if (by !== undefined) return ['killed', by];
+  const bytecode = compiled(contract, mutant);
+  if (bytecode === undefined) return ['refused', 'by the compiler'];
+  if (bytecode === original) return ['same', 'the same code'];
+  const late = await killer(binary, contract, bytecode);
+  return late === undefined ? ['survives', ''] : ['killed', late];
+};
+
+const known = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
 const binary = listing ? undefined : program();
-const tally = { killed: 0, same: 0, argued: 0, survived: [] };
+const tally = { killed: 0, same: 0, refused: 0, argued: 0, survived: [] };
 for (const contract of names) {
-  const mutants = CONTRACTS[contract].flatMap(mutantsOf);
-  const original = JSON.parse(readFileSync(join(HERE, 'artifacts', `${contract}.json`), 'utf8'));
-  for (const [number, mutant] of mutants.entries()) {
-    if (number < from || (only !== undefined && !only.includes(number))) continue;
-    const label = `${contract} ${number}/${mutants.length} ${mutant.source}:${mutant.number} ${mutant.operator} → ${mutant.swap}`;
+  const sources = CONTRACTS[contract];
+  const mutants = sources.flatMap(mutantsOf);
+  const original = JSON.parse(readFileSync(join(HERE, 'artifacts', `${contract}.json`), 'utf8')).bytecode;
+  let all;
+  for (const [index, mutant] of mutants.entries()) {
+    if (index < from || (only !== undefined && !only.includes(index))) continue;
+    const label = `${contract} ${index}/${mutants.length} ${mutant.source}:${mutant.number} ${mutant.operator} → ${mutant.swap}`;
     if (listing) {
       console.log(`${label}   ${mutant.line}`);
       continue;
     }
-    const artifact = compiled(contract, mutant);
+    const key = `${contract} ${mutant.source}:${mutant.number}:${mutant.at} ${mutant.operator} ${mutant.line}`;
     const reason = allowed(mutant);
-    if (artifact === undefined) {
-      console.log(`${label}: does not compile`);
-    } else if (artifact.bytecode === original.bytecode) {
-      tally.same += 1;
-      console.log(`${label}: the same code`);
-    } else if (await killed(binary, contract, mutant.source, artifact)) {
-      tally.killed += 1;
-      console.log(`${label}: killed`);
+    const settled = ['killed', 'same', 'refused'].includes(known[key]?.[0]) || (known[key]?.[0] === 'survives' && reason !== undefined);
+    if (again || !settled) {
+      if (all === undefined) {
+        all = schemata(contract, sources);
+        const wrong = await killer(binary, contract, all.code(0));
+        if (wrong !== undefined) throw new Error(`${contract} itself fails ${wrong}`);
+      }
+      const began = Date.now();
+      known[key] = [...(await fate(binary, contract, all, mutant, original)), Math.round((Date.now() - began) / 100) / 10];
+      writeFileSync(file, `${JSON.stringify(known, null, 1)}\n`);
+    }
+    const [outcome, detail, seconds] = known[key];
+    if (outcome !== 'survives') {
+      tally[outcome] += 1;
+      console.log(`${label}: ${outcome}, ${detail} (${seconds} s)`);
     } else if (reason !== undefined) {
       tally.argued += 1;
       console.log(`${label}: survives, ${reason}`);
     } else {
       tally.survived.push(`${label}   ${mutant.line}`);
-      console.log(`${label}: SURVIVES   ${mutant.line}`);
+      console.log(`${label}: SURVIVES (${seconds} s)   ${mutant.line}`);
     }
   }
 }
 if (!listing) {
-  console.log(`${tally.killed} killed, ${tally.same} compile to the same code, ${tally.argued} survive for the reason given`);
-  tally.survived.forEach((text) => console.log(`survivor: ${text}`));
-  process.exit(tally.survived.length > 0 ? 1 : 0);
+  const { killed, same, refused, argued, survived } = tally;
+  console.log(`${killed} killed, ${same} compile to the same code, ${refused} do not compile, ${argued} survive for the reason given, ${survived.length} survive`);
+  survived.forEach((text) => console.log(`survivor: ${text}`));
+  process.exit(survived.length > 0 ? 1 : 0);
 }

@@ -5,6 +5,7 @@
 pub mod abi;
 pub mod attention;
 pub mod batch;
+pub mod costs;
 pub mod dispute;
 pub mod error;
 pub mod host;

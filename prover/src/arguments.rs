@@ -1,5 +1,6 @@
 //! The command line.
 
+pub mod batch;
 pub mod economy;
 pub mod market;
 pub mod network;
@@ -146,6 +147,9 @@ pub enum Command {
     /// `opml defend` must run until the claim is final.
     #[command(after_long_help = examples::SUBMIT)]
     Submit(network::Submit),
+    /// Claim many results at once, under one bond, each of which can be disputed like any other.
+    #[command(after_long_help = examples::BATCH)]
+    Batch(batch::Batch),
     /// Check all claims, challenge the wrong ones, and play the disputes to their end.
     ///
     /// Runs until it is stopped. Whatever stops it, it goes on from its state folder and the chain.
@@ -156,10 +160,16 @@ pub enum Command {
     /// Runs until it is stopped. Whatever stops it, it goes on from its state folder and the chain.
     #[command(after_long_help = examples::DEFEND)]
     Defend(network::Defend),
+    /// Ask a committee to compute a claim's whole trace, or sit in it.
+    ///
+    /// Members lock a deposit and answer for every claim that is asked about; the fee is theirs, and who is silent about a claim that
+    /// becomes final loses the deposit.
+    #[command(after_long_help = examples::ATTENTION)]
+    Attention(batch::Attention),
     /// Show claims and disputes: clocks, bonds, and how each would end if nobody moved any more.
     #[command(after_long_help = examples::STATUS)]
     Status(network::Status),
-    /// Fetch what the contract owes the account.
+    /// Fetch what the contracts owe the account.
     #[command(after_long_help = examples::WITHDRAW)]
     Withdraw(network::Withdraw),
 }

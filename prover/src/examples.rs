@@ -153,6 +153,18 @@ Examples:
   opml submit $TASK models/
   opml submit $TASK model.opml --nonce 1 --dry-run";
 
+/// See [`crate::arguments::Command::Batch`].
+pub const BATCH: &str = "\
+Examples:
+  opml batch deploy
+  opml batch submit models/ --task $TASK --nonce 1";
+
+/// See [`crate::arguments::Command::Attention`].
+pub const ATTENTION: &str = "\
+Examples:
+  opml attention deploy --member 0x70997970C51812dc3A010C7d01b50e0d17dc79C8
+  opml attention show";
+
 /// See [`crate::arguments::Command::Watch`].
 pub const WATCH: &str = "\
 Examples:

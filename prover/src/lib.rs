@@ -20,6 +20,7 @@ pub mod lie;
 pub mod machine;
 pub mod model;
 pub mod network;
+pub mod outlook;
 pub mod output;
 pub mod policy;
 pub mod progress;

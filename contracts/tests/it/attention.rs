@@ -161,6 +161,15 @@ impl Watched {
         self.game.world.host.call(CHALLENGER, dispute, U256::ZERO, call.data).unwrap();
     }
 
+    /// The same task is claimed again, and this is the claim from now on.
+    fn claim_again(&mut self) {
+        let game = &mut self.game;
+        let claim = Dispute::claimCall { taskId: game.claim.taskId, T: 3, nonce: 1, output: game.output.clone() };
+        game.world.send(SUBMITTER, BOND_S, &claim).unwrap();
+        game.claim.nonce = 1;
+        game.id = opml_contracts::dispute::claim_id(31_337, game.world.dispute, &game.claim);
+    }
+
     fn credit(&mut self, account: Address) -> u64 {
         self.view(&Attention::creditOfCall { account }).to()
     }
@@ -397,6 +406,47 @@ fn a_deposit_answers_for_the_claims_of_its_own_time() {
 }
 
 #[test]
+fn a_deposit_of_the_second_in_which_a_claim_was_asked_about_does_not_answer_for_it() {
+    let mut watched = Watched::revealed(Lie::None, &[BEN]);
+    let first = watched.game.id;
+    watched.finalize();
+    watched.claim_again();
+    // All in one second: the second claim is asked about while BEN is active, BEN is slashed for the first, and comes back.
+    watched.ask().unwrap();
+    let asked = watched.view(&Attention::checkOfCall { claimId: watched.game.id });
+    watched.send(STRANGER, 0, &Attention::settleCall { claimId: first }).unwrap();
+    watched.send(BEN, DEPOSIT, &Attention::joinCall {}).unwrap();
+    let seats = watched.view(&Attention::seatsOfCall {});
+    assert_eq!((asked.seats, seats[1].since), (0b111, asked.askedAt));
+    watched.respond(ANN, watched.right(ANN)).unwrap();
+    watched.respond(CAT, watched.right(CAT)).unwrap();
+    watched.game.world.host.warp(RESPOND);
+    watched.game.open_trace().unwrap();
+    watched.reveal(SALT).unwrap();
+    watched.finalize();
+    watched.settle().unwrap();
+    assert_eq!((watched.deposits(), watched.attention()), (3 * DEPOSIT, 2));
+    watched.conserves(0);
+}
+
+#[test]
+fn a_member_that_left_owes_nothing_to_later_claims() {
+    let mut watched = Watched::new(Lie::None);
+    watched.send(CAT, 0, &Attention::retireCall {}).unwrap();
+    watched.ask().unwrap();
+    refused::<Attention::NotAsked>(watched.respond(CAT, watched.right(CAT)));
+    watched.respond(ANN, watched.right(ANN)).unwrap();
+    watched.respond(BEN, watched.right(BEN)).unwrap();
+    watched.game.world.host.warp(RESPOND);
+    watched.game.open_trace().unwrap();
+    watched.reveal(SALT).unwrap();
+    watched.finalize();
+    watched.settle().unwrap();
+    assert_eq!((watched.credits(), watched.deposits()), ([FEE / 2, FEE / 2, 0], 3 * DEPOSIT));
+    watched.conserves(0);
+}
+
+#[test]
 fn a_false_claim_costs_its_honest_checkers_nothing() {
     // all three computed the truth, which is not what the submitter opened; two said so by their answer, one by silence
     let mut watched = Watched::asked(Lie::Sum);
@@ -464,11 +514,7 @@ fn fees_that_nobody_earned_go_to_the_next_claim() {
     // the next claim, on the same contract
     watched.send(ANN, DEPOSIT, &Attention::joinCall {}).unwrap();
     watched.game.world.host.warp(1);
-    let claim =
-        Dispute::claimCall { taskId: watched.game.claim.taskId, T: 3, nonce: 1, output: watched.game.output.clone() };
-    watched.game.world.send(SUBMITTER, BOND_S, &claim).unwrap();
-    watched.game.claim.nonce = 1;
-    watched.game.id = opml_contracts::dispute::claim_id(31_337, watched.game.world.dispute, &watched.game.claim);
+    watched.claim_again();
     watched.ask().unwrap();
     watched.respond(ANN, watched.right(ANN)).unwrap();
     watched.game.world.host.warp(RESPOND);

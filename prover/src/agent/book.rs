@@ -1,11 +1,16 @@
-//! What the events of the contract say in all: models, tasks, claims and their disputes.
+//! What the events of the contracts say in all: models, tasks, claims and their disputes, batches, attention.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use alloy_primitives::{Address, B256, Bytes, Log};
+use alloy_primitives::{Address, B256, Bytes, Log, keccak256};
 use alloy_sol_types::SolEventInterface as _;
 use opml_contracts::{
-    abi::Dispute::{self, DisputeEvents},
+    abi::{
+        Attention::AttentionEvents,
+        BatchDispute::{Batch, BatchDisputeEvents, Entry},
+        Dispute::{self, DisputeEvents},
+    },
+    batch::claim_of,
     dispute::{self, Sizes},
 };
 
@@ -47,7 +52,11 @@ pub enum Standing {
 pub struct Claimed {
     /// What it says.
     pub claim: Dispute::Claim,
-    /// The output.
+    /// The contract that it is on.
+    pub home: Address,
+    /// The batch that it is a leaf of, and which.
+    pub leaf: Option<(B256, u16)>,
+    /// The output; of a leaf only its hash is on the chain, and this is empty.
     pub output: Bytes,
     /// Block in which it was made, as far as the book was told.
     pub block: u64,
@@ -59,6 +68,57 @@ pub struct Claimed {
     pub trace_root: Option<B256>,
     /// Its disputes, in the order in which they were opened.
     pub disputes: Vec<B256>,
+}
+
+impl Claimed {
+    fn new(claim: Dispute::Claim, home: Address, output: Bytes, block: u64) -> Self {
+        let (opened, trace_root, disputes) = Default::default();
+        Self { claim, home, leaf: None, output, block, standing: Standing::Pending, opened, trace_root, disputes }
+    }
+
+    /// Whether it says that this is the output.
+    #[must_use]
+    pub fn says(&self, output: &[u8]) -> bool {
+        match self.leaf {
+            None => self.output.as_ref() == output,
+            Some(_) => keccak256(output) == self.claim.outputHash,
+        }
+    }
+}
+
+/// Claims that were made at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batched {
+    /// What names it.
+    pub batch: Batch,
+    /// What its leaves say.
+    pub entries: Vec<Entry>,
+    /// Their claims.
+    pub leaves: Vec<B256>,
+    /// The contract that it is on.
+    pub home: Address,
+}
+
+/// How far a claim's check by the committee has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attended {
+    /// Members answer, or the submitter is to show its trace.
+    Asked,
+    /// The submitter has shown it.
+    Revealed,
+    /// Over, with so many members who computed the trace.
+    Closed(u8),
+}
+
+/// A claim's check by the committee.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// Members who are to answer: a bit for each seat.
+    pub seats: u16,
+    /// Members who did.
+    pub answered: BTreeSet<Address>,
+    /// How far it is.
+    pub stage: Attended,
 }
 
 /// A dispute.
@@ -87,14 +147,31 @@ pub struct Book {
     pub claims: BTreeMap<B256, Claimed>,
     /// Disputes by name.
     pub disputes: BTreeMap<B256, Disputed>,
+    /// Batches by name.
+    pub batches: BTreeMap<B256, Batched>,
+    /// Checks by the committee, by their claim.
+    pub asked: BTreeMap<B256, Asked>,
+    /// The chain, which names hold.
+    pub chain: u64,
     /// Block of the events that are added.
     pub at: u64,
 }
 
 impl Book {
-    /// Takes in the next event of the contract. One that it does not know changes nothing.
+    /// An empty book of a chain.
+    #[must_use]
+    pub fn of(chain: u64) -> Self {
+        Self { chain, ..Self::default() }
+    }
+
+    /// Takes in the next event of the contracts. One that it does not know changes nothing.
     pub fn add(&mut self, log: &Log) {
-        let Ok(event) = DisputeEvents::decode_log(log) else { return };
+        // A leaf's dispute has the events of any other.
+        let Ok(event) = DisputeEvents::decode_log(log) else {
+            self.add_batch(log);
+            self.add_attention(log);
+            return;
+        };
         match event.data {
             DisputeEvents::ModelRegistered(event) => {
                 let model = Model {
@@ -109,15 +186,7 @@ impl Book {
                 self.tasks.insert(event.taskId, Task { task: event.task, inputs: event.inputs });
             }
             DisputeEvents::Claimed(event) => {
-                let claimed = Claimed {
-                    claim: event.claim,
-                    output: event.output,
-                    block: self.at,
-                    standing: Standing::Pending,
-                    opened: None,
-                    trace_root: None,
-                    disputes: Vec::new(),
-                };
+                let claimed = Claimed::new(event.claim, log.address, event.output, self.at);
                 self.claims.insert(event.claimId, claimed);
             }
             DisputeEvents::TraceOpened(event) => self.open(event.claimId, event.traceRoot, log),
@@ -137,6 +206,48 @@ impl Book {
         }
     }
 
+    fn add_batch(&mut self, log: &Log) {
+        let Ok(event) = BatchDisputeEvents::decode_log(log) else { return };
+        let BatchDisputeEvents::BatchClaimed(event) = event.data else { return };
+        let (batch, entries, home) = (event.batch, event.entries, log.address);
+        let mut leaves = Vec::new();
+        for (j, entry) in (0..=u16::MAX).zip(&entries) {
+            let claim = claim_of(&batch, j, entry);
+            let id = dispute::claim_id(self.chain, home, &claim);
+            let claimed = Claimed::new(claim, home, Bytes::new(), self.at);
+            self.claims.insert(id, Claimed { leaf: Some((event.batchId, j)), ..claimed });
+            leaves.push(id);
+        }
+        self.batches.insert(event.batchId, Batched { batch, entries, leaves, home });
+    }
+
+    fn add_attention(&mut self, log: &Log) {
+        let Ok(event) = AttentionEvents::decode_log(log) else { return };
+        match event.data {
+            AttentionEvents::Asked(event) => {
+                let asked =
+                    Asked { seats: event.seats.saturating_to(), answered: BTreeSet::new(), stage: Attended::Asked };
+                self.asked.insert(event.claimId, asked);
+            }
+            AttentionEvents::Responded(event) => {
+                if let Some(asked) = self.asked.get_mut(&event.claimId) {
+                    asked.answered.insert(event.member);
+                }
+            }
+            AttentionEvents::Revealed(event) => self.attend(event.claimId, Attended::Revealed),
+            AttentionEvents::Closed(event) => {
+                self.attend(event.claimId, Attended::Closed(event.right.saturating_to()));
+            }
+            _ => {}
+        }
+    }
+
+    fn attend(&mut self, claim: B256, stage: Attended) {
+        if let Some(asked) = self.asked.get_mut(&claim) {
+            asked.stage = stage;
+        }
+    }
+
     fn open(&mut self, claim: B256, root: B256, log: &Log) {
         let Some(claimed) = self.claims.get_mut(&claim) else { return };
         claimed.opened = Some(log.clone());
@@ -146,9 +257,14 @@ impl Book {
         }
     }
 
-    fn stand(&mut self, claim: B256, standing: Standing) {
-        if let Some(claimed) = self.claims.get_mut(&claim) {
-            claimed.standing = standing;
+    /// A claim, or a batch, is over. One leaf that falls fells all.
+    fn stand(&mut self, name: B256, standing: Standing) {
+        let batch = self.claims.get(&name).and_then(|claimed| claimed.leaf).map_or(name, |(batch, _)| batch);
+        let leaves = self.batches.get(&batch).map_or_else(|| vec![name], |batched| batched.leaves.clone());
+        for id in leaves {
+            if let Some(claimed) = self.claims.get_mut(&id) {
+                claimed.standing = standing;
+            }
         }
     }
 

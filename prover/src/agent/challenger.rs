@@ -2,9 +2,10 @@
 
 use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::SolCall as _;
-use opml_bisection::{Move, Party, Policy, honest_challenger};
+use opml_bisection::{Move, Party, Policy, Trace as _, honest_challenger, tree};
 use opml_contracts::{
-    abi::Dispute,
+    abi::{BatchDispute, Dispute},
+    batch::Leaves,
     dispute::{self, ClaimSlot, Stage, Status},
 };
 
@@ -36,12 +37,12 @@ pub(super) fn duties(
             Standing::Final => {}
             Standing::False => {
                 for (dispute, disputed) in own.iter().filter(|(_, disputed)| !disputed.over) {
-                    due.extend(settle(*dispute, disputed));
+                    due.extend(settle(*dispute, disputed).map(|duty| duty.at(claimed.home)));
                 }
             }
             // One dispute that cannot be played must not keep the others waiting.
             Standing::Pending => match pending(office, picture, id, claimed, &own) {
-                Ok(duties) => due.extend(duties),
+                Ok(duties) => due.extend(duties.into_iter().map(|duty| duty.at(claimed.home))),
                 Err(error) if error.is_local() => said.push(Progress::Unplayed(id, error.to_string())),
                 Err(error) => return Err(error),
             },
@@ -80,11 +81,11 @@ fn pending(
         if !office.known.is_wrong(id, claimed) {
             return Ok(Vec::new());
         }
-        let slot = office.slot(id)?;
+        let slot = office.slot(id, claimed)?;
         vouched(office, picture, claimed)?;
         return Ok(challenge(office, picture, id, claimed, &slot, own).into_iter().collect());
     }
-    let slot = office.slot(id)?;
+    let slot = office.slot(id, claimed)?;
     let mut due = Vec::new();
     for (dispute, disputed) in open {
         // Of a fleet one plays it.
@@ -120,9 +121,20 @@ fn challenge(
     let used = |nonce: &u16| own.iter().any(|(_, disputed)| disputed.nonce == *nonce);
     let nonce = (0..u16::MAX).find(|nonce| !used(nonce)).filter(|_| open)?;
     let bond = U256::from(tier.bondC);
-    let call = Dispute::challengeCall { claimId: id, nonce };
     let subject = dispute::dispute_id(id, office.account(), nonce);
-    Some(Duty::once(subject, format!("challenge claim {}", short(id)), bond, &call))
+    let Some((batch, j)) = claimed.leaf else {
+        let call = Dispute::challengeCall { claimId: id, nonce };
+        return Some(Duty::once(subject, format!("challenge claim {}", short(id)), bond, &call));
+    };
+    let batched = picture.book.batches.get(&batch)?;
+    let call = BatchDispute::challengeCall {
+        b: batched.batch.clone(),
+        j: U256::from(j),
+        e: batched.entries.get(usize::from(j))?.clone(),
+        path: Leaves::new(&batched.entries).path(j),
+        nonce,
+    };
+    Some(Duty::once(subject, format!("challenge claim {}, leaf {j} of batch {}", short(id), short(batch)), bond, &call))
 }
 
 /// The next move of an open dispute, or the end of one whose submitter is late.
@@ -160,9 +172,13 @@ fn play(
     }
     let trace = office.trace(id, &case)?;
     let own = VmTrace::new(&case.program, &case.inputs, trace.knowledge());
+    if own.node(tree::depth(case.claim.leaves()), 0)? == root(&replay) && slot.stage == Stage::Opened {
+        // The trace is its own: nothing is wrong with this claim any more that could be proved.
+        return Ok(None);
+    }
     let make = |policy: &Policy| honest_challenger(policy, &case.claim, &position, &replay.revealed, &own, &case.rules);
     // None: it finds nothing wrong.
-    let Some(mv) = office.choose(&case, &replay.record, make)? else { return Ok(None) };
+    let Some(mv) = office.choose((&case, claimed.home), &replay.record, make)? else { return Ok(None) };
     case.plan.guard.check()?;
     let data = replay.record.calldata(&case.on_chain, &case.claim, &mv)?;
     Ok(Some(move_duty(dispute, &state, &mv, words::of_move(&case.claim, Some(&position), &mv), data)))

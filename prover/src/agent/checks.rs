@@ -24,6 +24,8 @@ pub(super) struct Known {
     unable: BTreeSet<B256>,
     /// Claims of which it was said that their model is missing.
     missing: BTreeSet<B256>,
+    /// How many checks of a model are taken at once.
+    together: BTreeMap<B256, usize>,
     /// Checks that this process made itself.
     pub(super) made: u64,
     /// Whether checks were left for another round.
@@ -89,6 +91,7 @@ pub(super) fn make(office: &mut Office<'_>, picture: &Picture, said: &mut Vec<Pr
     let mut able = Able::default();
     for check in able_of(office, &open, said)? {
         able.add(Open { check: check.name, model: check.model, block: check.claimed.block });
+        able.size(check.model, together(office, &picture.book, check)?);
     }
     office.ledger.offer(&able)?;
     let open: BTreeMap<B256, Check<'_>> = open.into_iter().map(|check| (check.name, check)).collect();
@@ -99,7 +102,7 @@ pub(super) fn make(office: &mut Office<'_>, picture: &Picture, said: &mut Vec<Pr
             break;
         }
         let operations = operations(office, &picture.book, first)?;
-        let count = usize::try_from((LOOK / operations).max(1)).unwrap_or(BATCH).min(BATCH);
+        let count = batch(operations);
         let taken = office.ledger.take(&able, count)?;
         if taken.is_empty() {
             break;
@@ -135,6 +138,21 @@ fn able_of<'c, 'b>(
         }
     }
     Ok(able)
+}
+
+/// How many runs of so many operations are taken at once.
+fn batch(operations: u128) -> usize {
+    usize::try_from((LOOK / operations).max(1)).unwrap_or(BATCH).min(BATCH)
+}
+
+/// How many claims of a claim's model are taken at once.
+fn together(office: &mut Office<'_>, book: &Book, check: &Check<'_>) -> Result<usize, AgentError> {
+    if let Some(&known) = office.known.together.get(&check.model) {
+        return Ok(known);
+    }
+    let together = batch(operations(office, book, check)?);
+    office.known.together.insert(check.model, together);
+    Ok(together)
 }
 
 /// Bound of the operations of a claim's run; 1 if there is no such model after all.
@@ -225,8 +243,7 @@ fn outputs(
                 .map_err(|error| ProverError::Budget(error).to_string()),
         };
         judged.push(output.map(|output| {
-            let right =
-                output.length == check.claimed.claim.T && output.tensor.bytes() == check.claimed.output.as_ref();
+            let right = output.length == check.claimed.claim.T && check.claimed.says(output.tensor.bytes());
             if right { Verdict::Right } else { Verdict::Wrong }
         }));
     }

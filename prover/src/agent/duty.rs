@@ -1,6 +1,6 @@
 //! What an agent wants to send, and why it wants it only once.
 
-use alloy_primitives::{B256, Bytes, U256, keccak256};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_sol_types::SolCall;
 
 /// A transaction to the contract that is due.
@@ -8,6 +8,8 @@ use alloy_sol_types::SolCall;
 pub struct Duty {
     /// Names what it answers: a duty of the same name is the same, before and after a crash.
     pub key: B256,
+    /// The contract; none: the one that single claims are on.
+    pub to: Option<Address>,
     /// What it is, for people.
     pub what: String,
     /// Wei that go with it.
@@ -21,7 +23,13 @@ impl Duty {
     #[must_use]
     pub fn new(function: &str, subject: B256, state: B256, what: String, value: U256, data: Bytes) -> Self {
         let key = keccak256([function.as_bytes(), subject.as_slice(), state.as_slice()].concat());
-        Self { key, what, value, data }
+        Self { key, to: None, what, value, data }
+    }
+
+    /// The same to another contract.
+    #[must_use]
+    pub fn at(self, contract: Address) -> Self {
+        Self { to: Some(contract), ..self }
     }
 
     /// A call that is due once for a thing.

@@ -1,6 +1,9 @@
 //! The memory that the workers of a fleet share: one account's transactions, verdicts and work, in PostgreSQL.
 //!
-//! A worker that takes a check has it while its heartbeat goes on, and a dispute while its rounds go on, by the database's clock. Only speed rests on that: two workers
+//! Checks are handed out in parts of some seconds' work: a part is one row, written twice, when it is taken and when its verdicts are known. The
+//! table is not logged: a crash of the server empties it, all connections break, and every worker offers its checks anew.
+//!
+//! A worker that takes a part has it while its heartbeat goes on, and a dispute while its rounds go on, by the database's clock. Only speed rests on that: two workers
 //! that make the same check come to the same verdict, and a transaction is noted by a single statement before it is sent, one for each
 //! duty and one for each nonce, whoever holds what.
 
@@ -22,6 +25,7 @@ use postgres::{
 use super::{
     AgentError, Verdict,
     ledger::{Able, Ledger, Open, Sent},
+    parts::{Parts, row},
 };
 
 /// Environment variable of the database's password.
@@ -32,6 +36,8 @@ pub const ADDRESS: &str = "OPML_FLEET";
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Rows of one statement.
 const CHUNK: usize = 4_096;
+/// Parts of one statement.
+const PARTS: usize = 64;
 /// Names the lock under which tables are made.
 const MAKING: i64 = 0x6f70_6d6c;
 
@@ -41,33 +47,43 @@ CREATE TABLE IF NOT EXISTS opml_worker (id bigserial PRIMARY KEY, fleet bigint N
 CREATE TABLE IF NOT EXISTS opml_sent (
     fleet bigint NOT NULL REFERENCES opml_fleet, key bytea NOT NULL, nonce bigint NOT NULL, hash bytea NOT NULL, body bytea NOT NULL,
     PRIMARY KEY (fleet, key), UNIQUE (fleet, nonce));
-CREATE TABLE IF NOT EXISTS opml_check (
-    fleet bigint NOT NULL REFERENCES opml_fleet, name bytea NOT NULL, model bytea NOT NULL, block bigint NOT NULL, worker bigint,
-    verdict bytea, judged timestamptz, PRIMARY KEY (fleet, name));
-CREATE INDEX IF NOT EXISTS opml_check_open ON opml_check (fleet, block, name) WHERE verdict IS NULL;
+CREATE UNLOGGED TABLE IF NOT EXISTS opml_part (
+    id bigserial PRIMARY KEY, fleet bigint NOT NULL REFERENCES opml_fleet, model bytea NOT NULL, block bigint NOT NULL,
+    names bytea NOT NULL, verdicts bytea NOT NULL, worker bigint, judged timestamptz) WITH (fillfactor = 50);
+ALTER TABLE opml_part ALTER COLUMN names SET STORAGE EXTERNAL;
+CREATE INDEX IF NOT EXISTS opml_part_open ON opml_part (fleet, block, id) WHERE judged IS NULL;
+CREATE TABLE IF NOT EXISTS opml_verdict (
+    fleet bigint NOT NULL REFERENCES opml_fleet, name bytea NOT NULL, verdict bytea NOT NULL, PRIMARY KEY (fleet, name));
 CREATE TABLE IF NOT EXISTS opml_hold (
     fleet bigint NOT NULL REFERENCES opml_fleet, thing bytea NOT NULL, worker bigint NOT NULL, until timestamptz NOT NULL,
     PRIMARY KEY (fleet, thing));
 ";
 const TAKE: &str = "
 WITH next AS (
-    SELECT name FROM opml_check c
-    WHERE fleet = $1 AND verdict IS NULL AND block >= $2 AND model = ANY($3) AND NOT name = ANY($4)
-        AND (c.worker IS NULL OR c.worker = $6
-            OR c.worker <> ALL (ARRAY(SELECT id FROM opml_worker w WHERE w.fleet = $1 AND w.until > now())))
-    ORDER BY block, name LIMIT $5 FOR UPDATE SKIP LOCKED)
-UPDATE opml_check c SET worker = $6 FROM next WHERE c.fleet = $1 AND c.name = next.name RETURNING c.name";
-const GIVE_BACK: &str = "UPDATE opml_check SET worker = NULL WHERE fleet = $1 AND name = ANY($2) AND worker = $3";
+    SELECT id FROM opml_part p
+    WHERE fleet = $1 AND judged IS NULL AND block >= $2 AND model = ANY($3) AND NOT id = ANY($4)
+        AND (p.worker IS NULL OR p.worker = $5
+            OR p.worker <> ALL (ARRAY(SELECT id FROM opml_worker w WHERE w.fleet = $1 AND w.until > now())))
+    ORDER BY block, id LIMIT 1 FOR UPDATE SKIP LOCKED)
+UPDATE opml_part p SET worker = $5 FROM next WHERE p.id = next.id RETURNING p.id, p.names, p.verdicts";
+const GIVE_BACK: &str =
+    "UPDATE opml_part SET worker = NULL WHERE fleet = $1 AND id = ANY($2) AND worker = $3 AND judged IS NULL";
 const OFFER: &str = "
-INSERT INTO opml_check (fleet, name, model, block)
-SELECT $1, t.name, t.model, t.block FROM unnest($2::bytea[], $3::bytea[], $4::bigint[]) AS t(name, model, block)
-ON CONFLICT DO NOTHING";
+INSERT INTO opml_part (fleet, model, block, names, verdicts)
+SELECT $1, t.model, t.block, t.names, t.verdicts
+FROM unnest($2::bytea[], $3::bigint[], $4::bytea[], $5::bytea[]) AS t(model, block, names, verdicts)";
 const JUDGE: &str = "
-INSERT INTO opml_check (fleet, name, model, block, verdict, judged)
-SELECT $1, t.name, '', 0, t.verdict, clock_timestamp() FROM unnest($2::bytea[], $3::bytea[]) AS t(name, verdict)
-ON CONFLICT (fleet, name) DO UPDATE SET verdict = EXCLUDED.verdict, judged = EXCLUDED.judged";
-const VERDICTS: &str =
-    "SELECT name, verdict FROM opml_check WHERE fleet = $1 AND name = ANY($2) AND verdict IS NOT NULL";
+UPDATE opml_part p SET verdicts = t.verdicts, judged = CASE WHEN t.whole THEN clock_timestamp() END,
+    worker = CASE WHEN t.whole THEN p.worker END
+FROM unnest($2::bigint[], $3::bytea[], $4::boolean[]) AS t(id, verdicts, whole)
+WHERE p.fleet = $1 AND p.id = t.id AND p.judged IS NULL";
+const NEWER: &str = "SELECT id, names, verdicts FROM opml_part WHERE fleet = $1 AND id > $2 ORDER BY id";
+const LEARN: &str = "SELECT id, verdicts FROM opml_part WHERE fleet = $1 AND id = ANY($2)";
+const KNOW: &str = "
+INSERT INTO opml_verdict (fleet, name, verdict)
+SELECT $1, t.name, t.verdict FROM unnest($2::bytea[], $3::bytea[]) AS t(name, verdict)
+ON CONFLICT (fleet, name) DO UPDATE SET verdict = EXCLUDED.verdict";
+const VERDICTS: &str = "SELECT name, verdict FROM opml_verdict WHERE fleet = $1 AND name = ANY($2)";
 const SENT: &str = "SELECT key, body FROM opml_sent WHERE fleet = $1";
 const NOTE: &str = "
 INSERT INTO opml_sent (fleet, key, nonce, hash, body) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
@@ -91,12 +107,12 @@ pub struct Fleet {
     fleet: i64,
     worker: i64,
     lease: Duration,
-    /// Checks that are known to stand in the table.
-    offered: RefCell<BTreeSet<B256>>,
+    /// The checks that are known to stand in the table.
+    parts: RefCell<Parts>,
     /// Checks that another worker should have made known by now.
     left: RefCell<BTreeSet<B256>>,
-    /// Checks that this worker took and cannot make at present.
-    unable: RefCell<BTreeSet<B256>>,
+    /// Parts that this worker took and cannot make at present.
+    unable: RefCell<BTreeSet<i64>>,
     heart: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
@@ -130,8 +146,8 @@ impl Fleet {
         let (fleet, worker) = address.said(enrol(&mut connection.client, &owner, lease))?;
         let heart = Some(beat(address.clone(), fleet, worker, lease));
         let connection = RefCell::new(Some(connection));
-        let (offered, left, unable) = Default::default();
-        Ok(Self { address, connection, fleet, worker, lease, offered, left, unable, heart })
+        let (parts, left, unable) = Default::default();
+        Ok(Self { address, connection, fleet, worker, lease, parts, left, unable, heart })
     }
 
     /// The number of this worker and where its fleet is.
@@ -149,7 +165,11 @@ impl Fleet {
         let mut slot = self.connection.borrow_mut();
         let mut connection = match slot.take() {
             Some(connection) if !connection.client.is_closed() => connection,
-            _ => self.address.connect()?,
+            _ => {
+                // A server that crashed has forgotten the parts, and this worker must not believe that they are there.
+                *self.parts.borrow_mut() = Parts::default();
+                self.address.connect()?
+            }
         };
         let prepared = match connection.statements.get(statement) {
             Some(prepared) => Ok(prepared.clone()),
@@ -197,6 +217,50 @@ impl Fleet {
 
     fn name(&self, row: &Row) -> Result<B256, AgentError> {
         B256::try_from(row.get::<_, &[u8]>(0)).map_err(|error| self.damaged(&error))
+    }
+
+    /// Reads what others offered and judged since.
+    fn look(&self) -> Result<(), AgentError> {
+        let last = self.parts.borrow().last();
+        self.add(&self.query(NEWER, &[&self.fleet, &last])?)?;
+        let open = self.parts.borrow().open();
+        if open.is_empty() {
+            return Ok(());
+        }
+        let rows = self.query(LEARN, &[&self.fleet, &open])?;
+        let mut parts = self.parts.borrow_mut();
+        // Of two parts that were made at once the older may appear later: it is new here, and seen when it is taken.
+        let good = rows.iter().all(|row| parts.learn(row.get(0), row.get(1)));
+        if good { Ok(()) } else { Err(self.damaged(&"a part of other checks")) }
+    }
+
+    /// Takes in rows of parts; gives their numbers.
+    fn add(&self, rows: &[Row]) -> Result<Vec<i64>, AgentError> {
+        let mut parts = self.parts.borrow_mut();
+        let good = rows.iter().all(|row| parts.add(row.get(0), row.get(1), row.get(2)));
+        if good { Ok(rows.iter().map(|row| row.get(0)).collect()) } else { Err(self.damaged(&"a part of no checks")) }
+    }
+
+    /// Says that a part is over of which everything is known by now.
+    fn judge_known(&self, id: i64) -> Result<(), AgentError> {
+        let (verdicts, whole) = {
+            let parts = self.parts.borrow();
+            let (verdicts, whole) = parts.verdicts(id);
+            (verdicts.to_vec(), whole)
+        };
+        if !whole {
+            return Ok(());
+        }
+        self.execute(JUDGE, &[&self.fleet, &vec![id], &vec![verdicts], &vec![true]]).map(drop)
+    }
+
+    /// Leaves parts to others.
+    fn release(&self, parts: &[i64]) -> Result<(), AgentError> {
+        if parts.is_empty() {
+            return Ok(());
+        }
+        self.unable.borrow_mut().extend(parts);
+        self.execute(GIVE_BACK, &[&self.fleet, &parts, &self.worker]).map(drop)
     }
 
     fn parsed<T: for<'de> serde::Deserialize<'de>>(&self, row: &Row) -> Result<T, AgentError> {
@@ -269,6 +333,8 @@ fn enrol(client: &mut Client, owner: &[u8], lease: Duration) -> Result<(i64, i64
     let fleet: i64 = transaction.query_one("SELECT id FROM opml_fleet WHERE owner = $1", &[&owner])?.get(0);
     // Who has been silent for a day does not come back under its number.
     transaction.execute("DELETE FROM opml_worker WHERE until < now() - interval '1 day'", &[])?;
+    // Claims are over by then.
+    transaction.execute("DELETE FROM opml_part WHERE judged < now() - interval '60 days'", &[])?;
     let enter = "INSERT INTO opml_worker (fleet, until) VALUES ($1, now() + $2 * interval '1 second') RETURNING id";
     let enter = transaction.prepare_typed(enter, &[Type::INT8, Type::FLOAT8])?;
     let worker = transaction.query_one(&enter, &[&fleet, &lease.as_secs_f64()])?.get(0);
@@ -306,6 +372,12 @@ impl Drop for Fleet {
     }
 }
 
+/// Checks of one model in parts of some seconds' work.
+fn part<'a>(opens: &'a [Open], able: &Able) -> std::slice::Chunks<'a, Open> {
+    let size = opens.first().map_or(1, |open| able.together(open.model));
+    opens.chunks(size.max(1))
+}
+
 fn bytes<'a>(names: impl IntoIterator<Item = &'a B256>) -> Vec<&'a [u8]> {
     names.into_iter().map(|name| name.as_slice()).collect()
 }
@@ -332,8 +404,17 @@ impl Ledger for Fleet {
     }
 
     fn verdicts(&self, checks: &[B256]) -> Result<BTreeMap<B256, Verdict>, AgentError> {
-        let mut known = BTreeMap::new();
-        for some in checks.chunks(CHUNK) {
+        self.look()?;
+        let (mut known, mut other) = (BTreeMap::new(), Vec::new());
+        for &check in checks {
+            let parts = self.parts.borrow();
+            match parts.verdict(check) {
+                Some(verdict) => drop(known.insert(check, verdict)),
+                None if parts.has(check) => {}
+                None => other.push(check),
+            }
+        }
+        for some in other.chunks(CHUNK) {
             for row in self.query(VERDICTS, &[&self.fleet, &bytes(some)])? {
                 known.insert(self.name(&row)?, self.parsed(&row)?);
             }
@@ -342,18 +423,37 @@ impl Ledger for Fleet {
     }
 
     fn judge(&self, verdicts: &[(B256, Verdict)]) -> Result<(), AgentError> {
-        if verdicts.is_empty() {
+        let (mut touched, mut other) = (BTreeSet::new(), Vec::new());
+        for (check, verdict) in verdicts {
+            if !self.parts.borrow_mut().judge(*check, verdict, &mut touched) {
+                other.push((check, verdict));
+            }
+        }
+        if !other.is_empty() {
+            let values: Result<Vec<Vec<u8>>, _> =
+                other.iter().map(|(_, verdict)| serde_json::to_vec(verdict)).collect();
+            let values = values.map_err(|error| self.damaged(&error))?;
+            self.execute(KNOW, &[&self.fleet, &bytes(other.iter().map(|(name, _)| *name)), &values])?;
+        }
+        if touched.is_empty() {
             return Ok(());
         }
-        let values: Result<Vec<Vec<u8>>, _> = verdicts.iter().map(|(_, verdict)| serde_json::to_vec(verdict)).collect();
-        let values = values.map_err(|error| self.damaged(&error))?;
-        let names = bytes(verdicts.iter().map(|(name, _)| name));
-        self.execute(JUDGE, &[&self.fleet, &names, &values]).map(drop)
+        let ids: Vec<i64> = touched.into_iter().collect();
+        let rows: Vec<(Vec<u8>, bool)> = {
+            let parts = self.parts.borrow();
+            let row = |&id: &i64| {
+                let (verdicts, whole) = parts.verdicts(id);
+                (verdicts.to_vec(), whole)
+            };
+            ids.iter().map(row).collect()
+        };
+        let (said, whole): (Vec<Vec<u8>>, Vec<bool>) = rows.into_iter().unzip();
+        self.execute(JUDGE, &[&self.fleet, &ids, &said, &whole]).map(drop)
     }
 
     fn offer(&self, able: &Able) -> Result<(), AgentError> {
         self.unable.borrow_mut().clear();
-        let mut new: Vec<Open> = able.iter().filter(|open| !self.offered.borrow().contains(&open.check)).collect();
+        let mut new: Vec<Open> = able.iter().filter(|open| !self.parts.borrow().has(open.check)).collect();
         // One worker for each model is enough; if it fails to, the others do so a round later.
         let mut own = BTreeMap::new();
         for model in new.iter().map(|open| open.model) {
@@ -365,41 +465,59 @@ impl Ledger for Fleet {
             new.iter().filter(|open| own.get(&open.model) != Some(&true)).map(|open| open.check).collect();
         let late = self.left.replace(left.clone());
         new.retain(|open| !left.contains(&open.check) || late.contains(&open.check));
-        for some in new.chunks(CHUNK) {
-            let names = bytes(some.iter().map(|open| &open.check));
-            let models = bytes(some.iter().map(|open| &open.model));
-            let blocks: Vec<i64> = some.iter().map(|open| i64::try_from(open.block).unwrap_or(i64::MAX)).collect();
-            self.execute(OFFER, &[&self.fleet, &names, &models, &blocks])?;
-            self.offered.borrow_mut().extend(some.iter().map(|open| open.check));
+        if new.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        // Another worker may have been quicker.
+        self.look()?;
+        new.retain(|open| !self.parts.borrow().has(open.check));
+        let mut by_model: BTreeMap<B256, Vec<Open>> = BTreeMap::new();
+        for open in new {
+            by_model.entry(open.model).or_default().push(open);
+        }
+        let parts: Vec<&[Open]> = by_model.values().flat_map(|opens| part(opens, able)).collect();
+        for some in parts.chunks(PARTS) {
+            let first = |part: &&[Open]| part.first().map(|open| open.model.to_vec()).unwrap_or_default();
+            let models: Vec<Vec<u8>> = some.iter().map(first).collect();
+            // The newest of them: while it may be pending, the part must be found.
+            let newest = |part: &&[Open]| part.iter().map(|open| open.block).max().unwrap_or(0);
+            let blocks: Vec<i64> = some.iter().map(|part| i64::try_from(newest(part)).unwrap_or(i64::MAX)).collect();
+            let (names, verdicts): (Vec<Vec<u8>>, Vec<Vec<u8>>) =
+                some.iter().map(|part| row(part.iter().map(|open| &open.check))).unzip();
+            self.execute(OFFER, &[&self.fleet, &models, &blocks, &names, &verdicts])?;
+        }
+        self.look()
     }
 
     fn take(&self, able: &Able, count: usize) -> Result<Vec<B256>, AgentError> {
         let Some(first) = able.first() else { return Ok(Vec::new()) };
         let models: BTreeSet<B256> = able.iter().map(|open| open.model).collect();
-        let (first, count) = (i64::try_from(first.block).unwrap_or(i64::MAX), i64::try_from(count).unwrap_or(i64::MAX));
-        loop {
-            let unable = self.unable.borrow().clone();
-            let (models, not) = (bytes(&models), bytes(&unable));
-            let rows = self.query(TAKE, &[&self.fleet, &first, &models, &not, &count, &self.worker])?;
-            let taken: Result<Vec<B256>, _> = rows.iter().map(|row| self.name(row)).collect();
-            let (taken, strange): (Vec<_>, Vec<_>) = taken?.into_iter().partition(|check| able.contains(*check));
-            // What others saw first, or what this one cannot read: others' again.
-            let is_end = strange.is_empty() || !taken.is_empty();
-            self.give_back(&strange)?;
-            if is_end {
-                return Ok(taken);
+        let (models, first) = (bytes(&models), i64::try_from(first.block).unwrap_or(i64::MAX));
+        let (mut taken, mut held): (BTreeSet<B256>, Vec<i64>) = Default::default();
+        // Small parts are taken together.
+        while taken.len() <= count / 2 {
+            let not: Vec<i64> = self.unable.borrow().iter().chain(&held).copied().collect();
+            let ids = self.add(&self.query(TAKE, &[&self.fleet, &first, &models, &not, &self.worker])?)?;
+            let Some(&id) = ids.first() else { break };
+            let checks: Vec<B256> = self.parts.borrow().left(id).filter(|check| able.contains(*check)).collect();
+            if checks.is_empty() {
+                // What others saw first, or what this one cannot read: others' again; and what is known is over.
+                self.judge_known(id)?;
+                self.release(&[id])?;
+            } else {
+                held.push(id);
+                taken.extend(checks);
             }
         }
+        Ok(taken.into_iter().collect())
     }
 
     fn give_back(&self, checks: &[B256]) -> Result<(), AgentError> {
-        if checks.is_empty() {
-            return Ok(());
-        }
-        self.unable.borrow_mut().extend(checks);
-        self.execute(GIVE_BACK, &[&self.fleet, &bytes(checks), &self.worker]).map(drop)
+        let parts: BTreeSet<i64> = checks
+            .iter()
+            .flat_map(|&check| self.parts.borrow().of(check).map(|(id, _)| id).collect::<Vec<_>>())
+            .collect();
+        self.release(&parts.into_iter().collect::<Vec<_>>())
     }
 
     fn hold(&self, thing: B256) -> Result<bool, AgentError> {

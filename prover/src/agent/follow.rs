@@ -3,11 +3,11 @@
 //! Events of blocks with enough others on top are kept in the state file; what is above is asked for anew each time, so that a
 //! reorganisation there needs no care at all. A deeper one is noticed by the hash of the last kept block, and all is read again.
 
-use crate::network::{Block, Deployment, Network};
+use crate::network::{Block, Deployment, Event, Network, NetworkError};
 
 use super::{AgentError, Book, Store};
 
-/// A follower of one contract.
+/// A follower of the contracts of a deployment.
 pub struct Follower {
     deployment: Deployment,
     /// Blocks on top of one whose events are kept for good.
@@ -32,7 +32,9 @@ impl Follower {
     /// # Errors
     /// The file cannot be read.
     pub fn new(deployment: Deployment, depth: u64, store: &Store) -> Result<Self, AgentError> {
-        let mut kept = Book::default();
+        let contracts: Vec<_> = deployment.followed().collect();
+        store.follow(&contracts)?;
+        let mut kept = Book::of(deployment.chain_id);
         for event in store.events()? {
             kept.at = event.block;
             kept.add(&event.log);
@@ -50,7 +52,7 @@ impl Follower {
         let from = self.cursor.map_or(self.deployment.block, |cursor| cursor.number.saturating_add(1));
         let deep = head.number.saturating_sub(self.depth);
         let before = if deep >= from { network.block(deep)? } else { None };
-        let events = network.events(self.deployment.dispute, from, head.number)?;
+        let events = events(network, &self.deployment, from, head.number)?;
         // The events are of this block's chain only if it is still there.
         if let Some(block) = before
             && network.block(deep)? == before
@@ -82,11 +84,24 @@ impl Follower {
             Some(_) => {
                 same_chain(network, store)?;
                 store.forget()?;
-                (self.kept, self.cursor) = (Book::default(), None);
+                (self.kept, self.cursor) = (Book::of(self.deployment.chain_id), None);
                 Ok(())
             }
         }
     }
+}
+
+/// What happened on the contracts in blocks `from` to `to`, in its order.
+///
+/// # Errors
+/// The endpoint does not answer.
+pub fn events(network: &dyn Network, deployment: &Deployment, from: u64, to: u64) -> Result<Vec<Event>, NetworkError> {
+    let mut all = Vec::new();
+    for contract in deployment.followed() {
+        all.extend(network.events(contract, from, to)?);
+    }
+    all.sort_by_key(|event| (event.block, event.index));
+    Ok(all)
 }
 
 /// Whether the endpoint's chain begins as the one that was followed so far.

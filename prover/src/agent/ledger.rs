@@ -14,6 +14,9 @@ use super::{AgentError, Verdict};
 pub struct Sent {
     /// What it is, for people.
     pub what: String,
+    /// The contract; none: the one that single claims are on.
+    #[serde(default)]
+    pub to: Option<[u8; 20]>,
     /// The sender's number for it.
     pub nonce: u64,
     /// Most gas.
@@ -50,6 +53,7 @@ pub struct Open {
 pub struct Able {
     order: BTreeMap<(u64, B256), B256>,
     blocks: BTreeMap<B256, u64>,
+    together: BTreeMap<B256, usize>,
 }
 
 impl Able {
@@ -57,6 +61,17 @@ impl Able {
     pub fn add(&mut self, open: Open) {
         self.order.insert((open.block, open.check), open.model);
         self.blocks.insert(open.check, open.block);
+    }
+
+    /// Says how many checks of a model are some seconds' work.
+    pub fn size(&mut self, model: B256, together: usize) {
+        self.together.insert(model, together);
+    }
+
+    /// How many checks of a model are taken together.
+    #[must_use]
+    pub fn together(&self, model: B256) -> usize {
+        self.together.get(&model).copied().unwrap_or(1)
     }
 
     /// Takes one away.

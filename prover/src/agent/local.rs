@@ -51,7 +51,7 @@ impl Local {
         let verifier = host.deploy(OPERATOR, &StepVerifier::BYTECODE, &[]).unwrap();
         let arguments = (verifier, vec![tier(arity_log2)]).abi_encode_params();
         let dispute = host.deploy(OPERATOR, &Dispute::BYTECODE, &arguments).unwrap();
-        let place = Deployment { chain_id: 31_337, dispute, block: 1, market: None };
+        let place = Deployment::alone(31_337, dispute, 1);
         let (blocks, pool, nonces, mined) = Default::default();
         let local = Self { inner: Rc::new(RefCell::new(Inner { host, blocks, pool, nonces, mined })), place };
         local.mine();

@@ -3,6 +3,7 @@
 //! An agent decides from the chain alone: each round it looks at all that happened ([`Follower`]), derives what is due ([`Duty`]) and sends what is
 //! not under way ([`Outbox`]). Nothing that it must not forget is in its memory.
 
+mod attention;
 mod book;
 mod case;
 mod challenger;
@@ -21,6 +22,7 @@ mod local;
 mod long;
 mod office;
 mod outbox;
+mod parts;
 mod store;
 mod submitter;
 #[cfg(test)]
@@ -33,6 +35,7 @@ use std::{
 };
 
 use alloy_primitives::{B256, U256};
+use alloy_sol_types::SolCall as _;
 use opml_contracts::abi::Dispute;
 
 use crate::{
@@ -41,16 +44,17 @@ use crate::{
     network::{Deployment, Network, Wallet, view},
 };
 
-pub use book::{Book, Claimed, Disputed, Model, Standing, Task};
+pub use attention::salt_purpose;
+pub use book::{Asked, Attended, Batched, Book, Claimed, Disputed, Model, Standing, Task};
 pub use case::{Case, Verdict};
 pub use duty::Duty;
 pub use error::AgentError;
 pub use fleet::{ADDRESS as FLEET, Fleet};
-pub use follow::{Follower, Picture};
+pub use follow::{Follower, Picture, events};
 pub use ledger::{Able, Ledger, Open, Sent};
 pub use library::{Library, Plan, root_of};
 use office::Office;
-pub use office::tiers;
+pub use office::{slot, tiers};
 pub use outbox::{Outbox, Progress};
 pub use store::Store;
 pub use vault::{Kind, Vault};
@@ -176,11 +180,17 @@ impl Agent {
         let mut due = match self.settings.role {
             Role::Challenger => {
                 checks::make(&mut office, &picture, &mut said)?;
-                challenger::duties(&mut office, &picture, &mut said)?
+                let mut due = challenger::duties(&mut office, &picture, &mut said)?;
+                due.extend(attention::of_member(&mut office, &picture, &mut said)?);
+                due
             }
-            Role::Submitter => submitter::duties(&mut office, &picture, &mut said)?,
+            Role::Submitter => {
+                let mut due = submitter::duties(&mut office, &picture, &mut said)?;
+                due.extend(attention::of_submitter(&mut office, &picture, &mut said)?);
+                due
+            }
         };
-        due.extend(self.withdrawal()?);
+        due.extend(self.withdrawals()?);
         let outbox = Outbox {
             network: self.network.as_ref(),
             wallet: &self.wallet,
@@ -193,13 +203,21 @@ impl Agent {
         Ok(said)
     }
 
-    /// Fetches what the contract owes the account.
-    fn withdrawal(&self) -> Result<Option<Duty>, AgentError> {
+    /// Fetches what the contracts owe the account.
+    fn withdrawals(&self) -> Result<Vec<Duty>, AgentError> {
         let account = self.wallet.account();
-        let credit = view(self.network.as_ref(), self.deployment.dispute, &Dispute::creditOfCall { account })?;
-        let what = || format!("withdraw {}", crate::units::ether(credit));
-        let call = Dispute::withdrawCall {};
-        Ok((!credit.is_zero()).then(|| Duty::once(B256::from(credit), what(), U256::ZERO, &call)))
+        let mut due = Vec::new();
+        for contract in self.deployment.followed() {
+            let credit = view(self.network.as_ref(), contract, &Dispute::creditOfCall { account })?;
+            if credit.is_zero() {
+                continue;
+            }
+            let what = format!("withdraw {}", crate::units::ether(credit));
+            let (subject, state) = (B256::from(credit), contract.into_word());
+            let data = Dispute::withdrawCall {}.abi_encode().into();
+            due.push(Duty::new("withdraw", subject, state, what, U256::ZERO, data).at(contract));
+        }
+        Ok(due)
     }
 }
 

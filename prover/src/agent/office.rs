@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use alloy_primitives::{Address, B256, U256, keccak256};
 use opml_bisection::{Answer, Move, Policy, Trace as GameTrace};
 use opml_contracts::{
-    abi::Dispute,
+    abi::{BatchDispute, Dispute},
     dispute::{ClaimSlot, unpack_tier},
 };
 
@@ -41,6 +41,20 @@ pub fn tiers(network: &dyn Network, contract: Address) -> Result<Vec<Dispute::Ti
         tiers.push(tier);
     }
     Ok(tiers)
+}
+
+/// A claim's slot; of a leaf that nobody has disputed its batch's.
+///
+/// # Errors
+/// There is no such contract, or the endpoint does not answer.
+pub fn slot(network: &dyn Network, id: B256, claimed: &Claimed) -> Result<ClaimSlot, NetworkError> {
+    let word = match claimed.leaf {
+        Some((batch, _)) if claimed.disputes.is_empty() => {
+            view(network, claimed.home, &BatchDispute::batchOfCall { batchId: batch })?
+        }
+        _ => view(network, claimed.home, &Dispute::claimOfCall { claimId: id })?,
+    };
+    Ok(ClaimSlot::unpack(word))
 }
 
 /// A submitter's run of a claim, with its lie if it told one.
@@ -89,19 +103,14 @@ impl<'a> Office<'a> {
         self.wallet.account()
     }
 
-    pub(super) const fn contract(&self) -> Address {
-        self.deployment.dispute
-    }
-
     /// A tier by its number.
     pub(super) fn tier(&self, number: u8) -> Option<&'a Dispute::Tier> {
         self.tiers.get(usize::from(number))
     }
 
-    /// A claim's slot.
-    pub(super) fn slot(&self, claim: B256) -> Result<ClaimSlot, AgentError> {
-        let slot = view(self.network, self.contract(), &Dispute::claimOfCall { claimId: claim })?;
-        Ok(ClaimSlot::unpack(slot))
+    /// A claim's slot; of a leaf that nobody has disputed its batch's.
+    pub(super) fn slot(&self, id: B256, claimed: &Claimed) -> Result<ClaimSlot, AgentError> {
+        Ok(slot(self.network, id, claimed)?)
     }
 
     pub(super) fn case(
@@ -166,13 +175,13 @@ impl<'a> Office<'a> {
     /// A challenger's next move, by the price that the chain names.
     pub(super) fn choose(
         &self,
-        case: &Case,
+        (case, home): (&Case, Address),
         record: &Record,
         make: impl FnMut(&Policy) -> Answer<Option<Move>>,
     ) -> Result<Option<Move>, AgentError> {
         let price = |mv: &Move| {
             let data = record.calldata(&case.on_chain, &case.claim, mv)?;
-            let request = Request { from: self.account(), to: Some(self.contract()), value: U256::ZERO, data };
+            let request = Request { from: self.account(), to: Some(home), value: U256::ZERO, data };
             match self.network.estimate(&request) {
                 Ok(gas) => Ok(if gas > GAS { Price::TooMuch } else { Price::Gas(gas) }),
                 Err(NetworkError::Reverted { data }) if !data.is_empty() => Ok(Price::Unknown),

@@ -40,13 +40,13 @@ pub enum Progress {
     Unplayed(B256, String),
 }
 
-/// The transactions of one account to one contract.
+/// The transactions of one account.
 pub struct Outbox<'a> {
     /// The chain.
     pub network: &'a dyn Network,
     /// The key.
     pub wallet: &'a Wallet,
-    /// The contract.
+    /// The contract that single claims are on.
     pub contract: Address,
     /// Most wei for a unit of gas.
     pub most: u128,
@@ -142,7 +142,8 @@ impl Outbox<'_> {
 
     /// Hands a transaction in again, or a dearer one in its place.
     fn again(&self, head: Block, key: B256, sent: &mut Sent) -> Result<Option<Progress>, AgentError> {
-        let request = self.request(U256::from_be_bytes(sent.value), sent.data.clone().into());
+        let request =
+            self.request(sent.to.map(Address::from), U256::from_be_bytes(sent.value), sent.data.clone().into());
         let earlier = sent.hash;
         let waits = head.number >= sent.block.saturating_add(WAIT);
         let mut word = None;
@@ -173,8 +174,8 @@ impl Outbox<'_> {
         }
     }
 
-    fn request(&self, value: U256, data: Bytes) -> Request {
-        Request { from: self.wallet.account(), to: Some(self.contract), value, data }
+    fn request(&self, to: Option<Address>, value: U256, data: Bytes) -> Request {
+        Request { from: self.wallet.account(), to: Some(to.unwrap_or(self.contract)), value, data }
     }
 
     fn sign(&self, request: &Request, sent: &Sent) -> Result<Signed, AgentError> {
@@ -190,7 +191,7 @@ impl Outbox<'_> {
         (nonce, tries): (u64, u32),
         over: Option<B256>,
     ) -> Result<Result<Option<Sent>, Progress>, AgentError> {
-        let request = self.request(duty.value, duty.data.clone());
+        let request = self.request(duty.to, duty.value, duty.data.clone());
         let what = duty.what.clone();
         let gas = match self.network.estimate(&request) {
             Ok(gas) => gas.saturating_add(gas / 5).saturating_add(RESERVE).min(GAS_CAP),
@@ -213,6 +214,7 @@ impl Outbox<'_> {
         }
         let mut sent = Sent {
             what,
+            to: duty.to.map(|to| to.into_array()),
             nonce,
             gas,
             fee,

@@ -24,6 +24,8 @@ const OUTBOX: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("outb
 const VERDICTS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("verdicts");
 /// Hash of the chain's first block.
 const GENESIS: TableDefinition<'_, (), &[u8; 32]> = TableDefinition::new("genesis");
+/// The contracts whose events are kept.
+const FOLLOWED: TableDefinition<'_, (), &[u8]> = TableDefinition::new("followed");
 /// Whose file it is.
 const OWNER: TableDefinition<'_, (), &[u8]> = TableDefinition::new("owner");
 
@@ -50,6 +52,7 @@ impl Store {
             transaction.open_table(OUTBOX)?;
             transaction.open_table(VERDICTS)?;
             transaction.open_table(GENESIS)?;
+            transaction.open_table(FOLLOWED)?;
             let mut owners = transaction.open_table(OWNER)?;
             let known = owners.get(())?.map(|known| known.value().to_vec());
             if known.is_none() {
@@ -103,6 +106,24 @@ impl Store {
                 table.insert((event.block, event.index), bytes_of(&event.log).as_slice())?;
             }
             transaction.open_table(CURSOR)?.insert((), bytes_of_block(cursor).as_slice())?;
+            Ok(())
+        })
+    }
+
+    /// Says whose events are kept; with other contracts than before all are read again.
+    ///
+    /// # Errors
+    /// The file cannot be read or written.
+    pub fn follow(&self, contracts: &[Address]) -> Result<(), AgentError> {
+        let bytes = contracts.concat();
+        let known = self
+            .read(|transaction| Ok(transaction.open_table(FOLLOWED)?.get(())?.map(|known| known.value().to_vec())))?;
+        // A file of before this was noted has the events of the first contract only.
+        if known.unwrap_or_else(|| contracts.iter().take(1).flat_map(|first| first.to_vec()).collect()) != bytes {
+            self.forget()?;
+        }
+        self.write(|transaction| {
+            transaction.open_table(FOLLOWED)?.insert((), bytes.as_slice())?;
             Ok(())
         })
     }

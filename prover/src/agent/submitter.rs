@@ -2,9 +2,9 @@
 
 use alloy_primitives::{B256, U256};
 use alloy_sol_types::SolCall as _;
-use opml_bisection::{Party, honest_submitter};
+use opml_bisection::{Move, Party, honest_submitter};
 use opml_contracts::{
-    abi::Dispute,
+    abi::{BatchDispute, Dispute},
     dispute::{self, Stage, Status},
 };
 
@@ -37,7 +37,7 @@ pub(super) fn duties(
         }
         // One claim that cannot be defended must not keep the others waiting.
         match pending(office, picture, id, claimed) {
-            Ok(duties) => due.extend(duties),
+            Ok(duties) => due.extend(duties.into_iter().map(|duty| duty.at(claimed.home))),
             Err(error) if error.is_local() => said.push(Progress::Unplayed(id, error.to_string())),
             Err(error) => return Err(error),
         }
@@ -46,15 +46,27 @@ pub(super) fn duties(
 }
 
 fn pending(office: &mut Office<'_>, picture: &Picture, id: B256, claimed: &Claimed) -> Result<Vec<Duty>, AgentError> {
-    let slot = office.slot(id)?;
+    if claimed.disputes.is_empty() && claimed.leaf.is_some_and(|(_, j)| j > 0) {
+        // The first leaf ends the batch.
+        return Ok(Vec::new());
+    }
+    let slot = office.slot(id, claimed)?;
     let Some(tier) = office.tier(slot.tier).cloned() else { return Ok(Vec::new()) };
     let disputes = || claimed.disputes.iter().filter_map(|id| Some((*id, picture.book.disputes.get(id)?)));
     let open: Vec<(B256, &Disputed)> = disputes().filter(|(_, disputed)| !disputed.over).collect();
     if open.is_empty() {
         let over = picture.head.time >= slot.claimed_at.saturating_add(tier.window.into());
         let ends = over && slot.open == 0 && slot.status == Status::Pending;
-        let call = Dispute::finalizeCall { c: claimed.claim.clone() };
-        let duty = || Duty::once(id, format!("finalize claim {}", short(id)), U256::ZERO, &call);
+        let duty = || match claimed.leaf.and_then(|(batch, _)| Some((batch, picture.book.batches.get(&batch)?))) {
+            Some((batch, batched)) => {
+                let call = BatchDispute::finalizeCall { b: batched.batch.clone() };
+                Duty::once(batch, format!("finalize batch {}", short(batch)), U256::ZERO, &call)
+            }
+            None => {
+                let call = Dispute::finalizeCall { c: claimed.claim.clone() };
+                Duty::once(id, format!("finalize claim {}", short(id)), U256::ZERO, &call)
+            }
+        };
         return Ok(ends.then(duty).into_iter().collect());
     }
     let case = match Case::of(&picture.book, id, claimed, tier.arityLog2, office.library)? {
@@ -67,11 +79,8 @@ fn pending(office: &mut Office<'_>, picture: &Picture, id: B256, claimed: &Claim
     let mut due = Vec::new();
     if slot.stage == Stage::Awaited {
         let mv = honest_submitter(&case.claim, None, trace.as_ref(), &case.rules)?;
-        let record = Record::new(B256::ZERO, blank(), None);
         if let Some(mv) = mv {
-            let data = record.calldata(&case.on_chain, &case.claim, &mv)?;
-            let what = format!("openTrace: {}", words::of_move(&case.claim, None, &mv));
-            due.push(Duty::new("openTrace", id, B256::ZERO, what, U256::ZERO, data));
+            due.push(opening(id, &case, &mv)?);
         }
         return Ok(due);
     }
@@ -97,6 +106,13 @@ fn pending(office: &mut Office<'_>, picture: &Picture, id: B256, claimed: &Claim
         }
     }
     Ok(due)
+}
+
+/// The opening of a claim's trace.
+pub(super) fn opening(id: B256, case: &Case, mv: &Move) -> Result<Duty, AgentError> {
+    let data = Record::new(B256::ZERO, blank(), None).calldata(&case.on_chain, &case.claim, mv)?;
+    let what = format!("openTrace: {}", words::of_move(&case.claim, None, mv));
+    Ok(Duty::new("openTrace", id, B256::ZERO, what, U256::ZERO, data))
 }
 
 /// No dispute's state: the opening of a trace needs none.

@@ -11,7 +11,7 @@ use super::{Duty, Follower, Ledger as _, Outbox, Progress, Store};
 use crate::network::{Block, Deployment, Event, Mined, Network, NetworkError, Request, Signed, Wallet};
 
 const CONTRACT: Address = Address::repeat_byte(0xcc);
-const PLACE: Deployment = Deployment { chain_id: 5, dispute: CONTRACT, block: 1, market: None };
+const PLACE: Deployment = Deployment::alone(5, CONTRACT, 1);
 
 /// A chain that is changed by hand.
 #[derive(Default)]

@@ -262,6 +262,6 @@ fn tier(text: &str) -> Result<&'static str, String> {
     names.into_iter().find(|name| *name == text).ok_or_else(|| format!("tiers are {}", names.join(", ")))
 }
 
-fn name(text: &str) -> Result<B256, String> {
+pub(super) fn name(text: &str) -> Result<B256, String> {
     B256::from_str(text).map_err(|_| "a name has 64 hexadecimal digits after 0x".to_owned())
 }

@@ -65,6 +65,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         Command::Register(register) => network::register(register, output),
         Command::Request(request) => network::request(request, output),
         Command::Submit(submit) => network::submit(submit, output),
+        Command::Batch(batch) => network::batch(&batch.step, output),
+        Command::Attention(attention) => network::attention(&attention.step, output),
         Command::Watch(watch) => network::watch(watch, output),
         Command::Defend(defend) => network::defend(defend, output),
         Command::Status(status) => network::status(status, output),

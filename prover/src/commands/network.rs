@@ -1,21 +1,30 @@
 //! The commands on a chain that strangers share.
 
+mod attention;
+mod batch;
 mod play;
 mod set_up;
 mod status;
 mod submit;
 
-use alloy_primitives::U256;
-use anyhow::Result;
+use alloy_primitives::{Address, Bytes, U256};
+use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use crate::{
     agent::AgentError,
-    arguments::network::{Link, Signing},
+    arguments::{
+        market::Access,
+        network::{Link, Signing},
+    },
+    commands::AGREE,
     network::{Deployment, Done, Network as _, NetworkError, Rpc, Sender, Wallet},
+    output::Output,
     units,
 };
 
+pub(super) use attention::attention;
+pub(super) use batch::batch;
 pub(super) use play::{defend, watch};
 pub(super) use set_up::{deploy, register, request};
 pub(super) use status::status;
@@ -71,6 +80,11 @@ impl Paid {
         }
     }
 
+    /// Whether it was sent.
+    pub(super) const fn is_sent(&self) -> bool {
+        self.sent
+    }
+
     pub(super) fn words(&self) -> String {
         let wei = self.wei.parse::<U256>().unwrap_or_default();
         let gas = units::grouped(self.gas);
@@ -79,6 +93,38 @@ impl Paid {
             false => format!("nothing was sent: up to {gas} gas and {} in all", units::ether(wei)),
         }
     }
+}
+
+#[derive(Serialize)]
+struct Beside {
+    contract: Option<String>,
+    paid: Paid,
+}
+
+/// Deploys a contract and notes it in the deployment file.
+fn beside(
+    access: &Access,
+    output: Output,
+    what: &'static str,
+    code: impl FnOnce(&Session, &Deployment) -> Result<Bytes>,
+    note: impl FnOnce(&mut Deployment, Address),
+) -> Result<u8> {
+    let session = Session::open(&access.link, &access.signing)?;
+    let mut place = deployment(&access.link, &session.rpc)?;
+    let done = session.sender().send(what, None, U256::ZERO, code(&session, &place)?)?;
+    let mut deployed = Beside { contract: None, paid: Paid::of(&done) };
+    if let Done::Mined(mined) = done {
+        let contract = mined.created.context("the deployment made no contract")?;
+        note(&mut place, contract);
+        place.write(&access.link.deployment)?;
+        deployed.contract = Some(contract.to_string());
+    }
+    let file = access.link.deployment.display().to_string();
+    output.result(&deployed, |deployed| match &deployed.contract {
+        Some(contract) => format!("{what} contract {contract}; {file} tells where. {}.", deployed.paid.words()),
+        None => format!("{what}: {}.", deployed.paid.words()),
+    })?;
+    Ok(AGREE)
 }
 
 /// A refusal that means that the work was done before.

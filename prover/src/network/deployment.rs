@@ -21,6 +21,12 @@ pub struct Deployment {
     /// What stands beside it, as `opml imo deploy` puts it there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub market: Option<Market>,
+    /// `BatchDispute`, as `opml batch deploy` puts it there.
+    #[serde(default, with = "maybe", skip_serializing_if = "Option::is_none")]
+    pub batches: Option<Address>,
+    /// `Attention`, as `opml attention deploy` puts it there.
+    #[serde(default, with = "maybe", skip_serializing_if = "Option::is_none")]
+    pub attention: Option<Address>,
 }
 
 /// The contracts of a market, as far as they are deployed.
@@ -45,6 +51,23 @@ pub struct Market {
 }
 
 impl Deployment {
+    /// A `Dispute` contract alone.
+    #[must_use]
+    pub const fn alone(chain_id: u64, dispute: Address, block: u64) -> Self {
+        Self { chain_id, dispute, block, market: None, batches: None, attention: None }
+    }
+
+    /// The same without batches and attention.
+    #[must_use]
+    pub const fn singles(self) -> Self {
+        Self { batches: None, attention: None, ..self }
+    }
+
+    /// The contracts whose events agents follow, and that may owe an account something.
+    pub fn followed(&self) -> impl Iterator<Item = Address> {
+        [Some(self.dispute), self.batches, self.attention].into_iter().flatten()
+    }
+
     /// Reads a deployment file.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ mod checkpoints;
 mod cli;
 mod dearest;
 mod faults;
+mod outlook;
 mod rules;
 mod strangers;
 mod suite;

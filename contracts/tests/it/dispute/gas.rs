@@ -9,6 +9,7 @@ use opml_contracts::{
         Dispute::{self, Claim},
         StepVerifier::{Job, elementCall, postCall, shapeCall, sliceCall},
     },
+    costs,
     dispute::{Kind, Position},
 };
 
@@ -337,15 +338,12 @@ fn no_weight_is_bought_below_its_price() {
 #[test]
 fn the_gas_that_bonds_are_sized_by() {
     // what the constructor reckons with (`Tiers`): no call of the game costs more, at any arity
-    const CHALLENGE: u64 = 60_000;
-    const OPEN: u64 = 120_000;
-    const TIMEOUT: u64 = 40_000;
     let whole = |name: &str| WHOLE.iter().find(|(other, _)| *other == name).unwrap().1;
-    assert!(whole("challenge, first") <= CHALLENGE && whole("challenge, second") <= CHALLENGE);
-    assert!(whole("openTrace, 18 leaves and a halt") <= OPEN && whole("claimTimeout") <= TIMEOUT);
+    assert!(whole("challenge, first") <= costs::CHALLENGE && whole("challenge, second") <= costs::CHALLENGE);
+    assert!(whole("openTrace, 18 leaves and a halt") <= costs::OPEN && whole("claimTimeout") <= costs::TIMEOUT);
     let mut worst = 0.0_f64;
     for (number, b) in ARITIES.into_iter().enumerate() {
-        let most = 50_000 + (1_400 << b);
+        let most = costs::of_move(b);
         let mut game = Game::honest(&looping(), number as u8);
         let leaf = game.leaf_number(1, SUMS);
         let mut note = |receipt: Receipt| {

@@ -8,7 +8,7 @@ use opml_contracts::{
 };
 
 use super::{
-    programs::{EMPTY, SMALL, SUMS, WIDE, changed, looping, mlp},
+    programs::{EMPTY, SMALL, SUMS, WIDE, changed, looping, mlp, pairs},
     world::{CHALLENGER, Game, RIVAL, STRANGER, SUBMITTER, encode, refused},
 };
 
@@ -358,6 +358,20 @@ fn a_walk_ends_at_the_leaf_with_the_element_at_every_arity() {
 }
 
 #[test]
+fn an_element_with_two_terms_is_cut_once() {
+    let mut game = Game::lying(&pairs(), 1, 0, 0, &|value| changed(value, 3, 1));
+    game.walk_to_leaf(0, 3);
+    game.select_element(3).unwrap();
+    let at = game.position();
+    assert_eq!((at.kind, at.k0, at.k1), (Kind::Element, 0, 2));
+    let mut partials = game.partials();
+    assert_eq!(partials, [3, 4]);
+    partials[1] += 1;
+    game.reveal_partials(&partials).unwrap();
+    refused::<Dispute::TooSmall>(game.select_partial(1, &partials));
+}
+
+#[test]
 fn an_element_with_one_term_cannot_be_cut() {
     let mut game = Game::honest(&looping(), 0);
     let leaf = game.leaf_number(0, WIDE);
@@ -580,4 +594,15 @@ fn a_right_value_is_not_proved_wrong_under_the_name_of_another() {
         let o = HeaderOpening { leaf, dtype, elements, ..header.o.clone() };
         refused::<Dispute::BadHeader>(game.play(CHALLENGER, &Dispute::proveHeaderCall { o, ..header.clone() }));
     }
+}
+
+#[test]
+fn a_leaf_past_the_last_is_under_no_node() {
+    // 18 leaves: by its number the next would stand under the root
+    let mut game = Game::honest(&looping(), 0);
+    let leaves = game.leaf_number(3, 0);
+    let mut call = game.prove_header_call(leaves - 1);
+    refused::<Dispute::NoContradiction>(game.play(CHALLENGER, &call));
+    call.o.leaf = leaves;
+    refused::<Dispute::BadElement>(game.play(CHALLENGER, &call));
 }

@@ -107,6 +107,18 @@ pub(crate) fn looping() -> Sample {
     }
 }
 
+/// Four sums of two terms each.
+pub(crate) fn pairs() -> Sample {
+    let sums = Build::new(DType::I32, Reducer::Sum, &[4], &[2]).op(Opcode::Add, [O0, K0, 0]).done();
+    let inputs = vec![InputHeader { dtype: DType::I32, elements: 5 }];
+    Sample {
+        program: Program::new(vec![sums], vec![], inputs, 0, None).unwrap(),
+        inputs: vec![Tensor::from_values(DType::I32, &[5, -3, 90, 17, 2]).unwrap()],
+        max_t: 1,
+        length: 1,
+    }
+}
+
 impl Sample {
     pub(crate) fn n(&self) -> u64 {
         self.program.counts().instructions.into()

@@ -3,6 +3,7 @@
 use alloy_primitives::{Address, B256, Bytes, U256, aliases::U96, keccak256};
 use opml_contracts::{
     abi::Dispute::{self, Claim, Task, Tier},
+    costs,
     dispute::{NO_HALT, Stage, Status, TOMBSTONE, claim_id, dispute_id, task_id, unpack_tier},
     host::MAX_CODE,
 };
@@ -34,6 +35,18 @@ fn tiers_are_as_deployed_and_there_are_no_others() {
     for number in [4, 255] {
         let call = Dispute::requestTaskCall { modelRoot: model, inputRoot: B256::ZERO, maxT: 1, tier: number };
         refused::<Dispute::UnknownTier>(world.send(STRANGER, 0, &call));
+    }
+}
+
+#[test]
+fn each_tier_has_its_own_times_and_bonds() {
+    let mut world = World::new();
+    let verifier = world.verifier;
+    let own = |n: u8| Tier { window: 3_600 + u32::from(n), bondS: U96::from(BOND_S + u64::from(n)), ..tier(4) };
+    let dispute = deploy(&mut world.host, verifier, (0..4).map(own).collect()).unwrap();
+    for number in 0..4 {
+        let answer = world.host.view(dispute, &Dispute::tierCall { number: U256::from(number) }).unwrap();
+        assert_eq!(unpack_tier(&answer), own(number));
     }
 }
 
@@ -99,6 +112,23 @@ fn tiers_at_the_edges_are_deployed() {
         change(&mut t);
         t.bondC = U96::from(BOND_C / 8);
         assert!(deploy(&mut world.host, world.verifier, vec![t]).is_ok(), "{number}");
+    }
+}
+
+#[test]
+fn a_pot_that_just_pays_a_challenger_twice_is_enough() {
+    let mut world = World::new();
+    let verifier = world.verifier;
+    // arity 16: ten levels of the trace, nine of a tensor, ten of a reduction
+    let moves = 29 * costs::of_move(4);
+    let (submitter, challenger) = (costs::OPEN + moves + costs::TIMEOUT, costs::CHALLENGE + moves + costs::PROVE);
+    // (1 − β)·B_s · 3·G_S = (1 − β_c)·B_c · 4·G_C
+    let (burn_s, burn_c) = (u64::from(tier(4).burnS), u64::from(tier(4).burnC));
+    let bond_s = (10_000 - burn_c) * 4 * challenger;
+    let bond_c = (10_000 - burn_s) * 3 * submitter;
+    for (less, good) in [(0, true), (1, false)] {
+        let tier = Tier { bondS: U96::from(bond_s - less), bondC: U96::from(bond_c), ..tier(4) };
+        assert_eq!(deploy(&mut world.host, verifier, vec![tier]).is_ok(), good, "{less} wei less");
     }
 }
 

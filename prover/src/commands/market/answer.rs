@@ -37,7 +37,7 @@ pub(super) fn answer(arguments: &Answer, output: Output) -> Result<u8> {
     let mut desk = Desk::open(&arguments.access)?;
     let (oracle, id) = (desk.oracle()?, arguments.request);
     let request = known(&desk, oracle, id)?;
-    let book = read(&desk.session.rpc, desk.place.dispute, desk.place.block)?;
+    let book = read(&desk.session.rpc, &desk.place.singles())?;
     let work = Work::of(&book, &mut library, request.taskId, arguments.rehearsal.lie(), arguments.budget)?;
     let (claim, claim_id, is_made) = claim(&desk, &book, &work, id);
     let mut answered =

@@ -163,7 +163,7 @@ fn deliver(arguments: &Numbered, output: Output) -> Result<u8> {
     let mut desk = Desk::open(&arguments.access)?;
     let (oracle, id) = (desk.oracle()?, arguments.request);
     let request = known(&desk, oracle, id)?;
-    let book = read(&desk.session.rpc, desk.place.dispute, desk.place.block)?;
+    let book = read(&desk.session.rpc, &desk.place.singles())?;
     let mut bytes = None;
     if !request.delivery.last {
         let chosen = chosen(&mut desk, &request, &book, oracle, id)?;
@@ -282,7 +282,7 @@ fn show(arguments: &Looked, output: Output) -> Result<u8> {
     let window = Window::open(&arguments.link)?;
     let (oracle, id) = (window.oracle()?, arguments.request);
     let request = known(&window, oracle, id)?;
-    let book = read(&window.rpc, window.place.dispute, window.place.block)?;
+    let book = read(&window.rpc, &window.place.singles())?;
     let answers = candidates(&window, oracle, id)?.iter().map(|candidate| answer_report(candidate, &book)).collect();
     let report = Report {
         request: id.to_string(),

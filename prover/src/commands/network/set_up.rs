@@ -52,8 +52,7 @@ pub(in crate::commands) fn deploy(arguments: &Deploy, output: Output) -> Result<
         deployed.paid.push(Paid::of(&done));
         if let Done::Mined(mined) = done {
             let contract = mined.created.context("the deployment made no contract")?;
-            let file =
-                Deployment { chain_id: session.rpc.chain_id(), dispute: contract, block: mined.block, market: None };
+            let file = Deployment::alone(session.rpc.chain_id(), contract, mined.block);
             file.write(&arguments.link.deployment)?;
             deployed.verifier = Some(verifier.to_string());
             deployed.dispute = Some(contract.to_string());

@@ -5,18 +5,18 @@ use std::path::Path;
 use alloy_primitives::{Address, B256, U256};
 use anyhow::Result;
 use opml_contracts::{
-    abi::Dispute,
+    abi::{BatchDispute, Dispute},
     dispute::{self, ClaimSlot, Position, Stage},
 };
 use opml_vm::{DType, Tensor};
 use serde::Serialize;
 
-use super::deployment;
+use super::{deployment, read};
 use crate::{
-    agent::{Book, Claimed, Disputed, Standing, tiers},
+    agent::{Book, Claimed, Disputed, Standing, slot, tiers},
     arguments::network::Status,
     commands::AGREE,
-    network::{Block, Network, NetworkError, Rpc, view},
+    network::{Block, Deployment, Network, NetworkError, Rpc, view},
     output::Output,
     text, units,
 };
@@ -33,6 +33,11 @@ struct Report {
 #[derive(Serialize)]
 struct ClaimReport {
     claim: String,
+    /// The batch that it is a leaf of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batch: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leaf: Option<u16>,
     task: String,
     submitter: String,
     standing: &'static str,
@@ -80,21 +85,19 @@ pub(in crate::commands) fn status(arguments: &Status, output: Output) -> Result<
     let place = deployment(&arguments.link, &rpc)?;
     let tiers = tiers(&rpc, place.dispute)?;
     let head = rpc.head()?;
-    let mut book = Book::default();
-    for event in rpc.events(place.dispute, place.block, head.number)? {
-        book.add(&event.log);
-    }
+    let book = read(&rpc, &place)?;
     let mut claims = Vec::new();
     for (&id, claimed) in &book.claims {
         if arguments.account.is_none_or(|account| concerns(&book, claimed, account)) {
-            let slot = ClaimSlot::unpack(view(&rpc, place.dispute, &Dispute::claimOfCall { claimId: id })?);
+            let slot = slot(&rpc, id, claimed)?;
             if let Some(tier) = tiers.get(usize::from(slot.tier)) {
                 let says = arguments.tokenizer.as_deref().map(|from| said(from, claimed)).transpose()?;
-                claims.push(ClaimReport { text: says, ..claim(&book, (id, claimed), &slot, tier, head) });
+                let tier = backed(&rpc, &book, claimed, &slot, tier)?;
+                claims.push(ClaimReport { text: says, ..claim(&book, (id, claimed), &slot, &tier, head) });
             }
         }
     }
-    let accounts = arguments.account.map(|account| balances(&rpc, place.dispute, account)).transpose()?;
+    let accounts = arguments.account.map(|account| balances(&rpc, &place, account)).transpose()?;
     let report = Report {
         contract: place.dispute.to_string(),
         block: head.number,
@@ -117,8 +120,27 @@ fn concerns(book: &Book, claimed: &Claimed, account: Address) -> bool {
     claimed.claim.submitter == account || claimed.disputes.iter().any(own)
 }
 
-fn balances(rpc: &Rpc, contract: Address, account: Address) -> Result<AccountReport, NetworkError> {
-    let credit = view(rpc, contract, &Dispute::creditOfCall { account })?;
+/// A claim's tier; of a leaf with the bond of its batch, which stands behind every leaf.
+fn backed(
+    rpc: &Rpc,
+    book: &Book,
+    claimed: &Claimed,
+    slot: &ClaimSlot,
+    tier: &Dispute::Tier,
+) -> Result<Dispute::Tier, NetworkError> {
+    let mut tier = tier.clone();
+    if let Some(batched) = claimed.leaf.and_then(|(batch, _)| book.batches.get(&batch)) {
+        let (tier_, count) = (U256::from(slot.tier), U256::from(batched.leaves.len()));
+        tier.bondS = view(rpc, batched.home, &BatchDispute::bondOfCall { tier_, count })?.saturating_to();
+    }
+    Ok(tier)
+}
+
+fn balances(rpc: &Rpc, place: &Deployment, account: Address) -> Result<AccountReport, NetworkError> {
+    let mut credit = U256::ZERO;
+    for contract in place.followed() {
+        credit = credit.saturating_add(view(rpc, contract, &Dispute::creditOfCall { account })?);
+    }
     let balance = rpc.balance(account)?;
     Ok(AccountReport { account: account.to_string(), balance: units::ether(balance), credit: units::ether(credit) })
 }
@@ -157,6 +179,8 @@ fn claim(
     };
     ClaimReport {
         claim: id.to_string(),
+        batch: claimed.leaf.map(|(batch, _)| batch.to_string()),
+        leaf: claimed.leaf.map(|(_, j)| j),
         task: claimed.claim.taskId.to_string(),
         submitter: claimed.claim.submitter.to_string(),
         standing,
@@ -282,6 +306,9 @@ fn words(report: &Report) -> String {
     }
     for claim in &report.claims {
         lines.push(format!("\nclaim {}  {}, bond {}", claim.claim, claim.standing, claim.bond));
+        if let Some((batch, leaf)) = claim.batch.as_ref().zip(claim.leaf) {
+            lines.push(format!("  leaf {leaf} of batch {batch}, whose bond it is"));
+        }
         lines.push(format!("  submitter {}, trace {}", claim.submitter, claim.trace));
         lines.extend(claim.text.iter().map(|text| format!("  says {text:?}")));
         lines.push(format!("  {}", claim.forecast));

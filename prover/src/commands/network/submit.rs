@@ -5,23 +5,21 @@ use std::sync::Arc;
 use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::{SolCall as _, SolError as _};
 use anyhow::{Context as _, Result, bail};
-use opml_bisection::{Claim, most_moves};
+use opml_bisection::Claim;
 use opml_contracts::{abi::Dispute, dispute};
-use opml_vm::{
-    Program, Tensor,
-    bounds::{Bounds, InstructionBounds},
-    interpreter::Stop,
-};
+use opml_ops::engine::Engine;
+use opml_vm::{Program, Tensor, interpreter::Stop};
 use serde::Serialize;
 
 use super::{Paid, Session, deployment, is_done_already};
 use crate::{
-    agent::{Book, Library, tiers},
+    agent::{Book, Library, events, tiers},
     arguments::network::{Submit, Withdraw},
     commands::AGREE,
     error::ProverError,
     lie::Fault,
-    network::{Network as _, Rpc, view},
+    network::{Deployment, Network as _, Rpc, view},
+    outlook::Outlook,
     output::Output,
     runs::{MEMORY, Runner},
     units,
@@ -38,49 +36,11 @@ struct Submitted {
     paid: Option<Paid>,
 }
 
-/// What a dispute can ask of the submitter of a claim, whatever the challenger does.
-#[derive(Serialize)]
-struct Outlook {
-    /// Most moves of its own.
-    moves: u32,
-    /// Most wei for them, at the dearest gas that it pays.
-    wei: String,
-    /// Of the challenger's bond, wei that a submitter gets who wins it.
-    won: String,
-}
-
-/// Gas that no move of a submitter is above: openings and reveals, which open no data.
-const GAS_OF_A_MOVE: u64 = 250_000;
-
-impl Outlook {
-    fn of(program: &Program, claim: &Claim, tier: &Dispute::Tier, most: u128) -> Self {
-        let bounds = Bounds::new(program, claim.max_length);
-        let largest = |size: fn(&InstructionBounds) -> u128| {
-            u64::try_from(bounds.instructions.iter().map(size).max().unwrap_or(1)).unwrap_or(u64::MAX)
-        };
-        let all = most_moves(claim, largest(|of| of.tensor_leaves), largest(|of| of.terms));
-        let moves = all.div_ceil(2);
-        let gas = U256::from(moves).saturating_mul(U256::from(GAS_OF_A_MOVE));
-        let burnt = U256::from(tier.bondC).saturating_mul(U256::from(tier.burnC)) / U256::from(10_000);
-        let won = U256::from(tier.bondC).saturating_sub(burnt);
-        Self { moves, wei: gas.saturating_mul(U256::from(most)).to_string(), won: won.to_string() }
-    }
-
-    fn words(&self) -> String {
-        let amount = |text: &str| units::ether(text.parse::<U256>().unwrap_or_default());
-        let (wei, won) = (amount(&self.wei), amount(&self.won));
-        format!(
-            "A dispute asks for at most {} moves of yours, {wei} at --max-fee; one that you win brings {won}.",
-            self.moves
-        )
-    }
-}
-
 pub(in crate::commands) fn submit(arguments: &Submit, output: Output) -> Result<u8> {
     let mut library = Library::new(&arguments.models)?;
     let session = Session::open(&arguments.link, &arguments.signing)?;
     let place = deployment(&arguments.link, &session.rpc)?;
-    let book = read(&session.rpc, place.dispute, place.block)?;
+    let book = read(&session.rpc, &place)?;
     if !book.tasks.contains_key(&arguments.task) {
         bail!("there is no task {} on this contract; `opml request` opens one", arguments.task);
     }
@@ -90,7 +50,7 @@ pub(in crate::commands) fn submit(arguments: &Submit, output: Output) -> Result<
     let tier = work.tier(&session.rpc, place.dispute)?;
     let bond = U256::from(tier.bondS);
     let (output_bytes, length) = (work.output.len(), claim.T);
-    let dispute = Outlook::of(&work.program, &work.game(&tier), &tier, session.most);
+    let dispute = Outlook::of(&work.program, &work.game(&tier), &tier, output_bytes, session.most);
     let call =
         Dispute::claimCall { taskId: arguments.task, T: length, nonce: arguments.nonce, output: work.output.into() };
     let sent = session.sender().send("claim", Some(place.dispute), bond, call.abi_encode().into());
@@ -114,10 +74,14 @@ pub(in crate::commands) fn submit(arguments: &Submit, output: Output) -> Result<
 /// A task that was run, and what is to be claimed of it.
 pub(in crate::commands) struct Work {
     task: B256,
-    tier: u8,
-    program: Arc<Program>,
+    pub(super) tier: u8,
+    pub(super) program: Arc<Program>,
     max_t: u64,
     length: u64,
+    engine: Engine,
+    inputs: Vec<Tensor>,
+    fault: Option<(Fault, u64)>,
+    budget: u64,
     pub(in crate::commands) output: Vec<u8>,
 }
 
@@ -142,11 +106,24 @@ impl Work {
             .map_err(|error| ProverError::Stuck(format!("the task's inputs: {error}")))?;
         program.check_inputs(&inputs)?;
         let (tier, max_t) = (task.task.tier, task.task.maxT);
-        let runner = Runner { engine: &plan.engine, inputs: &inputs, max_t, budget, memory: MEMORY };
+        let engine = plan.engine.clone();
+        let runner = Runner { engine: &engine, inputs: &inputs, max_t, budget, memory: MEMORY };
         let (length, output) = run(&runner, fault)?;
         // A bond will stand on this.
         plan.vouch()?;
-        Ok(Self { task: id, tier, program, max_t, length, output })
+        Ok(Self { task: id, tier, program, max_t, length, output, engine, inputs, fault, budget })
+    }
+
+    /// The root of the run's trace, with its lie if it has one.
+    pub(super) fn root(&self) -> Result<B256> {
+        let (engine, inputs) = (&self.engine, self.inputs.as_slice());
+        let runner = Runner { engine, inputs, max_t: self.max_t, budget: self.budget, memory: MEMORY };
+        let honest = runner.honest()?;
+        let own = match self.fault {
+            Some(fault) => runner.lying(&honest, fault)?.0,
+            None => honest,
+        };
+        Ok(B256::from(own.root()))
     }
 
     /// The claim, with the number 0.
@@ -186,11 +163,12 @@ fn run(runner: &Runner<'_>, fault: Option<(Fault, u64)>) -> Result<(u64, Vec<u8>
     Ok((lying.length(), lying.output(runner.engine.program().output())?))
 }
 
-/// All that happened on a contract.
-pub(in crate::commands) fn read(rpc: &Rpc, contract: Address, from: u64) -> Result<Book> {
+/// All that happened on the contracts of a deployment.
+pub(in crate::commands) fn read(rpc: &Rpc, place: &Deployment) -> Result<Book> {
     let head = rpc.head()?;
-    let mut book = Book::default();
-    for event in rpc.events(contract, from, head.number)? {
+    let mut book = Book::of(place.chain_id);
+    for event in events(rpc, place, place.block, head.number)? {
+        book.at = event.block;
         book.add(&event.log);
     }
     Ok(book)
@@ -199,24 +177,29 @@ pub(in crate::commands) fn read(rpc: &Rpc, contract: Address, from: u64) -> Resu
 #[derive(Serialize)]
 struct Withdrawn {
     wei: String,
-    paid: Option<Paid>,
+    paid: Vec<Paid>,
 }
 
 pub(in crate::commands) fn withdraw(arguments: &Withdraw, output: Output) -> Result<u8> {
     let session = Session::open(&arguments.link, &arguments.signing)?;
     let place = deployment(&arguments.link, &session.rpc)?;
     let call = Dispute::creditOfCall { account: session.wallet.account() };
-    let credit = view(&session.rpc, place.dispute, &call)?;
-    let paid = if credit.is_zero() {
-        None
-    } else {
-        let data = Dispute::withdrawCall {}.abi_encode().into();
-        Some(Paid::of(&session.sender().send("withdraw", Some(place.dispute), U256::ZERO, data)?))
-    };
+    let (mut credit, mut paid) = (U256::ZERO, Vec::new());
+    for contract in place.followed() {
+        let owed = view(&session.rpc, contract, &call)?;
+        if !owed.is_zero() {
+            let data = Dispute::withdrawCall {}.abi_encode().into();
+            paid.push(Paid::of(&session.sender().send("withdraw", Some(contract), U256::ZERO, data)?));
+            credit = credit.saturating_add(owed);
+        }
+    }
     let withdrawn = Withdrawn { wei: credit.to_string(), paid };
-    output.result(&withdrawn, |withdrawn| match &withdrawn.paid {
-        None => "The contract owes this account nothing.".to_owned(),
-        Some(paid) => format!("{}; {}.", units::ether(credit), paid.words()),
+    output.result(&withdrawn, |withdrawn| {
+        let paid: Vec<String> = withdrawn.paid.iter().map(Paid::words).collect();
+        match paid.is_empty() {
+            true => "The contracts owe this account nothing.".to_owned(),
+            false => format!("{}; {}.", units::ether(credit), paid.join("; ")),
+        }
     })?;
     Ok(AGREE)
 }

@@ -7,8 +7,13 @@ const COMMANDS: [&str; 18] = [
     "imo", "ask", "mint", "revenue", "eval", "figures",
 ];
 /// Their examples are run where there is a chain, see `strangers`.
-pub(crate) const ON_A_CHAIN: [&str; 8] =
-    ["deploy", "register", "request", "submit", "watch", "defend", "status", "withdraw"];
+pub(crate) const ON_A_CHAIN: [&str; 10] =
+    ["deploy", "register", "request", "submit", "batch", "attention", "watch", "defend", "status", "withdraw"];
+/// Those of them that have steps.
+const STEPS_ON_A_CHAIN: [(&str, &[&str]); 2] = [
+    ("batch", &["deploy", "submit", "finalise", "prove", "challenge"]),
+    ("attention", &["deploy", "join", "retire", "reclaim", "ask", "show"]),
+];
 
 /// Commands with steps on a chain.
 pub(crate) const WITH_STEPS: [(&str, &[&str]); 4] = [
@@ -29,7 +34,7 @@ fn help_of_every_command() {
         assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
         insta::assert_snapshot!(format!("help-{command}"), help);
     }
-    for (command, steps) in WITH_STEPS {
+    for (command, steps) in WITH_STEPS.into_iter().chain(STEPS_ON_A_CHAIN) {
         let help: Vec<String> =
             steps.iter().map(|step| folder.opml(&format!("{command} {step} --help")).exits(0)).collect();
         insta::assert_snapshot!(format!("help-{command}-steps"), help.join("\n────\n"));

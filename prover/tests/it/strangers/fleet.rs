@@ -31,7 +31,10 @@ fn until(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 fn count(client: &mut Client, condition: &str) -> i64 {
-    let rows = client.query_one(&format!("SELECT count(*) FROM opml_check WHERE {condition}"), &[]);
+    let rows = client.query_one(
+        &format!("SELECT coalesce(sum(length(names) / 32), 0)::bigint FROM opml_part WHERE {condition}"),
+        &[],
+    );
     rows.map_or(0, |row| row.get(0))
 }
 
@@ -47,30 +50,35 @@ fn a_worker_that_dies_in_a_check_gives_it_back() {
     };
     let mut client = postgres.client();
     let mut first = start("first");
-    until(&first.said(), || client.query_one("SELECT 'opml_check'::regclass", &[]).is_ok());
+    until(&first.said(), || client.query_one("SELECT 'opml_part'::regclass", &[]).is_ok());
     first.kill();
     // Verdicts wait at a lock of this test, so that a worker is surely in the middle of its checks.
-    client.batch_execute("DELETE FROM opml_check; SELECT pg_advisory_lock(42);
+    client.batch_execute("DELETE FROM opml_part; SELECT pg_advisory_lock(42);
         CREATE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS
             $$BEGIN PERFORM pg_advisory_lock(42); PERFORM pg_advisory_unlock(42); RETURN NEW; END$$;
-        CREATE TRIGGER stay BEFORE INSERT OR UPDATE ON opml_check FOR EACH ROW WHEN (NEW.verdict IS NOT NULL) EXECUTE FUNCTION stay()",
+        CREATE TRIGGER stay BEFORE UPDATE ON opml_part FOR EACH ROW WHEN (NEW.judged IS NOT NULL) EXECUTE FUNCTION stay()",
     ).unwrap();
     let mut second = start("second");
-    until("a check is taken", || count(&mut client, "worker IS NOT NULL AND verdict IS NULL") > 0);
-    let taken = count(&mut client, "worker IS NOT NULL AND verdict IS NULL");
+    until("a check is taken", || count(&mut client, "worker IS NOT NULL AND judged IS NULL") > 0);
+    let taken = count(&mut client, "worker IS NOT NULL AND judged IS NULL");
     second.kill();
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'opml'";
     client.query(end, &[]).unwrap();
     until("its connections end", || {
         client.query(&end.replace("pg_terminate_backend(pid)", "pid"), &[]).unwrap().is_empty()
     });
-    assert_eq!(count(&mut client, "worker IS NOT NULL AND verdict IS NULL"), taken);
-    client.batch_execute("DROP TRIGGER stay ON opml_check; SELECT pg_advisory_unlock(42)").unwrap();
+    assert_eq!(count(&mut client, "worker IS NOT NULL AND judged IS NULL"), taken);
+    client.batch_execute("DROP TRIGGER stay ON opml_part; SELECT pg_advisory_unlock(42)").unwrap();
     let third = start("third");
-    until(&third.said(), || count(&mut client, "verdict IS NOT NULL") == 150);
+    until(&third.said(), || count(&mut client, "judged IS NOT NULL") == 150);
     println!("{taken} checks of a worker that died were made by another");
-    let found = client.query("SELECT name FROM opml_check WHERE verdict = '\"Wrong\"'", &[]).unwrap();
-    let found: BTreeSet<Vec<u8>> = found.iter().map(|row| row.get(0)).collect();
+    let rows = client.query("SELECT names, verdicts FROM opml_part", &[]).unwrap();
+    let mut found = BTreeSet::new();
+    for row in rows {
+        let (names, verdicts): (Vec<u8>, Vec<u8>) = (row.get(0), row.get(1));
+        let wrong = names.chunks(32).zip(verdicts).filter(|(_, verdict)| *verdict == 2);
+        found.extend(wrong.map(|(name, _)| name.to_vec()));
+    }
     assert_eq!(found, wrong.iter().map(|name| name.to_vec()).collect());
 }
 

@@ -4,6 +4,8 @@
 //! They need anvil and an S3-compatible server: `npm ci` in `prover/tests/anvil` and `prover/tests/s3`, and PostgreSQL; then `cargo test -p opml-prover --test it strangers -- --ignored`.
 
 mod anvil;
+mod attention;
+mod batches;
 mod examples;
 mod fleet;
 mod language;

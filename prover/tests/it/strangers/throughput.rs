@@ -18,35 +18,47 @@ const REPEATS: u32 = 5;
 /// Checks for a second while all workers were at it, by the database's clock.
 fn rate(client: &mut Client, workers: i64) -> f64 {
     let sql = "
-        WITH span AS (SELECT worker, min(judged) AS first, max(judged) AS last FROM opml_check GROUP BY worker),
+        WITH span AS (SELECT worker, min(judged) AS first, max(judged) AS last FROM opml_part GROUP BY worker),
              common AS (SELECT max(first) AS first, min(last) AS last, count(*) AS workers FROM span)
-        SELECT workers, count(judged) / greatest(extract(epoch FROM last - first), 0.000001)::float8
-        FROM common LEFT JOIN opml_check ON judged > first AND judged <= last GROUP BY workers, first, last";
+        SELECT workers, coalesce(sum(length(names) / 32), 0)::float8 / greatest(extract(epoch FROM last - first), 0.000001)::float8
+        FROM common LEFT JOIN opml_part ON judged > first AND judged <= last GROUP BY workers, first, last";
     let row = client.query_one(sql, &[]).unwrap();
     assert_eq!(row.get::<_, i64>(0), workers, "every worker made some checks");
     row.get(1)
 }
 
 /// Lets workers check all claims from the beginning. They read the chain first, each for itself, and then begin together.
-fn fleet(anvil: &Anvil, postgres: &Postgres, folder: &Folder, workers: usize, round: u32) -> (f64, f64) {
+fn fleet(anvil: &Anvil, postgres: &Postgres, folder: &Folder, workers: usize, round: u32) -> Run {
     let (mut gate, mut client) = (postgres.client(), postgres.client());
     // Reads pass, the first write of each worker waits.
     let mut closed = gate.transaction().unwrap();
-    closed.batch_execute("LOCK TABLE opml_check IN SHARE MODE").unwrap();
+    closed.batch_execute("LOCK TABLE opml_part IN SHARE MODE").unwrap();
     let mut players = start(anvil, postgres, folder, workers, round);
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'opml' AND wait_event_type = 'Lock'";
     until(|| client.query_one(waiting, &[]).unwrap().get::<_, i64>(0) == i64::try_from(workers).unwrap());
     let backends = client.query("SELECT pid FROM pg_stat_activity WHERE application_name = 'opml'", &[]).unwrap();
-    let backends = backends.iter().map(|row| row.get::<_, i32>(0).unsigned_abs());
-    let all: Vec<u32> = players.iter().map(Player::id).chain(backends).collect();
-    let before = worked(&all);
+    let backends: Vec<u32> = backends.iter().map(|row| row.get::<_, i32>(0).unsigned_abs()).collect();
+    let own: Vec<u32> = players.iter().map(Player::id).collect();
+    let before = (worked(&own), worked(&backends));
     closed.commit().unwrap();
     until(|| judged(&mut client) == i64::try_from(CLAIMS).unwrap());
-    let work = (worked(&all) - before) / f64::from(u32::try_from(CLAIMS).unwrap());
+    let claims = f64::from(u32::try_from(CLAIMS).unwrap());
+    let work = ((worked(&own) - before.0) / claims, (worked(&backends) - before.1) / claims);
     let rate = rate(&mut client, i64::try_from(workers).unwrap());
     players.iter_mut().for_each(Player::kill);
     forget(&mut client);
-    (rate, work)
+    Run { rate, own: work.0, database: work.1 }
+}
+
+/// What was measured once.
+#[derive(Clone, Copy)]
+struct Run {
+    /// Claims in a second.
+    rate: f64,
+    /// Microseconds of the processors for a claim, of the workers.
+    own: f64,
+    /// The same of the database.
+    database: f64,
 }
 
 /// Microseconds that processes have worked, by the kernel's account: of them and of nobody else, however busy the machine is.
@@ -71,12 +83,12 @@ fn start(anvil: &Anvil, postgres: &Postgres, folder: &Folder, workers: usize, ro
 
 /// All checks are to be made again.
 fn forget(client: &mut Client) {
-    client.batch_execute("UPDATE opml_check SET worker = NULL, verdict = NULL, judged = NULL").unwrap();
-    client.batch_execute("VACUUM ANALYZE opml_check").unwrap();
+    client.batch_execute("UPDATE opml_part SET worker = NULL, judged = NULL, verdicts = decode(repeat('00', length(names) / 32), 'hex')").unwrap();
+    client.batch_execute("VACUUM ANALYZE opml_part").unwrap();
 }
 
 fn judged(client: &mut Client) -> i64 {
-    let sql = "SELECT count(*) FROM opml_check WHERE verdict IS NOT NULL";
+    let sql = "SELECT coalesce(sum(length(names) / 32), 0)::bigint FROM opml_part WHERE judged IS NOT NULL";
     client.query_one(sql, &[]).map_or(0, |row| row.get(0))
 }
 
@@ -108,20 +120,24 @@ fn throughput() {
         one.push(fleet(&anvil, &postgres, &folder, 1, round));
         two.push(fleet(&anvil, &postgres, &folder, 2, round));
     }
-    let median = |rates: &[f64]| {
-        let mut rates = rates.to_vec();
-        rates.sort_by(f64::total_cmp);
-        rates[rates.len() / 2]
+    let median = |runs: &[Run], of: fn(&Run) -> f64| {
+        let mut all: Vec<f64> = runs.iter().map(of).collect();
+        all.sort_by(f64::total_cmp);
+        all[all.len() / 2]
     };
-    let of = |all: &[(f64, f64)]| -> (Vec<f64>, Vec<f64>) { all.iter().copied().unzip() };
-    let ((one, work_of_one), (two, work_of_two)) = (of(&one), of(&two));
-    let ratio = median(&two) / median(&one);
-    println!("one worker of a fleet, one thread: {one:.0?} MLP claims/s; two: {two:.0?}");
-    println!("medians: {:.0} and {:.0} claims/s, {ratio:.2} times as many", median(&one), median(&two));
-    let (a, b) = (median(&work_of_one), median(&work_of_two));
-    println!(
-        "time of the processors for a claim, the database's included: {a:.0} µs with one worker, {b:.0} µs with two"
-    );
+    let rates = |runs: &[Run]| runs.iter().map(|run| run.rate).collect::<Vec<_>>();
+    println!("one worker of a fleet, one thread: {:.0?} MLP claims/s; two: {:.0?}", rates(&one), rates(&two));
+    let (rate_of_one, rate_of_two) = (median(&one, |run| run.rate), median(&two, |run| run.rate));
+    println!("medians: {rate_of_one:.0} and {rate_of_two:.0} claims/s, {:.2} times as many", rate_of_two / rate_of_one);
+    let mut works = Vec::new();
+    for (who, runs, rate) in [("one worker", &one, rate_of_one), ("two", &two, rate_of_two)] {
+        let (own, database) = (median(runs, |run| run.own), median(runs, |run| run.database));
+        let busy = rate * (own + database) / 1e6;
+        println!(
+            "{who}: {own:.1} µs of a processor for a claim, the database {database:.1} µs; {busy:.2} processors are busy"
+        );
+        works.push(own + database);
+    }
     // On a machine that does other things, too, the ratio of the rates says little; work that two do twice would show here.
-    println!("by that, two free processors check {:.2} times as many as one", 2.0 * a / b);
+    println!("by that, two free processors check {:.2} times as many as one", 2.0 * works[0] / works[1]);
 }
