@@ -2,7 +2,7 @@
 //! and mixed values, where it follows the reduction.
 
 use opml_vm::{
-    DType, Instruction, Load, Op, Opcode, Reducer, Source, Tensor,
+    DType, Extent, Instruction, Load, Op, Opcode, Reducer, Source, Tensor,
     isa::{SLOT_CONST, SLOT_T},
 };
 use rayon::prelude::*;
@@ -14,7 +14,7 @@ use super::{
         Isa,
         history::{self as kernels, Words},
     },
-    lanes::{Post, Workspace},
+    lanes::{self, Post, Workspace},
     load::{self, Extents, FIRST_K, Header, Headers, LoadPlan, Place, size},
     pack,
     ranges::Ranges,
@@ -29,9 +29,12 @@ const PARALLEL: usize = 1 << 17;
 pub(super) struct History {
     dtype: DType,
     extents: Extents,
+    /// The largest extents.
+    most: Extents,
     elements: i64,
-    /// The factor of this iteration.
+    /// The factor of this iteration, and the number of the operation that loads it.
     now: LoadPlan,
+    op: usize,
     /// Positions in it and in the other one.
     linear: [(i64, [i64; 16]); 2],
     /// The instruction whose values of other iterations are read.
@@ -46,12 +49,13 @@ pub(super) struct History {
 }
 
 impl History {
-    /// `None` if the instruction is no such sum.
+    /// `None` if the instruction is no such sum at the frame's iteration. With `grows` it can be fitted to all iterations
+    /// whose extents are not larger, see [`History::fit`]; `None` also if that is not possible.
     pub(super) fn new(
         instruction: &Instruction,
         frame: Frame<'_>,
         (ranges, tier): (&Ranges, Tier),
-        header: Headers<'_>,
+        (header, grows): (Headers<'_>, bool),
     ) -> Option<Self> {
         if instruction.reducer != Reducer::Sum || instruction.map.len() != 3 {
             return None;
@@ -70,14 +74,14 @@ impl History {
         };
         let extents = load::extents(instruction, frame.t);
         let elements = i64::try_from(instruction.elements(frame.t)).ok().filter(|&n| n > 0)?;
+        let op = instruction.map.iter().position(|op| matches!(op, Op::Load(load) if load == now))?;
         let now = LoadPlan::new(instruction, now, &extents, header)?;
         let (past, (axis, step, start)) = past;
         let Source::History { instruction: number, .. } = past.source else { return None };
-        let first = start.at(frame.t)?;
-        let last = first.checked_add(step.checked_mul(extents[axis].checked_sub(1)?)?)?;
-        let earlier = |tau: i64| u64::try_from(tau).is_ok_and(|tau| (tau, number) < (frame.t, frame.number));
         let source = frame.program.instructions().get(num::size(number.into()))?;
-        if !earlier(first) || !earlier(last) || !source.dynamics.is_empty() {
+        let is_fixed = |extent: &Extent| matches!(extent, Extent::Fixed(_));
+        let fixed = source.output.iter().all(is_fixed) && past.axes.iter().all(|axis| is_fixed(&axis.extent));
+        if !fixed || !earlier(&start, (step, extents[axis]), number, frame) {
             return None;
         }
         let range = ranges.of(&Source::Value(number));
@@ -93,26 +97,24 @@ impl History {
         let words = now.dtype == DType::I16 && past.dtype == DType::I16;
         let plain = now.inside && past.inside && fixed && words && now.slots().next().is_none();
         let linear = [now.linear(), past.linear()];
-        // The innermost coordinate, along which numbers are consecutive.
-        let inner = if axis < FIRST_K { FIRST_K } else { last_output(&extents)? };
-        let single = (FIRST_K + 1..16).all(|axis| extents[axis] == 1);
-        let steps = if axis < FIRST_K { [1, 1] } else { [0, 1] };
-        let dense = extents[inner] == 1 || (linear[0].1[inner], linear[1].1[inner]) == (steps[0], steps[1]);
-        if !plain || !single || !dense || axis > FIRST_K {
-            return None;
-        }
-        if axis < FIRST_K && last_output(&extents).is_some_and(|last| last != axis) {
+        if !plain || !runs(axis, &extents, &linear) {
             return None;
         }
         let terms = extents[FIRST_K].max(1);
         let bound = terms.checked_mul(1 << 30)?;
         let acc = Interval { low: -bound, high: bound };
-        let post = Post::with_acc(instruction, &extents, acc, header, tier)?;
+        let post = if grows {
+            Post::growing(frame.program, instruction, &extents, acc, header, tier)?
+        } else {
+            Post::with_acc(instruction, &extents, acc, header, tier)?
+        };
         Some(Self {
             dtype: instruction.dtype,
             extents,
             elements,
             now,
+            op,
+            most: extents,
             linear,
             number,
             start,
@@ -121,6 +123,28 @@ impl History {
             isa: Isa::new(tier),
             post,
         })
+    }
+
+    /// Fits it to an iteration. If `false`, it must not run before it is fitted to another one.
+    pub(super) fn fit(&mut self, instruction: &Instruction, frame: Frame<'_>) -> bool {
+        let (program, t) = (frame.program, frame.t);
+        let extents = load::extents(instruction, t);
+        if !extents.iter().zip(&self.most).all(|(extent, most)| (1..=*most).contains(extent)) {
+            return false;
+        }
+        let Some(Op::Load(now)) = instruction.map.get(self.op) else { return false };
+        let elements = match now.source {
+            Source::Value(number) => lanes::elements(program, number, t),
+            _ => Some(self.now.elements),
+        };
+        let position = elements.and_then(|elements| lanes::position(instruction, now, (t, &extents), elements));
+        let Some(position) = position else { return false };
+        self.linear[0] = position;
+        self.elements = extents[..FIRST_K].iter().product();
+        self.extents = extents;
+        earlier(&self.start, (self.step, extents[self.axis]), self.number, frame)
+            && runs(self.axis, &extents, &self.linear)
+            && self.post.fit(program, instruction, (t, &extents))
     }
 
     /// The instruction's value.
@@ -182,6 +206,24 @@ impl History {
         let powers: Vec<i32> = (0..past.len()).map(power).collect();
         kernels::mix(self.isa, &powers, past, self.position(1, point), acc);
     }
+}
+
+/// Whether all iterations that are read come before the instruction.
+fn earlier(start: &Start, (step, extent): (i64, i64), number: u32, frame: Frame<'_>) -> bool {
+    let before = |tau: i64| u64::try_from(tau).is_ok_and(|tau| (tau, number) < (frame.t, frame.number));
+    let last = |first: i64| first.checked_add(step.checked_mul(extent.checked_sub(1)?)?);
+    start.at(frame.t).is_some_and(|first| before(first) && last(first).is_some_and(before))
+}
+
+/// Whether the loops of the kernels suit the extents and the positions of both factors.
+fn runs(axis: usize, extents: &Extents, linear: &[(i64, [i64; 16]); 2]) -> bool {
+    let Some(last) = last_output(extents) else { return false };
+    // The innermost coordinate, along which numbers are consecutive.
+    let inner = if axis < FIRST_K { FIRST_K } else { last };
+    let single = (FIRST_K + 1..16).all(|axis| extents[axis] == 1);
+    let steps = if axis < FIRST_K { [1, 1] } else { [0, 1] };
+    let dense = extents[inner] == 1 || (linear[0].1[inner], linear[1].1[inner]) == (steps[0], steps[1]);
+    single && dense && axis <= FIRST_K && (axis >= FIRST_K || last == axis)
 }
 
 /// The iteration at coordinate 0: a number, and whether `t` is added. Both ways a form that is right at one iteration is right

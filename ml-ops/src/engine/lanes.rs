@@ -9,6 +9,7 @@
 //! | `shape`, `compile`, `code`, `buffers` | steps: once, once a block, once a term; rows and lanes; buffers shared |
 //! | `pure`, `linear` | several operations as one step: a table, a sum of products |
 //! | `machine`, `step`, `fetch`, `reduce` | run steps, loads, reductions |
+//! | `grow` | plans for extents that grow with the iteration |
 //! | `fold` | sums and extremes of bytes, without registers |
 //! | `kernel`, `divide`, `bytes`, `number` | the loops |
 //! | `simd`, `products` | their compilation for each tier; products by hand |
@@ -25,6 +26,7 @@ mod compile;
 mod divide;
 mod fetch;
 mod fold;
+mod grow;
 mod kernel;
 mod linear;
 mod machine;
@@ -40,11 +42,11 @@ mod simd;
 mod space;
 mod step;
 
-use opml_vm::{DType, Instruction, Reducer, Tensor, eval};
+use opml_vm::{DType, Instruction, Program, Reducer, Tensor, eval};
 use rayon::prelude::*;
 
 use super::{
-    Frame,
+    Frame, interval,
     load::{self, Extents, Headers, size},
     pack,
     pool::Pool,
@@ -53,7 +55,9 @@ use crate::tier::Tier;
 use analysis::Analysis;
 use code::Code;
 use fold::Fold;
-use machine::Machine;
+use grow::Growth;
+pub(super) use grow::{elements, position};
+use machine::Held;
 pub(super) use machine::Numbers;
 pub(super) use post::{Post, Workspace};
 use reduce::{Reduction, Totals};
@@ -65,6 +69,8 @@ use space::{Block, Space};
 const PARALLEL: usize = 1 << 18;
 /// Least steps over lanes of one task.
 const TASK: usize = 1 << 16;
+/// What a frame takes beyond its steps, in steps over lanes.
+const FRAME: usize = 1 << 14;
 /// Most tasks for each thread: more would even out less than they cost.
 const TASKS: usize = 3;
 
@@ -88,6 +94,8 @@ pub(super) struct Lanes {
     fold: Option<Fold>,
     /// If it only moves elements.
     shuffle: Option<Shuffle>,
+    /// How it follows extents, where that was asked for.
+    growth: Option<Growth>,
 }
 
 impl Lanes {
@@ -115,7 +123,59 @@ impl Lanes {
             kernels: Kernels::new(tier),
             fold: Fold::new(instruction, &extents, terms, header),
             shuffle: Shuffle::new(instruction, &extents, header),
+            growth: None,
         })
+    }
+
+    /// The same for all iterations whose extents are not larger than at `t`; see [`Lanes::fit`]. `None` also if the
+    /// instruction follows extents in other ways.
+    pub(super) fn growing(
+        program: &Program,
+        instruction: &Instruction,
+        t: u64,
+        header: Headers<'_>,
+        tier: Tier,
+    ) -> Option<Self> {
+        let extents = load::extents(instruction, t);
+        let elements = i64::try_from(instruction.elements(t)).ok().filter(|&n| n > 0)?;
+        let terms = i64::try_from(instruction.terms(t)).ok().filter(|&n| n > 0)?;
+        let analysis = Analysis::new(instruction, &instruction.map, &extents, None, header)?;
+        let along = terms > 1 && analysis.prefers_terms();
+        let space = Space::new(&analysis.extents, along);
+        let work = elements.saturating_mul(terms);
+        let map = compile::compile(instruction, &analysis, space, false, work);
+        let growth = Growth::new(program, instruction, &instruction.map, (&analysis, &map, &extents))?;
+        let acc = interval::reduced(instruction.reducer, analysis.result(), (1, terms));
+        Some(Self {
+            dtype: instruction.dtype,
+            extents,
+            elements,
+            terms,
+            along,
+            reduction: Reduction::new(instruction.reducer, analysis.result(), terms),
+            map,
+            post: Post::growing(program, instruction, &extents, acc, header, tier)?,
+            constants: instruction.constants.clone(),
+            empty: None,
+            kernels: Kernels::new(tier),
+            fold: None,
+            shuffle: None,
+            growth: Some(growth),
+        })
+    }
+
+    /// Fits it to an iteration. If `false`, it must not run before it is fitted to another one.
+    pub(super) fn fit(&mut self, instruction: &Instruction, frame: Frame<'_>) -> bool {
+        let Some(growth) = &self.growth else { return false };
+        let (program, t) = (frame.program, frame.t);
+        self.extents = load::extents(instruction, t);
+        if !growth.covers(&self.extents) {
+            return false;
+        }
+        self.elements = self.extents[..load::FIRST_K].iter().product();
+        self.terms = self.extents[load::FIRST_K..].iter().product();
+        self.map.fit(growth, (program, instruction, &instruction.map), (t, &self.extents))
+            && self.post.fit(program, instruction, (t, &self.extents))
     }
 
     /// The instruction's value.
@@ -133,8 +193,7 @@ impl Lanes {
             shuffle.run(source, &mut bytes);
             return pack::tensor(self.dtype, self.elements, bytes);
         }
-        let steps = self.map.block.len() + self.map.term.len() + self.post.len() + 1;
-        let each = size(self.terms.max(1)).saturating_mul(steps);
+        let each = self.each();
         let run = |worker: &mut Worker<'_>, (number, chunk): (usize, &mut [u8]), part: usize| {
             worker.range(number * part, chunk);
         };
@@ -149,6 +208,49 @@ impl Lanes {
             chunks.for_each(|chunk| run(&mut Worker::new(self, frame), chunk, part));
         }
         pack::tensor(self.dtype, self.elements, bytes)
+    }
+
+    /// Steps over lanes for each element.
+    fn each(&self) -> usize {
+        let steps = self.map.block.len() + self.map.term.len() + self.post.len() + 1;
+        size(self.terms.max(1)).saturating_mul(steps)
+    }
+
+    /// The instruction's values in several frames. Where they are short, a thread computes many with one set of buffers.
+    pub(super) fn run_all(&self, frames: &[Frame<'_>], pool: &Pool) -> Vec<Tensor> {
+        let one = size(self.elements).saturating_mul(self.each());
+        let apart = self.fold.is_some() || self.shuffle.is_some() || self.elements == 0;
+        if frames.len() == 1 || apart || one >= PARALLEL {
+            let alone = |&frame: &Frame<'_>| self.run(frame, pool);
+            return match one.saturating_mul(frames.len()) {
+                0..PARALLEL => frames.iter().map(alone).collect(),
+                _ => frames.par_iter().map(alone).collect(),
+            };
+        }
+        let mut buffers = pool.take_many(frames.len(), size(self.elements) * pack::width(self.dtype));
+        let threads = rayon::current_num_threads();
+        let work = frames.len().saturating_mul(one + FRAME);
+        if threads == 1 || work < PARALLEL {
+            self.frames(frames, &mut buffers);
+        } else {
+            let part = frames.len().div_ceil((work / TASK).clamp(1, threads * TASKS));
+            frames.par_chunks(part).zip(buffers.par_chunks_mut(part)).for_each(|(f, buffers)| self.frames(f, buffers));
+        }
+        buffers.into_iter().map(|bytes| pack::tensor(self.dtype, self.elements, bytes)).collect()
+    }
+
+    /// Frames one after another.
+    fn frames(&self, frames: &[Frame<'_>], buffers: &mut [Vec<u8>]) {
+        let mut worker: Option<Worker<'_>> = None;
+        for (&frame, bytes) in frames.iter().zip(buffers) {
+            match &mut worker {
+                Some(worker) => worker.turn(frame),
+                None => worker = Some(Worker::new(self, frame)),
+            }
+            if let Some(worker) = &mut worker {
+                worker.range(0, bytes);
+            }
+        }
     }
 
     /// Elements of one task: whole rows of lanes where they are short.
@@ -168,7 +270,7 @@ impl Lanes {
 struct Worker<'a> {
     lanes: &'a Lanes,
     frame: Frame<'a>,
-    map: Machine,
+    map: Held,
     post: Workspace<'a>,
     totals: Totals,
     reduced: Vec<i64>,
@@ -179,11 +281,20 @@ impl<'a> Worker<'a> {
         Self {
             lanes,
             frame,
-            map: Machine::new(&lanes.map, lanes.kernels, frame),
+            map: Held::new(&lanes.map, lanes.kernels, frame),
             post: Workspace::with(&lanes.constants, lanes.post.len(), lanes.extents, frame),
             totals: Totals::default(),
             reduced: Vec::new(),
         }
+    }
+
+    /// Goes on in another frame.
+    fn turn(&mut self, frame: Frame<'a>) {
+        self.frame = frame;
+        if let Some(machine) = self.map.get() {
+            machine.start(&self.lanes.map, frame);
+        }
+        self.post.turn(frame);
     }
 
     /// Elements from number `first` on.
@@ -205,19 +316,20 @@ impl<'a> Worker<'a> {
     fn across(&mut self, first: usize, count: usize, bytes: &mut [u8]) {
         let Lanes { map, post, dtype, kernels, reduction, .. } = self.lanes;
         let width = pack::width(*dtype);
+        let Some(machine) = self.map.get() else { return };
         let mut at = first;
         for block in map.space.blocks(first, count, map.lanes()) {
             let size = block.size();
             let bytes = &mut bytes[(at - first) * width..][..size * width];
-            self.map.block(map, self.frame, block, Numbers::Wide(&[]));
+            machine.block(map, self.frame, block, Numbers::Wide(&[]));
             let acc = if self.lanes.terms == 1 && !self.lanes.is_argmax() {
-                self.map.result(map, size)
+                machine.result(map, size)
             } else {
                 self.totals.start(*reduction, size);
                 let mut point = [0; 16];
                 for term in 0..self.lanes.terms {
-                    self.map.term(map, self.frame, block, &point);
-                    self.totals.across(*reduction, *kernels, self.map.result(map, size), term);
+                    machine.term(map, self.frame, block, &point);
+                    self.totals.across(*reduction, *kernels, machine.result(map, size), term);
                     Space::advance(&map.space.terms, &mut point);
                 }
                 self.totals.finish(*reduction)
@@ -235,17 +347,18 @@ impl<'a> Worker<'a> {
         let outer = Space::count(&map.space.terms);
         let limit = map.lanes();
         let most = (limit / lanes.max(1)).max(1);
+        let Some(machine) = self.map.get() else { return };
         for start in (0..count).step_by(most) {
             let rows = most.min(count - start);
             self.totals.start(*reduction, rows);
             for lane in (0..lanes).step_by(limit) {
                 let block = Block { row: first + start, rows, lane, lanes: limit.min(lanes - lane) };
-                self.map.block(map, self.frame, block, Numbers::Wide(&[]));
+                machine.block(map, self.frame, block, Numbers::Wide(&[]));
                 let mut point = [0; 16];
                 for number in 0..outer {
-                    self.map.term(map, self.frame, block, &point);
+                    machine.term(map, self.frame, block, &point);
                     let place = number.saturating_mul(load::count(lanes)) + load::count(lane);
-                    let terms = self.map.result(map, block.size());
+                    let terms = machine.result(map, block.size());
                     self.totals.along(*reduction, *kernels, terms, (block.lanes, place));
                     Space::advance(&map.space.terms, &mut point);
                 }

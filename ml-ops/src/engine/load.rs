@@ -58,7 +58,7 @@ pub(super) fn iteration(instruction: &Instruction, base: i64, terms: &[Term], t:
 }
 
 /// The number in a constant's slot.
-fn constant(instruction: &Instruction, slot: u8) -> Option<i64> {
+pub(super) fn constant(instruction: &Instruction, slot: u8) -> Option<i64> {
     instruction.constants.get(usize::from(slot.checked_sub(SLOT_CONST)?)).copied()
 }
 

@@ -11,8 +11,8 @@
 //! | `lanes` | any instruction with affine or computed indices | operations over blocks of elements or terms, in the narrowest width that is exact |
 //! | `slow` | what is left: loads from iterations that follow coordinates, indices beyond 62 bits | `opml_vm::eval` |
 //!
-//! Forms of instructions whose extents and sources are the same at every iteration are made once, the others whenever
-//! these change.
+//! Forms of instructions whose extents and sources are the same at every iteration are made once. Where only extents grow,
+//! a form for larger ones is fitted to each iteration; the others are made whenever what they follow changes.
 
 mod awake;
 mod checkpoints;
@@ -40,7 +40,7 @@ mod walk;
 
 use std::sync::Arc;
 
-use opml_vm::{Instruction, Program, Source, Tensor, interpreter};
+use opml_vm::{Extent, Instruction, Program, Source, Tensor, interpreter};
 
 use crate::tier::Tier;
 pub use checkpoints::Checkpoints;
@@ -204,7 +204,7 @@ fn fixed_form(program: &Program, number: u32, instruction: &Instruction, ranges:
         Source::Value(n) => {
             let range = ranges.of(source);
             let source = program.instructions().get(usize::try_from(*n).ok()?)?;
-            let fixed = source.dynamics.is_empty();
+            let fixed = source.output.iter().all(|extent| matches!(extent, Extent::Fixed(_)));
             let header =
                 Header { place: Place::Now(*n), dtype: source.dtype, elements: source.elements(0), tau: 0, range };
             fixed.then_some(header)

@@ -1,19 +1,48 @@
-//! Forms of instructions that are not the same at every iteration: planned anew only when something they follow changes.
+//! Forms of instructions that are not the same at every iteration.
+//!
+//! Where only extents grow, an instruction is planned for a later iteration and fitted to each; else it is planned anew when
+//! something that it follows changes.
 
 use std::sync::Arc;
 
-use opml_vm::{DType, Instruction, Source, isa::SLOT_T};
+use opml_vm::{DType, Instruction, Source, Tensor, isa::SLOT_T};
+use rayon::prelude::*;
 
 use super::{
     Form, Frame, form,
     history::History,
+    lanes::Lanes,
     load::{self, Extents, Header, Place},
+    pool::Pool,
     ranges::Ranges,
 };
 use crate::tier::Tier;
 
 /// The last form of each instruction.
-pub(super) struct Moving(Vec<Option<(Key, Form)>>);
+pub(super) struct Moving(Vec<Slot>);
+
+#[derive(Default)]
+struct Slot {
+    last: Option<(Key, Form)>,
+    grown: State,
+}
+
+/// Whether an instruction has a form for growing extents.
+#[derive(Default)]
+enum State {
+    #[default]
+    Unknown,
+    Never,
+    /// One up to an iteration.
+    Until(u64, Grown),
+}
+
+/// A form for growing extents.
+#[derive(Clone)]
+enum Grown {
+    Lanes(Box<Lanes>),
+    History(Box<History>),
+}
 
 /// All that a form follows.
 #[derive(PartialEq, Eq)]
@@ -26,18 +55,94 @@ struct Key {
 impl Moving {
     /// For a program of `count` instructions.
     pub(super) fn new(count: usize) -> Self {
-        Self((0..count).map(|_| None).collect())
+        Self((0..count).map(|_| Slot::default()).collect())
     }
 
     /// The form of an instruction at one iteration.
     pub(super) fn form(&mut self, instruction: &Instruction, frame: Frame<'_>, ranges: &Ranges, tier: Tier) -> Form {
         let key = Key::new(instruction, frame, ranges);
         let slot = usize::try_from(frame.number).ok().and_then(|number| self.0.get_mut(number));
-        match slot {
+        match slot.map(|slot| &mut slot.last) {
             Some(Some((known, form))) if *known == key => form.clone(),
-            Some(slot) => slot.insert((key, plan(instruction, frame, ranges, tier))).1.clone(),
+            Some(last) => last.insert((key, plan(instruction, frame, ranges, tier))).1.clone(),
             None => plan(instruction, frame, ranges, tier),
         }
+    }
+
+    /// The values in some frames by a form for growing extents; `None` if there is none, or it does not suit them all.
+    pub(super) fn grown(
+        &mut self,
+        instruction: &Instruction,
+        frames: &[Frame<'_>],
+        (ranges, tier): (&Ranges, Tier),
+        pool: &Pool,
+    ) -> Option<Vec<Tensor>> {
+        let latest = frames.iter().max_by_key(|frame| frame.t)?;
+        let state = &mut self.0.get_mut(usize::try_from(latest.number).ok()?)?.grown;
+        match state {
+            State::Never => return None,
+            State::Until(end, _) if latest.t <= *end => {}
+            _ if instruction.dynamics.is_empty() => *state = State::Never,
+            _ => {
+                let end = horizon(latest.t);
+                let ahead = Frame { t: end, ..*latest };
+                *state =
+                    Grown::new(instruction, ahead, ranges, tier).map_or(State::Never, |grown| State::Until(end, grown));
+            }
+        }
+        let State::Until(_, grown) = state else { return None };
+        grown.run(instruction, frames, pool)
+    }
+}
+
+/// The iteration for which a form is planned that is needed at `t`.
+fn horizon(t: u64) -> u64 {
+    (0..).map(|n| (64u64 << (2 * n).min(56)) - 1).find(|&end| end >= t || end >= u64::MAX >> 2).unwrap_or(t)
+}
+
+impl Grown {
+    /// For iterations up to the frame's.
+    fn new(instruction: &Instruction, frame: Frame<'_>, ranges: &Ranges, tier: Tier) -> Option<Self> {
+        let (program, t) = (frame.program, frame.t);
+        let header = |source: &Source| {
+            let (place, dtype, elements) = match source {
+                Source::Constant(_) | Source::Input(_) => return header(instruction, frame, ranges, source),
+                Source::Value(n) if *n < frame.number => {
+                    let source = program.instructions().get(usize::try_from(*n).ok()?)?;
+                    (Place::Now(*n), source.dtype, source.elements(t))
+                }
+                Source::Value(_) | Source::History { .. } => return None,
+            };
+            Some(Header { place, dtype, elements, tau: t, range: ranges.of(source) })
+        };
+        if let Some(history) = History::new(instruction, frame, (ranges, tier), (&header, true)) {
+            return Some(Self::History(Box::new(history)));
+        }
+        match form(program, instruction, (t, tier), &header) {
+            Form::Lanes(_) => {
+                Lanes::growing(program, instruction, t, &header, tier).map(|lanes| Self::Lanes(Box::new(lanes)))
+            }
+            _ => None,
+        }
+    }
+
+    /// The values in some frames; `None` if it does not suit one of them.
+    fn run(&mut self, instruction: &Instruction, frames: &[Frame<'_>], pool: &Pool) -> Option<Vec<Tensor>> {
+        let threads = rayon::current_num_threads();
+        if threads == 1 || frames.len() < 2 * threads {
+            return self.in_turn(instruction, frames, pool);
+        }
+        let part = |frames: &[Frame<'_>]| self.clone().in_turn(instruction, frames, pool);
+        let parts: Option<Vec<Vec<Tensor>>> = frames.par_chunks(frames.len().div_ceil(threads)).map(part).collect();
+        parts.map(|parts| parts.into_iter().flatten().collect())
+    }
+
+    fn in_turn(&mut self, instruction: &Instruction, frames: &[Frame<'_>], pool: &Pool) -> Option<Vec<Tensor>> {
+        let one = |&frame: &Frame<'_>| match self {
+            Self::Lanes(lanes) => lanes.fit(instruction, frame).then(|| lanes.run(frame, pool)),
+            Self::History(history) => history.fit(instruction, frame).then(|| history.run(frame)),
+        };
+        frames.iter().map(one).collect()
     }
 }
 
@@ -55,7 +160,7 @@ impl Key {
 
 fn plan(instruction: &Instruction, frame: Frame<'_>, ranges: &Ranges, tier: Tier) -> Form {
     let header = |source: &Source| header(instruction, frame, ranges, source);
-    if let Some(history) = History::new(instruction, frame, (ranges, tier), &header) {
+    if let Some(history) = History::new(instruction, frame, (ranges, tier), (&header, false)) {
         return Form::History(Arc::new(history));
     }
     form(frame.program, instruction, (frame.t, tier), &header)

@@ -29,6 +29,8 @@ enum Operand {
 #[derive(Debug, Clone)]
 pub(super) struct Needs {
     operands: Vec<Vec<Operand>>,
+    /// Instructions whose values of the same iteration are read if a select chooses them.
+    branches: Vec<Vec<u32>>,
     guarded: Vec<bool>,
     /// Guarded instructions that read earlier values of later instructions.
     feedback: Vec<u32>,
@@ -38,7 +40,13 @@ pub(super) struct Needs {
 
 impl Needs {
     pub(super) fn new(program: &Program) -> Self {
-        let mut needs = Self { operands: Vec::new(), guarded: Vec::new(), feedback: Vec::new(), bound: Vec::new() };
+        let mut needs = Self {
+            operands: Vec::new(),
+            branches: Vec::new(),
+            guarded: Vec::new(),
+            feedback: Vec::new(),
+            bound: Vec::new(),
+        };
         for (number, instruction) in (0..).zip(program.instructions()) {
             let most = instruction.output.iter().fold(1, |n: u64, &extent| n.saturating_mul(instruction.bound(extent)));
             let all: Vec<Operand> = instruction.loads().filter_map(|load| operand(&load.source)).collect();
@@ -50,6 +58,11 @@ impl Needs {
             } else if all.iter().any(later) {
                 needs.feedback.push(number);
             }
+            let branch = |operand: &Operand| match operand {
+                Operand::Now(n) if !firm.contains(operand) && *n < number => Some(*n),
+                _ => None,
+            };
+            needs.branches.push(all.iter().filter_map(branch).collect());
             needs.operands.push(firm);
             needs.guarded.push(guarded);
         }
@@ -66,8 +79,8 @@ impl Needs {
         vec![true; self.operands.len()]
     }
 
-    /// What some instructions need, with them.
-    pub(super) fn of(&self, roots: &[u32]) -> Vec<bool> {
+    /// What some instructions need, with them. `chosen` tells which of its branches an instruction is going to read.
+    pub(super) fn of(&self, roots: &[u32], chosen: &dyn Fn(u32, &[u32]) -> Vec<u32>) -> Vec<bool> {
         let mut needed = vec![false; self.operands.len()];
         let mut open: Vec<u32> = roots.to_vec();
         while let Some(number) = open.pop() {
@@ -77,6 +90,9 @@ impl Needs {
             open.extend(operands.into_iter().flatten().map(|operand| match operand {
                 Operand::Now(n) | Operand::Past(n) => *n,
             }));
+            if let Some(branches) = self.branches.get(num::size(number.into())).filter(|list| !list.is_empty()) {
+                open.extend(chosen(number, branches));
+            }
         }
         needed
     }
@@ -141,9 +157,32 @@ fn firm(instruction: &Instruction) -> Vec<Operand> {
 
 /// The value of a guarded instruction from what is there; `None` if it depends on more.
 pub(super) fn known(instruction: &Instruction, frame: Frame<'_>, present: &[bool]) -> Option<Tensor> {
+    known_with(instruction, Partial { frame, present, assumed: None })
+}
+
+/// Which of the branches of a guarded instruction it reads, as far as what is there tells: one that is enough, else all. It is
+/// a guess, since it may follow from the branch's value what else is read.
+pub(super) fn chosen(instruction: &Instruction, frame: Frame<'_>, present: &[bool], branches: &[u32]) -> Vec<u32> {
+    if known(instruction, frame, present).is_some() {
+        return Vec::new();
+    }
+    let is_enough = |number: &&u32| {
+        let Some(branch) = frame.program.instructions().get(num::size(u64::from(**number))) else { return false };
+        let elements = branch.elements(frame.t);
+        if elements > FEW {
+            return false;
+        }
+        let zeros = vec![0; num::size(elements)];
+        let assumed = Tensor::saturating(branch.dtype, &zeros);
+        known_with(instruction, Partial { frame, present, assumed: Some((**number, &assumed)) }).is_some()
+    };
+    branches.iter().find(is_enough).map_or_else(|| branches.to_vec(), |&number| vec![number])
+}
+
+fn known_with(instruction: &Instruction, mut memory: Partial<'_>) -> Option<Tensor> {
+    let frame = memory.frame;
     let at = At { instructions: frame.program.counts().instructions, t: frame.t, instruction: frame.number };
     let mut evaluator = Evaluator::new(instruction, at);
-    let mut memory = Partial { frame, present };
     let elements = (0..instruction.elements(frame.t)).map(|e| evaluator.known_element(e, &mut memory));
     Some(Tensor::saturating(instruction.dtype, &elements.collect::<Option<Vec<i64>>>()?))
 }
@@ -152,6 +191,8 @@ pub(super) fn known(instruction: &Instruction, frame: Frame<'_>, present: &[bool
 struct Partial<'a> {
     frame: Frame<'a>,
     present: &'a [bool],
+    /// A value of this iteration that is thought to be there.
+    assumed: Option<(u32, &'a Tensor)>,
 }
 
 /// A tensor is not there.
@@ -163,6 +204,11 @@ impl Partial<'_> {
             Place::Constant(n) => self.frame.tensor(super::Place::Constant(n)),
             Place::Input(n) => self.frame.tensor(super::Place::Input(n)),
             Place::Value { t, instruction } => {
+                if let Some((number, assumed)) = self.assumed
+                    && (t, instruction) == (self.frame.t, number)
+                {
+                    return Ok(assumed);
+                }
                 let leaf = opml_vm::interpreter::leaf_index(self.frame.program.counts().instructions, t, instruction);
                 let there = leaf.and_then(|leaf| self.present.get(num::size(leaf))).copied().unwrap_or(false);
                 self.frame.value(t, instruction).filter(|_| there)

@@ -7,12 +7,16 @@ use std::{
 
 /// Most buffers that are kept.
 const KEPT: usize = 256;
-/// Shorter ones are as cheap to allocate, but for many at once.
+/// Shorter ones are kept by their capacity.
 const SHORTEST: usize = 1 << 14;
-/// From so many short buffers on, an allocator has not all of them at hand.
+/// Still shorter ones are as cheap to allocate, but for many at once.
+const TINY: usize = 1 << 10;
+/// From so many tiny buffers on, an allocator has not all of them at hand.
 const MANY: usize = 8;
 /// Most bytes of short buffers that are kept.
-const SHORT_BYTES: usize = 1 << 20;
+const SHORT_BYTES: usize = 1 << 22;
+/// Most short buffers of a capacity that are kept.
+const EACH: usize = 128;
 
 /// Buffers for reuse; clones share them.
 #[derive(Debug, Clone, Default)]
@@ -30,8 +34,12 @@ struct Kept {
 impl Pool {
     /// `length` bytes of unknown content, of a buffer that is not much larger, if there is one.
     pub(super) fn take(&self, length: usize) -> Vec<u8> {
-        if length < SHORTEST {
+        if length < TINY {
             return short(length);
+        }
+        if length < SHORTEST {
+            let found = self.kept().one_short(length);
+            return found.unwrap_or_else(|| short(length));
         }
         let found = self.kept().long(length);
         long(found, length)
@@ -39,7 +47,7 @@ impl Pool {
 
     /// [`Pool::take`] so many times.
     pub(super) fn take_many(&self, count: usize, length: usize) -> Vec<Vec<u8>> {
-        if length < SHORTEST && count < MANY {
+        if length < TINY && count < MANY {
             return (0..count).map(|_| short(length)).collect();
         }
         let mut buffers = Vec::with_capacity(count);
@@ -58,7 +66,7 @@ impl Pool {
 
     /// Keeps a buffer.
     pub(super) fn put(&self, buffer: Vec<u8>) {
-        if buffer.capacity() >= SHORTEST {
+        if buffer.capacity() >= TINY {
             self.kept().keep(buffer);
         }
     }
@@ -96,6 +104,14 @@ impl Kept {
         }
     }
 
+    /// A buffer of exactly that capacity.
+    fn one_short(&mut self, length: usize) -> Option<Vec<u8>> {
+        let mut buffer = self.short.get_mut(&length)?.pop()?;
+        self.short_bytes = self.short_bytes.saturating_sub(held(&buffer));
+        buffer.resize(length, 0);
+        Some(buffer)
+    }
+
     fn keep(&mut self, buffer: Vec<u8>) {
         let capacity = buffer.capacity();
         if capacity >= SHORTEST {
@@ -103,8 +119,11 @@ impl Kept {
                 self.long.push(buffer);
             }
         } else if capacity > 0 && self.short_bytes + held(&buffer) <= SHORT_BYTES {
-            self.short_bytes += held(&buffer);
-            self.short.entry(capacity).or_default().push(buffer);
+            let same = self.short.entry(capacity).or_default();
+            if same.len() < EACH {
+                self.short_bytes += held(&buffer);
+                same.push(buffer);
+            }
         }
     }
 }
@@ -169,7 +188,7 @@ mod tests {
         }
         let again = pool.take_many(400, 9000);
         let known = again.iter().filter(|buffer| buffer[0] == 7).count();
-        assert_eq!(known, SHORT_BYTES / (9000 + size_of::<Vec<u8>>()));
+        assert_eq!(known, EACH);
         assert_eq!(pool.kept().short_bytes, 0);
         pool.put_many(vec![vec![7; SHORTEST]; KEPT + 9].into_iter());
         assert_eq!(pool.kept().long.len(), KEPT);

@@ -287,6 +287,9 @@ impl Engine {
             return self.by(form, frames, instruction);
         }
         let Some(first) = frames.first() else { return Vec::new() };
+        if let Some(values) = moving.grown(instruction, frames, (&self.ranges, self.tier), &self.pool) {
+            return values;
+        }
         let mut plan = |frame: &Frame<'_>| moving.form(instruction, *frame, &self.ranges, self.tier);
         if frames.iter().all(|frame| frame.t == first.t) {
             // Shapes are the same in all runs: one form is right for all.
@@ -302,6 +305,7 @@ impl Engine {
         match (form, frames) {
             (Form::Gemm(gemm), _) => gemm.run(frames, &self.pool),
             (Form::Scaled(scaled), _) => scaled.run_all(frames),
+            (Form::Lanes(lanes), [_, _, ..]) => lanes.run_all(frames, &self.pool),
             (_, [frame]) => vec![alone(frame)],
             (_, [first, ..]) => {
                 let terms = instruction.elements(first.t).saturating_mul(instruction.terms(first.t));
@@ -321,7 +325,7 @@ impl Engine {
     }
 
     /// The bytes of a value of an iteration, which is empty from now on.
-    fn gone(&self, number: u32, sample: &mut Sample<'_>, t: u64) -> Vec<u8> {
+    pub(super) fn gone(&self, number: u32, sample: &mut Sample<'_>, t: u64) -> Vec<u8> {
         let leaf = interpreter::leaf_index(self.program.counts().instructions, t, number);
         let value = leaf.and_then(|leaf| sample.values.get_mut(num::size(leaf)));
         value.map_or_else(Vec::new, |value| std::mem::replace(value, Tensor::empty()).into_bytes())

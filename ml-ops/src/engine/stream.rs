@@ -90,7 +90,7 @@ impl Streaming<'_> {
         let after: Vec<Vec<u32>> = engine.lifetimes.after.iter().map(|list| unwatched(list)).collect();
         let mut ends: Vec<u32> = watched.iter().copied().filter(|&n| engine.lifetimes.goes(n)).collect();
         ends.extend(unwatched(&engine.lifetimes.ends));
-        let (loud, quiet) = if leaving_out { self.needed() } else { (engine.needs.all(), engine.needs.all()) };
+        let (loud, quiet) = if leaving_out { self.needed(&walk) } else { (engine.needs.all(), engine.needs.all()) };
         let is_long = engine.work >= LONG && rayon::current_num_threads() > 1;
         let mut t = 0;
         while t < self.longest {
@@ -121,15 +121,16 @@ impl Streaming<'_> {
     }
 
     /// The values of an iteration that is looked at, and of another.
-    fn needed(&self) -> (Vec<bool>, Vec<bool>) {
+    fn needed(&self, walk: &Walk<'_>) -> (Vec<bool>, Vec<bool>) {
         let needs = &self.engine.needs;
         let halt = match self.stop {
             Stop::Halt { .. } => self.engine.program.halt(),
             Stop::Exactly(_) => None,
         };
         let roots: Vec<u32> = self.watched.instructions.iter().copied().chain(halt).collect();
-        let loud = needs.of(&roots);
-        let quiet = needs.of(&needs.lasting(&loud));
+        let chosen = |number: u32, branches: &[u32]| walk.chosen(self.watched.from, number, branches);
+        let loud = needs.of(&roots, &chosen);
+        let quiet = needs.of(&needs.lasting(&loud), &chosen);
         (loud, quiet)
     }
 

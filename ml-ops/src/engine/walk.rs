@@ -89,6 +89,13 @@ impl<'a> Walk<'a> {
         needs::known(instruction, self.sample.frame(program, (t, number)), &self.present)
     }
 
+    /// Which of its branches an instruction is going to read at an iteration: a guess.
+    pub(super) fn chosen(&self, t: u64, number: u32, branches: &[u32]) -> Vec<u32> {
+        let program = self.engine.program.as_ref();
+        let Some(instruction) = program.instructions().get(num::size(number.into())) else { return Vec::new() };
+        needs::chosen(instruction, self.sample.frame(program, (t, number)), &self.present, branches)
+    }
+
     /// Computes iterations.
     ///
     /// # Errors
@@ -118,7 +125,11 @@ impl<'a> Walk<'a> {
                 self.put(t, number, value);
             }
             if let Some(list) = span.after.get(num::size(number.into())) {
-                span.iterations.clone().for_each(|t| engine.release(list, &mut self.sample, t, &engine.pool));
+                for &gone in list {
+                    let values: Vec<Vec<u8>> =
+                        span.iterations.clone().map(|t| engine.gone(gone, &mut self.sample, t)).collect();
+                    engine.pool.put_many(values.into_iter());
+                }
             }
         }
         Ok(())

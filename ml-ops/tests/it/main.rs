@@ -7,6 +7,7 @@ mod commit;
 mod convolutions;
 mod engine;
 mod fixtures;
+mod growing;
 mod hostile;
 mod lanes;
 mod language;

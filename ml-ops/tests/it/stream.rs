@@ -104,3 +104,32 @@ fn what_was_left_out_is_computed_when_it_is_chosen() {
         }
     }
 }
+
+/// A choice between the values of two instructions: the first before iteration `at`, then the second.
+fn choice(at: i64) -> Program {
+    let c = SLOT_CONST;
+    let value = |number: i64| single(vec![scalar(Opcode::Mul, [SLOT_T, c, 0])], vec![number]);
+    let (first, second) = (load(Source::Value(0)), load(Source::Value(1)));
+    let choice = vec![first, second, scalar(Opcode::Lt, [SLOT_T, c, 0]), scalar(Opcode::Select, [c + 3, c + 1, c + 2])];
+    Program::new(vec![value(3), value(5), single(choice, vec![at])], Vec::new(), Vec::new(), 2, None).unwrap()
+}
+
+#[test]
+fn only_the_branch_that_is_chosen_is_computed() {
+    let all = Watched { instructions: &[2], from: 0 };
+    for (at, expected) in [(0, vec![1, 2]), (100, vec![0, 2]), (20, vec![0, 1, 2])] {
+        let program = choice(at);
+        let mut computed = Vec::new();
+        let mut observe = |_: u64, number: u32| computed.push(number);
+        let engine = Engine::compile(&program);
+        let stop = (Stop::Exactly(45), BUDGET);
+        engine.stream(&[], stop, all, &mut observe, &mut |_| ControlFlow::Continue(())).unwrap();
+        computed.sort_unstable();
+        computed.dedup();
+        assert_eq!(computed, expected, "until {at}");
+        for from in [0, 19, 20, 44] {
+            let watched = Watched { from, ..all };
+            compare(&program, &[], Stop::Exactly(45), watched, &format!("until {at}, from {from}"));
+        }
+    }
+}

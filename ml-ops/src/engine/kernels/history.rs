@@ -1,4 +1,8 @@
-//! Products of 16-bit numbers with values of many iterations, exact in 64 bits: plain Rust, compiled for each tier.
+//! Products of 16-bit numbers with values of many iterations, exact in 64 bits: plain Rust, compiled for each tier, and by
+//! hand with AVX-512.
+//!
+//! By hand, sums are kept in 32 bits as long as they cannot leave them, which the magnitudes of one factor tell: a product
+//! with any 16-bit number is at most 2^15 times as large.
 
 #![allow(unsafe_code, reason = "calls of functions that are compiled for a tier; every block says why it is sound")]
 #![cfg_attr(not(target_arch = "x86_64"), allow(unused_imports, reason = "tiers are for the vector kernels"))]
@@ -8,6 +12,10 @@ use crate::tier::Tier;
 
 /// 16-bit numbers as they are committed.
 pub(in crate::engine) type Words = [[u8; 2]];
+
+/// Sums of magnitudes below which products with 16-bit numbers fit 32 bits.
+#[cfg(target_arch = "x86_64")]
+const SMALL: u32 = 1 << 16;
 
 /// The dot product of `query` with as many numbers of each value from `start` on.
 pub(in crate::engine) fn scores(isa: Isa, query: &Words, past: &[&Words], start: usize, acc: &mut [i64]) {
@@ -65,14 +73,6 @@ fn plain_mix(powers: &[i32], past: &[&Words], start: usize, acc: &mut [i64]) {
 }
 
 /// # Safety
-/// The CPU has AVX-512 F, BW, DQ and VL.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-unsafe fn scores_avx512(query: &Words, past: &[&Words], start: usize, acc: &mut [i64]) {
-    plain_scores(query, past, start, acc);
-}
-
-/// # Safety
 /// The CPU has AVX2.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
@@ -81,17 +81,204 @@ unsafe fn scores_avx2(query: &Words, past: &[&Words], start: usize, acc: &mut [i
 }
 
 /// # Safety
-/// The CPU has AVX-512 F, BW, DQ and VL.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-unsafe fn mix_avx512(powers: &[i32], past: &[&Words], start: usize, acc: &mut [i64]) {
-    plain_mix(powers, past, start, acc);
-}
-
-/// # Safety
 /// The CPU has AVX2.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 unsafe fn mix_avx2(powers: &[i32], past: &[&Words], start: usize, acc: &mut [i64]) {
     plain_mix(powers, past, start, acc);
+}
+
+/// # Safety
+/// The CPU has AVX-512 F, BW, DQ, VL and VNNI.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+unsafe fn scores_avx512(query: &Words, past: &[&Words], start: usize, acc: &mut [i64]) {
+    let whole = past.iter().all(|past| past.len() >= start + query.len());
+    match query.len().div_ceil(WORDS) {
+        1 if whole => vector::scores::<1>(query, past, start, acc),
+        2 if whole => vector::scores::<2>(query, past, start, acc),
+        3 | 4 if whole => vector::scores::<4>(query, past, start, acc),
+        5..=8 if whole => vector::scores::<8>(query, past, start, acc),
+        _ => plain_scores(query, past, start, acc),
+    }
+}
+
+/// # Safety
+/// The CPU has AVX-512 F, BW, DQ, VL and VNNI.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+unsafe fn mix_avx512(powers: &[i32], past: &[&Words], start: usize, acc: &mut [i64]) {
+    let whole = past.iter().all(|past| past.len() >= start + acc.len());
+    let vectors = acc.len() / WORDS;
+    if !whole || vectors > 4 {
+        return plain_mix(powers, past, start, acc);
+    }
+    let (own, rest) = acc.split_at_mut(vectors * WORDS);
+    match vectors {
+        1 => vector::mix::<1>(powers, past, start, own),
+        2 => vector::mix::<2>(powers, past, start, own),
+        3 => vector::mix::<3>(powers, past, start, own),
+        4 => vector::mix::<4>(powers, past, start, own),
+        _ => {}
+    }
+    if !rest.is_empty() {
+        plain_mix(powers, past, start + vectors * WORDS, rest);
+    }
+}
+
+/// 16-bit numbers of a vector.
+#[cfg(target_arch = "x86_64")]
+const WORDS: usize = 32;
+
+/// The loops by hand.
+#[cfg(target_arch = "x86_64")]
+mod vector {
+    use std::arch::x86_64::{
+        __m512i, _mm256_add_epi64, _mm256_cvtepi32_epi64, _mm256_loadu_si256, _mm256_storeu_si256, _mm512_abs_epi16,
+        _mm512_add_epi32, _mm512_add_epi64, _mm512_and_si512, _mm512_dpwssd_epi32, _mm512_extracti32x4_epi32,
+        _mm512_loadu_si512, _mm512_maskz_loadu_epi16, _mm512_reduce_add_epi64, _mm512_reduce_max_epu32,
+        _mm512_set1_epi32, _mm512_setzero_si512, _mm512_slli_epi64, _mm512_srai_epi64, _mm512_srli_epi32,
+        _mm512_unpackhi_epi16, _mm512_unpacklo_epi16,
+    };
+
+    use super::{SMALL, WORDS, Words, plain_mix, plain_scores};
+
+    /// Dot products with a query of at most `N` vectors. Every value has as many numbers from `start` on.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+    pub(super) fn scores<const N: usize>(query: &Words, past: &[&Words], start: usize, acc: &mut [i64]) {
+        let mut parts = [_mm512_setzero_si512(); N];
+        let mut masks = [0u32; N];
+        let mut sizes = _mm512_setzero_si512();
+        for ((part, mask), words) in parts.iter_mut().zip(&mut masks).zip(query.chunks(WORDS)) {
+            *mask = u32::MAX >> (WORDS - words.len());
+            // SAFETY: the mask has a bit for each of the words and no other.
+            *part = unsafe { _mm512_maskz_loadu_epi16(*mask, words.as_ptr().cast()) };
+            // The magnitude of −2^15 is 2^15 as an unsigned number.
+            let size = _mm512_abs_epi16(*part);
+            let low = _mm512_and_si512(size, _mm512_set1_epi32(0xffff));
+            sizes = _mm512_add_epi32(sizes, _mm512_add_epi32(low, _mm512_srli_epi32::<16>(size)));
+        }
+        if _mm512_reduce_max_epu32(sizes) >= SMALL {
+            return plain_scores(query, past, start, acc);
+        }
+        for (acc, past) in acc.iter_mut().zip(past) {
+            let Some(key) = past.get(start..start + query.len()) else { continue };
+            let mut sum = _mm512_setzero_si512();
+            for ((&part, &mask), words) in parts.iter().zip(&masks).zip(key.chunks(WORDS)) {
+                // SAFETY: the mask has a bit for each of the words and no other: a key is as long as the query.
+                let words = unsafe { _mm512_maskz_loadu_epi16(mask, words.as_ptr().cast()) };
+                sum = _mm512_dpwssd_epi32(sum, part, words);
+            }
+            let odd = _mm512_srai_epi64::<32>(sum);
+            let even = _mm512_srai_epi64::<32>(_mm512_slli_epi64::<32>(sum));
+            *acc = _mm512_reduce_add_epi64(_mm512_add_epi64(odd, even));
+        }
+    }
+
+    /// Weighed sums of `N` vectors of each value, two values at a time. Every value has as many numbers from `start` on.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+    pub(super) fn mix<const N: usize>(powers: &[i32], past: &[&Words], start: usize, acc: &mut [i64]) {
+        let count = powers.len().min(past.len());
+        let even = count / 2 * 2;
+        let mut sums = [[_mm512_setzero_si512(); 2]; N];
+        let mut size = 0;
+        for (powers, past) in powers[..even].as_chunks::<2>().0.iter().zip(past[..even].as_chunks::<2>().0) {
+            let own = powers[0].unsigned_abs() + powers[1].unsigned_abs();
+            if own >= SMALL {
+                plain_mix(powers, past, start, acc);
+                continue;
+            }
+            if own == 0 {
+                continue;
+            }
+            if size + own >= SMALL {
+                flush(&mut sums, acc);
+                size = 0;
+            }
+            size += own;
+            // Both powers as the halves of 32 bits.
+            let pair = _mm512_set1_epi32((powers[0] & 0xffff) | (powers[1] << 16));
+            let [first, second] = past.map(|past| past.get(start..start + N * WORDS).unwrap_or(&[]));
+            let vectors = first.as_chunks::<WORDS>().0.iter().zip(second.as_chunks::<WORDS>().0);
+            for (sums, (first, second)) in sums.iter_mut().zip(vectors) {
+                // SAFETY: each is an array of 64 bytes.
+                let (first, second) =
+                    unsafe { (_mm512_loadu_si512(first.as_ptr().cast()), _mm512_loadu_si512(second.as_ptr().cast())) };
+                sums[0] = _mm512_dpwssd_epi32(sums[0], _mm512_unpacklo_epi16(first, second), pair);
+                sums[1] = _mm512_dpwssd_epi32(sums[1], _mm512_unpackhi_epi16(first, second), pair);
+            }
+        }
+        flush(&mut sums, acc);
+        plain_mix(&powers[even..count], &past[even..count], start, acc);
+    }
+
+    /// Adds sums of 32 bits to those of 64. Interleaving goes by quarters: the first of a pair of vectors has the numbers
+    /// 0 to 3 of every 8, the second the others.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+    fn flush<const N: usize>(sums: &mut [[__m512i; 2]; N], acc: &mut [i64]) {
+        for (sums, acc) in sums.iter_mut().zip(acc.as_chunks_mut::<WORDS>().0) {
+            for (half, sum) in sums.iter_mut().enumerate() {
+                let quarters = [
+                    _mm512_extracti32x4_epi32::<0>(*sum),
+                    _mm512_extracti32x4_epi32::<1>(*sum),
+                    _mm512_extracti32x4_epi32::<2>(*sum),
+                    _mm512_extracti32x4_epi32::<3>(*sum),
+                ];
+                for (quarter, acc) in quarters.into_iter().zip(acc.as_chunks_mut::<8>().0) {
+                    let Some(acc) = acc.as_chunks_mut::<4>().0.get_mut(half) else { continue };
+                    // SAFETY: `acc` has 32 bytes.
+                    unsafe {
+                        let wide =
+                            _mm256_add_epi64(_mm256_loadu_si256(acc.as_ptr().cast()), _mm256_cvtepi32_epi64(quarter));
+                        _mm256_storeu_si256(acc.as_mut_ptr().cast(), wide);
+                    }
+                }
+                *sum = _mm512_setzero_si512();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opml_vm::testing::Rng;
+
+    use super::*;
+
+    /// Numbers of at most so many bits, with the extremes.
+    fn words(rng: &mut Rng, count: usize, bits: u64) -> Vec<[u8; 2]> {
+        let most = 1i64 << bits;
+        let mut one = || match rng.below(8) {
+            0 => -most,
+            1 => most - 1,
+            _ => (rng.value() >> 1) % most,
+        };
+        (0..count).map(|_| i16::try_from(one()).unwrap().to_le_bytes()).collect()
+    }
+
+    #[test]
+    fn every_tier_computes_the_plain_sums() {
+        let mut rng = Rng::new(11);
+        for round in 0..1500 {
+            let mut size = |most: u32| usize::try_from(rng.between(1, most)).unwrap();
+            let (width, count, start) = (size(300), size(40), size(5));
+            let bits = rng.below(16);
+            // Some values may be too short, as where an index is beyond an extent.
+            let short = usize::from(round % 10 == 0);
+            let past: Vec<Vec<[u8; 2]>> = (0..count).map(|_| words(&mut rng, start + width - short, 15)).collect();
+            let past: Vec<&Words> = past.iter().map(Vec::as_slice).collect();
+            let query = words(&mut rng, width, bits);
+            let powers: Vec<i32> =
+                words(&mut rng, count, bits).into_iter().map(|word| i16::from_le_bytes(word).into()).collect();
+            let (mut scored, mut mixed) = (vec![0; count], vec![5; width]);
+            plain_scores(&query, &past, start, &mut scored);
+            plain_mix(&powers, &past, start, &mut mixed);
+            for tier in Tier::supported() {
+                let (mut own_scored, mut own_mixed) = (vec![0; count], vec![5; width]);
+                scores(Isa::new(tier), &query, &past, start, &mut own_scored);
+                mix(Isa::new(tier), &powers, &past, start, &mut own_mixed);
+                assert_eq!((own_scored, own_mixed), (scored.clone(), mixed.clone()), "{tier:?} {round}");
+            }
+        }
+    }
 }

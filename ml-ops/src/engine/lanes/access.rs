@@ -51,6 +51,8 @@ impl Sum {
 /// A load with its checks.
 #[derive(Debug, Clone)]
 pub(super) struct Access {
+    /// Number of the operation.
+    pub(super) number: usize,
     pub(super) place: Place,
     pub(super) dtype: DType,
     pub(super) elements: i64,
@@ -81,6 +83,7 @@ impl Access {
         let plan = LoadPlan::new(instruction, load, extents, header)?;
         let axes: Vec<(Sum, i64)> = plan.axes.iter().map(|axis| (sum(axis), axis.extent)).collect();
         let mut access = Self {
+            number: 0,
             place: plan.place,
             dtype: plan.dtype,
             elements: plan.elements,

@@ -59,6 +59,7 @@ impl Analysis {
                 Op::Load(load) => {
                     let slot = |slot: usize| intervals[slot];
                     let mut access = Access::new(instruction, load, extents, header, &slot)?;
+                    access.number = loads.len();
                     access.rename(&|slot| first.get(slot).map_or(slot, |&slot| usize::from(slot)));
                     (access.value, Some(access), op.clone())
                 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use opml_vm::{DType, Opcode};
 
-use super::{linear::Constants, pure::Function, space::Space};
+use super::{linear::Constants, machine::Table, pure::Function, space::Space};
 use crate::engine::{interval::Interval, load::Place};
 
 /// Lanes of a block.
@@ -151,6 +151,8 @@ pub(super) struct Path {
 /// A load as it runs.
 #[derive(Debug, Clone)]
 pub(super) struct LoadCode {
+    /// Number of the operation.
+    pub(super) number: usize,
     pub(super) place: Place,
     pub(super) dtype: DType,
     pub(super) elements: i64,
@@ -172,18 +174,15 @@ pub(super) struct TablePlan {
     pub(super) low: i64,
     pub(super) size: usize,
     pub(super) width: Width,
+    /// The numbers, once they are known, where they follow from constants only.
+    pub(super) known: Arc<OnceLock<Arc<Table>>>,
 }
 
 /// Where a table's numbers come from.
 #[derive(Debug, Clone)]
 pub(super) enum TableSource {
     /// A load whose only index decides, over an axis of this extent.
-    Load {
-        load: usize,
-        extent: i64,
-        /// The numbers of a constant, once they are known.
-        known: Arc<OnceLock<Vec<i64>>>,
-    },
+    Load { load: usize, extent: i64 },
     /// Part of the program.
     Function(Box<Function>),
 }

@@ -172,7 +172,8 @@ impl Writer<'_> {
         let function = self.pure.function(slot, self.analysis, self.work)?;
         let index = self.lanes(function.input, Width::Narrow);
         let (low, size, width) = (function.low, function.size, self.natural(slot));
-        self.code.tables.push(TablePlan { source: TableSource::Function(Box::new(function)), low, size, width });
+        let (source, known) = (TableSource::Function(Box::new(function)), Arc::default());
+        self.code.tables.push(TablePlan { source, low, size, width, known });
         Some(LaneStep::Table { table: self.code.tables.len() - 1, index, base: 0 })
     }
 
@@ -210,7 +211,10 @@ impl Writer<'_> {
         let (sum, extent) = &access.axes[plan.axis];
         let [(slot, 1)] = sum.slots.as_slice() else { return None };
         let alone = sum.coordinates.iter().zip(&self.analysis.extents).all(|(&c, &extent)| c == 0 || extent == 1);
-        let few = load::count(plan.size) <= ENTRIES && self.work / 8 >= load::count(plan.size);
+        // A constant's table is made once, others in each run.
+        let worth =
+            if matches!(access.place, Place::Constant(_)) { self.work.saturating_mul(16) } else { self.work / 8 };
+        let few = load::count(plan.size) <= ENTRIES.min(worth);
         if !alone || !few || self.shape(*slot) != Shape::Lane || self.natural(*slot) != Width::Narrow {
             return None;
         }
@@ -237,8 +241,8 @@ impl Writer<'_> {
         }
         let load = self.code.loads.len();
         self.code.loads.push(LoadCode::plain(access));
-        let source = TableSource::Load { load, extent, known: Arc::default() };
-        self.code.tables.push(TablePlan { source, low, size, width });
+        let (source, known) = (TableSource::Load { load, extent }, Arc::default());
+        self.code.tables.push(TablePlan { source, low, size, width, known });
         self.code.tables.len() - 1
     }
 
@@ -324,6 +328,7 @@ impl LoadCode {
     /// The load without its sums.
     fn plain(access: &Access) -> Self {
         Self {
+            number: access.number,
             place: if access.never { Place::Nowhere } else { access.place },
             dtype: access.dtype,
             elements: access.elements,

@@ -12,12 +12,18 @@ use super::{
 use crate::engine::load::size;
 
 /// Room for one number a row.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Scratch {
     offsets: Vec<i64>,
     check: Vec<i64>,
     /// Valid lanes of each row.
     valid: Vec<(usize, usize)>,
+}
+
+impl Scratch {
+    pub(super) const fn new() -> Self {
+        Self { offsets: Vec::new(), check: Vec::new(), valid: Vec::new() }
+    }
 }
 
 /// Reads evenly spaced elements of each row.

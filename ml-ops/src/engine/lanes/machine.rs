@@ -1,6 +1,6 @@
 //! The registers of a thread, and the steps over them: once, once a row, once a lane.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, sync::Arc};
 
 use opml_vm::{Tensor, eval::scalar};
 
@@ -78,7 +78,7 @@ pub(super) struct Machine {
     pub(super) slots: Slots,
     pub(super) narrow: Vec<Option<Box<Lanes<i32>>>>,
     pub(super) wide: Vec<Option<Box<Lanes<i64>>>>,
-    pub(super) tables: Vec<Table>,
+    pub(super) tables: Vec<Arc<Table>>,
     pub(super) scratch: Scratch,
     /// Room for operands of a step over rows.
     operands: [Vec<i64>; 3],
@@ -86,63 +86,89 @@ pub(super) struct Machine {
 }
 
 thread_local! {
-    /// Registers that no machine of this thread holds.
-    static SPARE: RefCell<Spare> = const { RefCell::new(Spare { narrow: Vec::new(), wide: Vec::new() }) };
+    /// Machines that nobody on this thread uses.
+    static SPARE: RefCell<Vec<Machine>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Registers kept for later: what they hold is not looked at.
-struct Spare {
-    narrow: Vec<Box<Lanes<i32>>>,
-    wide: Vec<Box<Lanes<i64>>>,
+/// Machines that a thread keeps.
+const SPARES: usize = 8;
+
+/// A machine for one program; afterwards the thread keeps it, since fresh buffers take longer than a short program.
+#[derive(Debug)]
+pub(super) struct Held(Option<Machine>);
+
+impl Held {
+    /// Runs what is the same everywhere.
+    pub(super) fn new(code: &Code, kernels: Kernels, frame: Frame<'_>) -> Self {
+        let spare = SPARE.with_borrow_mut(Vec::pop);
+        let mut machine = spare.unwrap_or_else(|| Machine::empty(kernels));
+        machine.prepare(code, kernels);
+        machine.start(code, frame);
+        Self(Some(machine))
+    }
+
+    /// The machine. It is there until it is dropped.
+    pub(super) fn get(&mut self) -> Option<&mut Machine> {
+        self.0.as_mut()
+    }
 }
 
-/// Registers of each width that a thread keeps.
-const SPARES: usize = 64;
-
-fn take<T: Number>(spare: &mut Vec<Box<Lanes<T>>>, count: usize) -> Vec<Option<Box<Lanes<T>>>> {
-    let fresh = || Box::new(Lanes([T::default(); LANES]));
-    (0..count).map(|_| Some(spare.pop().unwrap_or_else(fresh))).collect()
-}
-
-fn give<T>(spare: &mut Vec<Box<Lanes<T>>>, own: &mut Vec<Option<Box<Lanes<T>>>>) {
-    let room = SPARES.saturating_sub(spare.len());
-    spare.extend(own.drain(..).flatten().take(room));
-}
-
-impl Drop for Machine {
+impl Drop for Held {
     fn drop(&mut self) {
-        // While a thread ends there is nothing to keep them in.
+        let Some(machine) = self.0.take() else { return };
+        // While a thread ends there is nothing to keep it in.
         let _ = SPARE.try_with(|spare| {
             let mut spare = spare.borrow_mut();
-            give(&mut spare.narrow, &mut self.narrow);
-            give(&mut spare.wide, &mut self.wide);
+            if spare.len() < SPARES {
+                spare.push(machine);
+            }
         });
     }
 }
 
+fn reserve<T: Number>(own: &mut Vec<Option<Box<Lanes<T>>>>, count: usize) {
+    while own.len() < count {
+        own.push(Some(Box::new(Lanes([T::default(); LANES]))));
+    }
+}
+
 impl Machine {
-    /// Runs what is the same everywhere.
-    pub(super) fn new(code: &Code, kernels: Kernels, frame: Frame<'_>) -> Self {
-        let mut uniform = vec![0; code.slots];
-        uniform[0] = i64::try_from(frame.t).unwrap_or(i64::MAX);
-        for (slot, &constant) in uniform.iter_mut().skip(usize::from(opml_vm::isa::SLOT_CONST)).zip(&code.constants) {
-            *slot = constant;
-        }
-        let (narrow, wide) =
-            SPARE.with_borrow_mut(|spare| (take(&mut spare.narrow, code.narrow), take(&mut spare.wide, code.wide)));
-        let mut machine = Self {
+    const fn empty(kernels: Kernels) -> Self {
+        Self {
             kernels,
-            slots: Slots { uniform, rows: vec![Vec::new(); code.slots] },
-            narrow,
-            wide,
-            tables: code.tables.iter().map(|plan| table(code, plan, frame)).collect(),
-            scratch: Scratch::default(),
-            operands: Default::default(),
+            slots: Slots { uniform: Vec::new(), rows: Vec::new() },
+            narrow: Vec::new(),
+            wide: Vec::new(),
+            tables: Vec::new(),
+            scratch: Scratch::new(),
+            operands: [const { Vec::new() }; 3],
             point: [0; 16],
-        };
+        }
+    }
+
+    /// Makes room for a program. What buffers hold from before is written before it is read.
+    fn prepare(&mut self, code: &Code, kernels: Kernels) {
+        self.kernels = kernels;
+        let uniform = &mut self.slots.uniform;
+        uniform.clear();
+        uniform.resize(usize::from(opml_vm::isa::SLOT_CONST), 0);
+        uniform.extend(&code.constants);
+        uniform.resize(code.slots, 0);
+        if self.slots.rows.len() < code.slots {
+            self.slots.rows.resize(code.slots, Vec::new());
+        }
+        reserve(&mut self.narrow, code.narrow);
+        reserve(&mut self.wide, code.wide);
+        self.point = [0; 16];
+    }
+
+    /// Begins in a frame: runs what is the same everywhere.
+    pub(super) fn start(&mut self, code: &Code, frame: Frame<'_>) {
+        self.slots.uniform[0] = i64::try_from(frame.t).unwrap_or(i64::MAX);
+        self.tables.clear();
+        self.tables.extend(code.tables.iter().map(|plan| table(code, plan, frame)));
         let all = Block { row: 0, rows: 1, lane: 0, lanes: LANES };
-        machine.steps(code, &code.start, frame, all, Numbers::Wide(&[]));
-        machine
+        self.steps(code, &code.start, frame, all, Numbers::Wide(&[]));
     }
 
     /// Runs the steps of a block; `acc` are reduced values.
@@ -250,10 +276,16 @@ impl Machine {
 }
 
 /// A table's numbers.
-fn table(code: &Code, plan: &TablePlan, frame: Frame<'_>) -> Table {
+fn table(code: &Code, plan: &TablePlan, frame: Frame<'_>) -> Arc<Table> {
+    if let Some(known) = plan.known.get() {
+        return known.clone();
+    }
     match &plan.source {
-        TableSource::Function(function) => cut(plan.width, function.values(frame.program).iter().copied()),
-        TableSource::Load { load, extent, known } => {
+        TableSource::Function(function) => {
+            let numbers = || Arc::new(cut(plan.width, function.values(frame.program).into_iter()));
+            plan.known.get_or_init(numbers).clone()
+        }
+        TableSource::Load { load, extent } => {
             let load = &code.loads[*load];
             let empty = Tensor::empty();
             let tensor = frame.tensor(load.place).unwrap_or(&empty);
@@ -262,10 +294,10 @@ fn table(code: &Code, plan: &TablePlan, frame: Frame<'_>) -> Table {
                 let position = u64::try_from(index).ok().filter(|_| index < extent);
                 position.and_then(|position| tensor.get(position)).unwrap_or(load.pad)
             };
-            let entries = (plan.low..).take(plan.size).map(entry);
+            let numbers = || Arc::new(cut(plan.width, (plan.low..).take(plan.size).map(entry)));
             match load.place {
-                Place::Constant(_) => cut(plan.width, known.get_or_init(|| entries.collect()).iter().copied()),
-                _ => cut(plan.width, entries),
+                Place::Constant(_) => plan.known.get_or_init(numbers).clone(),
+                _ => numbers(),
             }
         }
     }

@@ -1,12 +1,13 @@
 //! The operations after a reduction. Other forms use them too.
 
-use opml_vm::{DType, Instruction};
+use opml_vm::{DType, Instruction, Program};
 
 use super::{
     analysis::Analysis,
     code::Code,
     compile,
-    machine::{Machine, Numbers},
+    grow::Growth,
+    machine::{Held, Numbers},
     reduce::Reduction,
     simd::Kernels,
     space::Space,
@@ -26,18 +27,28 @@ use crate::{
 pub(in crate::engine) struct Post {
     code: Option<Code>,
     kernels: Kernels,
+    /// How it follows extents, where that was asked for.
+    growth: Option<Growth>,
 }
 
 /// What one thread needs to run a [`Post`].
 pub(in crate::engine) struct Workspace<'a> {
     frame: Frame<'a>,
-    machine: Option<Machine>,
+    machine: Option<Held>,
+    /// Whether the machine has begun in this frame.
+    begun: bool,
 }
 
 impl<'a> Workspace<'a> {
     /// For one instruction in one frame; nothing is made before it is needed.
     pub(in crate::engine) fn with(_: &[i64], _: usize, _: Extents, frame: Frame<'a>) -> Self {
-        Self { frame, machine: None }
+        Self { frame, machine: None, begun: false }
+    }
+
+    /// Goes on in another frame.
+    pub(super) const fn turn(&mut self, frame: Frame<'a>) {
+        self.frame = frame;
+        self.begun = false;
     }
 }
 
@@ -58,17 +69,56 @@ impl Post {
         header: Headers<'_>,
         tier: Tier,
     ) -> Option<Self> {
+        Self::planned(instruction, extents, acc, header, tier, None)
+    }
+
+    /// The same for extents up to these; see [`Post::fit`]. `None` also if it follows them in other ways.
+    pub(in crate::engine) fn growing(
+        program: &Program,
+        instruction: &Instruction,
+        extents: &Extents,
+        acc: Interval,
+        header: Headers<'_>,
+        tier: Tier,
+    ) -> Option<Self> {
+        Self::planned(instruction, extents, acc, header, tier, Some(program))
+    }
+
+    fn planned(
+        instruction: &Instruction,
+        extents: &Extents,
+        acc: Interval,
+        header: Headers<'_>,
+        tier: Tier,
+        growing: Option<&Program>,
+    ) -> Option<Self> {
         let kernels = Kernels::new(tier);
         if instruction.post.is_empty() {
-            return Some(Self { code: None, kernels });
+            return Some(Self { code: None, kernels, growth: None });
         }
-        let mut extents = *extents;
-        extents[FIRST_K..].fill(1);
+        let extents = outputs(extents);
         let analysis = Analysis::new(instruction, &instruction.post, &extents, Some(acc), header)?;
         let space = Space::new(&analysis.extents, false);
         let work = extents.iter().fold(1, |n: i64, &extent| n.saturating_mul(extent));
         let code = compile::compile(instruction, &analysis, space, true, work);
-        Some(Self { code: Some(code), kernels })
+        let growth = match growing {
+            Some(program) => Some(Growth::new(program, instruction, &instruction.post, (&analysis, &code, &extents))?),
+            None => None,
+        };
+        Some(Self { code: Some(code), kernels, growth })
+    }
+
+    /// Fits it to the extents of an iteration. If `false`, it must not run before it is fitted to others.
+    pub(in crate::engine) fn fit(
+        &mut self,
+        program: &Program,
+        instruction: &Instruction,
+        (t, extents): (u64, &Extents),
+    ) -> bool {
+        let Some(code) = &mut self.code else { return true };
+        let Some(growth) = &self.growth else { return false };
+        let extents = outputs(extents);
+        growth.covers(&extents) && code.fit(growth, (program, instruction, &instruction.post), (t, &extents))
     }
 
     /// Elements from number `first` on, from their reduced values.
@@ -96,7 +146,13 @@ impl Post {
             return store(self.kernels, dtype, acc, bytes);
         };
         let frame = workspace.frame;
-        let machine = workspace.machine.get_or_insert_with(|| Machine::new(code, self.kernels, frame));
+        let fresh = workspace.machine.is_none();
+        let held = workspace.machine.get_or_insert_with(|| Held::new(code, self.kernels, frame));
+        let Some(machine) = held.get() else { return };
+        if !fresh && !workspace.begun {
+            machine.start(code, frame);
+        }
+        workspace.begun = true;
         let (mut at, width) = (0, pack::width(dtype));
         for block in code.space.blocks(first, acc.len(), code.lanes()) {
             let count = block.size();
@@ -111,6 +167,13 @@ impl Post {
     pub(in crate::engine) fn len(&self) -> usize {
         self.code.as_ref().map_or(0, |code| code.block.len())
     }
+}
+
+/// The extents without those of the reduction.
+fn outputs(extents: &Extents) -> Extents {
+    let mut extents = *extents;
+    extents[FIRST_K..].fill(1);
+    extents
 }
 
 fn store(kernels: Kernels, dtype: DType, values: Numbers<'_>, bytes: &mut [u8]) {

@@ -1,7 +1,5 @@
 //! Parts of a program that follow one small number alone: computed beforehand for all its values.
 
-use std::sync::{Arc, OnceLock};
-
 use opml_vm::{Op, Opcode, Program, eval::scalar};
 
 use super::{
@@ -27,8 +25,6 @@ pub(super) struct Function {
     output: usize,
     slots: Vec<i64>,
     steps: Vec<(usize, FunctionStep)>,
-    /// All values, once they are known: they follow from constants only.
-    pub(super) values: Arc<OnceLock<Vec<i64>>>,
 }
 
 #[derive(Debug, Clone)]
@@ -95,7 +91,7 @@ impl Pure {
             return None;
         }
         let slots = (0..=slot).map(|slot| analysis.intervals[slot].low).collect();
-        Some(Function { input, low: interval.low, size, output: slot, slots, steps, values: Arc::default() })
+        Some(Function { input, low: interval.low, size, output: slot, slots, steps })
     }
 }
 
@@ -167,18 +163,16 @@ impl FunctionStep {
 }
 
 impl Function {
-    /// The values from `low` on.
-    pub(super) fn values(&self, program: &Program) -> &[i64] {
-        self.values.get_or_init(|| {
-            let mut slots = self.slots.clone();
-            let values = (self.low..).take(self.size).map(|value| {
-                slots[self.input] = value;
-                for (slot, step) in &self.steps {
-                    slots[*slot] = step.run(&slots, program);
-                }
-                slots[self.output]
-            });
-            values.collect()
-        })
+    /// The values from `low` on: they follow from constants only.
+    pub(super) fn values(&self, program: &Program) -> Vec<i64> {
+        let mut slots = self.slots.clone();
+        let values = (self.low..).take(self.size).map(|value| {
+            slots[self.input] = value;
+            for (slot, step) in &self.steps {
+                slots[*slot] = step.run(&slots, program);
+            }
+            slots[self.output]
+        });
+        values.collect()
     }
 }

@@ -139,7 +139,7 @@ impl Machine {
                 let (index, plan) = (&self.narrow(*index)[..count], &code.tables[*table]);
                 // The index of a function is the number itself.
                 let offset = base.wrapping_sub(plan.low);
-                if let Some(table) = O::table(&self.tables[*table]) {
+                if let Some(table) = O::table(self.tables[*table].as_ref()) {
                     O::look_up(kernels, &mut out[..count], index, table, offset);
                 }
             }
