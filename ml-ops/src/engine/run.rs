@@ -293,7 +293,7 @@ impl Engine {
         let alone = |&frame: &Frame<'_>| execute(form, instruction, frame, &self.pool);
         match (form, frames) {
             (Form::Gemm(gemm), _) => gemm.run(frames, &self.pool),
-            (Form::Scaled(scaled), _) => scaled.run_all(frames),
+            (Form::Scaled(scaled), _) => scaled.run(frames, &self.pool),
             (_, [frame]) => vec![alone(frame)],
             (_, [first, ..]) => {
                 let terms = instruction.elements(first.t).saturating_mul(instruction.terms(first.t));

@@ -18,4 +18,5 @@ mod products;
 mod quantised;
 mod reading;
 mod recurrent;
+mod scaled;
 mod stream;

@@ -24,6 +24,7 @@ mod job;
 mod layout;
 mod narrow;
 mod pack;
+pub(super) mod pages;
 mod portable;
 pub(super) mod scaled;
 mod shared;
