@@ -13,6 +13,8 @@
 //! | avx512 | `vpdpbusd` | `vpdpwssd` |
 //! | amx | `tdpbusd` for 16 rows and more, else as avx512 | as avx512 |
 //!
+//! Products over weights with scales for blocks (`scaled`) have kernels of their own for avx512 and amx.
+//!
 //! Products of up to eight columns have rows in their lanes instead (`narrow`), from avx512 on.
 //!
 //! All are exact as long as every sum of a tile fits i32; [`super::gemm`] proves that.
