@@ -211,7 +211,10 @@ impl Worker {
             },
         };
         #[cfg(not(target_arch = "x86_64"))]
-        Self {}
+        {
+            let _ = (isa, vectors);
+            Self {}
+        }
     }
 
     /// The products of `count` rows from `first` on with each vector: those with vector `v` are from `out[v * stride]` on.
