@@ -112,14 +112,23 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// Chunks in the order of rows.
-    fn chunk(&self, number: usize) -> Option<Chunk> {
-        let chunks = self.weights.blocks.div_ceil(CHUNK);
-        let (group, chunk) = (number / chunks, number % chunks);
-        let rows = self.count.checked_sub(group * ROWS).filter(|&rows| rows > 0)?.min(ROWS);
-        let first_block = chunk * CHUNK;
+    /// The chunk at a row and a block, if there is one.
+    #[inline]
+    fn chunk(&self, first_row: usize, first_block: usize) -> Option<Chunk> {
+        let end = self.first + self.count;
         let blocks = (self.weights.blocks - first_block).min(CHUNK);
-        Some(Chunk { first_row: self.first + group * ROWS, rows, first_block, blocks })
+        (first_row < end).then(|| Chunk { first_row, rows: (end - first_row).min(ROWS), first_block, blocks })
+    }
+
+    /// The chunk that follows: the next blocks of the same rows, or the first ones of the next rows.
+    #[inline]
+    fn after(&self, chunk: Chunk) -> Option<Chunk> {
+        let block = chunk.first_block + chunk.blocks;
+        if block < self.weights.blocks {
+            self.chunk(chunk.first_row, block)
+        } else {
+            self.chunk(chunk.first_row + ROWS, 0)
+        }
     }
 
     /// # Safety
@@ -129,27 +138,28 @@ impl Job<'_> {
         let Scratch { weights, dots, sums } = scratch;
         let [mut now, mut next, mut later] = weights.each_mut();
         let [mut dots_now, mut dots_next] = dots.each_mut();
-        let mut chunks = [self.chunk(0), self.chunk(1), None];
+        // Not in an array that is rotated: vectors of it would be written and words read, for which all writes before are waited for.
+        let mut chunk_now = self.chunk(self.first, 0);
+        let mut chunk_next = chunk_now.and_then(|chunk| self.after(chunk));
         // SAFETY: the CPU has what the functions ask for.
         unsafe {
-            if let Some(chunk) = chunks[0] {
+            if let Some(chunk) = chunk_now {
                 self.unpack::<FOUR>(chunk, now);
                 for block in 0..chunk.blocks {
                     self.multiply::<P>(chunk, block, now, dots_now);
                     self.finish::<P>(block, dots_now);
                 }
             }
-            if let Some(chunk) = chunks[1] {
+            if let Some(chunk) = chunk_next {
                 self.unpack::<FOUR>(chunk, next);
             }
-            for number in 2.. {
-                let Some(chunk) = chunks[0] else { return };
-                chunks[2] = self.chunk(number);
+            while let Some(chunk) = chunk_now {
+                let chunk_later = chunk_next.and_then(|chunk| self.after(chunk));
                 for pair in 0..ROWS / 2 {
                     self.fetch(chunk, pair);
                     // In between, what the next chunk needs of the matrix unit.
                     let (block, phase) = (pair / STEP, pair % STEP);
-                    if let Some(chunk) = chunks[1].filter(|chunk| block < chunk.blocks) {
+                    if let Some(chunk) = chunk_next.filter(|chunk| block < chunk.blocks) {
                         if phase == 0 {
                             self.multiply::<P>(chunk, block, next, dots_next);
                         } else if phase == STEP / 2 {
@@ -158,7 +168,7 @@ impl Job<'_> {
                     }
                     self.scale::<P, FOUR>(chunk, 2 * pair, (now, dots_now), sums);
                 }
-                if let Some(chunk) = chunks[2] {
+                if let Some(chunk) = chunk_later {
                     self.unpack::<FOUR>(chunk, later);
                 }
                 if chunk.first_block == 0 {
@@ -173,7 +183,7 @@ impl Job<'_> {
                     let place = chunk.first_row - self.first;
                     store(sums, self.strip.vectors, &mut out[place..], (stride, chunk.rows));
                 }
-                chunks.rotate_left(1);
+                (chunk_now, chunk_next) = (chunk_next, chunk_later);
                 std::mem::swap(&mut dots_now, &mut dots_next);
                 std::mem::swap(&mut now, &mut next);
                 std::mem::swap(&mut next, &mut later);
