@@ -170,7 +170,7 @@ fn execute(form: &Form, instruction: &Instruction, frame: Frame<'_>, pool: &pool
     match form {
         Form::Gemm(gemm) => gemm.run(&[frame], pool).pop().unwrap_or_else(Tensor::empty),
         Form::Dot(dot) => dot.run(frame),
-        Form::Scaled(scaled) => scaled.run(frame),
+        Form::Scaled(scaled) => scaled.run(&[frame], pool).pop().unwrap_or_else(Tensor::empty),
         Form::History(history) => history.run(frame),
         Form::Lanes(lanes) => lanes.run(frame, pool),
         Form::Slow => slow::run(instruction, frame),

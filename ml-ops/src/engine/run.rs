@@ -304,7 +304,7 @@ impl Engine {
         let alone = |&frame: &Frame<'_>| execute(form, instruction, frame, &self.pool);
         match (form, frames) {
             (Form::Gemm(gemm), _) => gemm.run(frames, &self.pool),
-            (Form::Scaled(scaled), _) => scaled.run_all(frames),
+            (Form::Scaled(scaled), _) => scaled.run(frames, &self.pool),
             (Form::Lanes(lanes), [_, _, ..]) => lanes.run_all(frames, &self.pool),
             (_, [frame]) => vec![alone(frame)],
             (_, [first, ..]) => {

@@ -9,17 +9,24 @@ use super::{
     Frame, dot,
     interval::Interval,
     kernels::{
-        Isa,
-        scaled::{Activations, BLOCK, Weights, products},
+        Isa, pages,
+        scaled::{BLOCK, Vector, Vectors, Weights, Worker},
     },
     lanes::{Post, Workspace},
     load::{Extents, FIRST_K, Headers, LoadPlan, Place, size},
     pack,
+    pool::Pool,
 };
 use crate::tier::Tier;
 
-/// Multiplications of one task.
-const TASK: usize = 1 << 18;
+/// Least multiplications of a part.
+const LEAST: usize = 1 << 17;
+/// Most parts for each thread, of which the slower ones take less.
+const PARTS: usize = 3;
+/// Most sums of a part: they stay in the cache of a core.
+const LARGEST: usize = 1 << 13;
+/// Rows that kernels take together.
+const GROUP: usize = 16;
 
 /// Such a sum.
 #[derive(Debug, Clone)]
@@ -79,6 +86,15 @@ impl Scaled {
         if !constants || !sizes {
             return None;
         }
+        for plan in [parts.codes, parts.scales] {
+            if let Place::Constant(n) = plan.place {
+                program
+                    .constants()
+                    .get(usize::try_from(n).ok()?)
+                    .into_iter()
+                    .for_each(|tensor| pages::enlarge(tensor.bytes()));
+            }
+        }
         let bound = bound(&parts, terms)?;
         let acc = Interval { low: -bound, high: bound };
         Some(Self {
@@ -97,56 +113,89 @@ impl Scaled {
         })
     }
 
-    /// The instruction's value.
-    pub(super) fn run(&self, frame: Frame<'_>) -> Tensor {
-        self.run_all(&[frame]).pop().unwrap_or_else(Tensor::empty)
-    }
-
     /// The instruction's values in several frames, which share a reading of the weights.
-    pub(super) fn run_all(&self, frames: &[Frame<'_>]) -> Vec<Tensor> {
+    pub(super) fn run(&self, frames: &[Frame<'_>], pool: &Pool) -> Vec<Tensor> {
         let Some(&first) = frames.first() else { return Vec::new() };
-        let constant = |place: Place| first.tensor(place).map_or(&[][..], Tensor::bytes);
         let weights = Weights {
-            codes: constant(self.codes),
+            codes: bytes_of(first, self.codes),
             four: self.four,
-            scales: constant(self.scales),
+            scales: bytes_of(first, self.scales),
             minima: self.minima,
             blocks: self.blocks,
         };
-        let vector = |frame: &Frame<'_>| {
-            let bytes = |place: Place| frame.tensor(place).map_or(&[][..], Tensor::bytes);
-            Activations::new(bytes(self.x), bytes(self.most), self.four)
-        };
-        let vectors: Vec<Activations> = frames.iter().map(vector).collect();
-        let width = pack::width(self.dtype);
-        let mut out = vec![vec![0; size(self.rows) * width]; frames.len()];
-        let part = (TASK / (self.blocks * BLOCK * frames.len()).max(1)).max(16);
-        let mut parts: Vec<Vec<&mut [u8]>> = Vec::new();
-        parts.resize_with(size(self.rows).div_ceil(part), || Vec::with_capacity(frames.len()));
+        let vectors = frames.iter().map(|&f| Vector { codes: bytes_of(f, self.x), most: bytes_of(f, self.most) });
+        let vectors: Vec<Vector<'_>> = vectors.collect();
+        let vectors = Vectors::new(self.isa, &vectors, &weights);
+        let (width, rows) = (pack::width(self.dtype), size(self.rows));
+        let threads = rayon::current_num_threads();
+        let part = self.part(frames.len(), threads);
+        let mut out = pool.take_many(frames.len(), rows * width);
+        let mut parts: Vec<Part<'_>> = Vec::new();
+        parts.resize_with(rows.div_ceil(part), || Vec::with_capacity(frames.len()));
         for out in &mut out {
             parts.iter_mut().zip(out.chunks_mut(part * width)).for_each(|(list, chunk)| list.push(chunk));
         }
-        let workspace = || {
-            let post = frames.iter().map(|&frame| Workspace::with(&[], 0, self.extents, frame));
-            (post.collect(), vec![vec![0; part]; frames.len()])
-        };
-        let each = |(posts, accs): &mut (Vec<Workspace<'_>>, Vec<Vec<i64>>), (number, out): (usize, Vec<&mut [u8]>)| {
-            let rows = out.first().map_or(0, |out| out.len() / width);
-            accs.iter_mut().for_each(|acc| acc.truncate(rows));
-            products(self.isa, &weights, &vectors, number * part, accs);
-            for ((post, acc), out) in posts.iter_mut().zip(accs.iter_mut()).zip(out) {
-                self.post.run(self.dtype, number * part, acc, out, post);
-                acc.resize(part, 0);
-            }
-        };
-        if parts.len() == 1 {
-            let mut workspace = workspace();
-            parts.into_iter().enumerate().for_each(|part| each(&mut workspace, part));
+        let task = || Task::new(self, frames, &vectors, part);
+        let each = |task: &mut Task<'_>, (number, out)| task.run(&weights, number * part, out);
+        if threads == 1 || parts.len() == 1 {
+            let mut task = task();
+            parts.into_iter().enumerate().for_each(|part| each(&mut task, part));
         } else {
-            parts.into_par_iter().enumerate().for_each_init(workspace, each);
+            parts.into_par_iter().enumerate().for_each_init(task, each);
         }
         out.into_iter().map(|out| pack::tensor(self.dtype, self.rows, out)).collect()
     }
+
+    /// Rows of a part: some parts for each thread, where there is enough to do.
+    fn part(&self, frames: usize, threads: usize) -> usize {
+        let rows = size(self.rows);
+        let work = rows * self.blocks * BLOCK * frames;
+        let parts = if threads == 1 { 1 } else { (work / LEAST).clamp(1, threads * PARTS) };
+        rows.div_ceil(parts.max(rows * frames / LARGEST)).next_multiple_of(GROUP)
+    }
+}
+
+/// The same rows of each frame's value.
+type Part<'a> = Vec<&'a mut [u8]>;
+
+/// A thread at work on an instruction.
+struct Task<'a> {
+    scaled: &'a Scaled,
+    vectors: &'a Vectors,
+    worker: Worker,
+    posts: Vec<Workspace<'a>>,
+    sums: Vec<i64>,
+    stride: usize,
+}
+
+impl<'a> Task<'a> {
+    fn new(scaled: &'a Scaled, frames: &[Frame<'a>], vectors: &'a Vectors, part: usize) -> Self {
+        // Vectors are an odd number of lines apart: powers of two would have the cache hold few of them.
+        let stride = part + GROUP / 2;
+        Self {
+            scaled,
+            vectors,
+            worker: Worker::new(scaled.isa, vectors),
+            posts: frames.iter().map(|&frame| Workspace::with(&[], 0, scaled.extents, frame)).collect(),
+            sums: vec![0; stride * frames.len()],
+            stride,
+        }
+    }
+
+    /// Rows from `first` on.
+    fn run(&mut self, weights: &Weights<'_>, first: usize, out: Part<'_>) {
+        let Scaled { dtype, isa, post, .. } = self.scaled;
+        let rows = out.first().map_or(0, |out| out.len() / pack::width(*dtype));
+        self.worker.products(*isa, weights, self.vectors, (first, rows), (&mut self.sums, self.stride));
+        for ((workspace, sums), out) in self.posts.iter_mut().zip(self.sums.chunks(self.stride)).zip(out) {
+            post.run(*dtype, first, &sums[..rows], out, workspace);
+        }
+    }
+}
+
+/// The bytes of a tensor.
+fn bytes_of(frame: Frame<'_>, place: Place) -> &[u8] {
+    frame.tensor(place).map_or(&[], Tensor::bytes)
 }
 
 /// Largest magnitude of a sum, if all that is computed on the way to it fits 63 bits.

@@ -19,4 +19,5 @@ mod products;
 mod quantised;
 mod reading;
 mod recurrent;
+mod scaled;
 mod stream;

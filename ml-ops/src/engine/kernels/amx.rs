@@ -56,6 +56,8 @@ fn is_granted() -> bool {
 thread_local! {
     /// Sessions of this thread.
     static SESSIONS: Cell<usize> = const { Cell::new(0) };
+    /// Whether a session for [`Blocks`] lives instead.
+    static BLOCKS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// While one lives, this thread's matrix registers are configured.
@@ -65,22 +67,27 @@ pub(super) struct Session(PhantomData<*const ()>);
 struct Config([u8; 64]);
 
 /// Palette 1: eight registers of 16 rows by 64 bytes.
-static CONFIG: Config = {
+static CONFIG: Config = configured(&[(16, 64); 8]);
+
+/// Palette 1 for [`Blocks`]: sums in the first four registers, 16 rows by 32 bytes in the next two, 8 rows by 64 bytes in the last.
+static CONFIG_OF_BLOCKS: Config =
+    configured(&[(16, 64), (16, 64), (16, 64), (16, 64), (16, 32), (16, 32), (8, 64), (8, 64)]);
+
+const fn configured(shapes: &[(u8, u8); 8]) -> Config {
     let mut bytes = [0; 64];
     bytes[0] = 1;
     let mut register = 0;
     while register < 8 {
-        bytes[16 + 2 * register] = 64;
-        bytes[48 + register] = 16;
+        (bytes[48 + register], bytes[16 + 2 * register]) = shapes[register];
         register += 1;
     }
     Config(bytes)
-};
+}
 
 impl Session {
-    /// `None` if this process cannot use the unit.
+    /// `None` if this process cannot use the unit, or this thread has it configured for blocks.
     pub(super) fn new() -> Option<Self> {
-        if !is_usable() {
+        if !is_usable() || BLOCKS.get() {
             return None;
         }
         if SESSIONS.replace(SESSIONS.get() + 1) == 0 {
@@ -98,6 +105,74 @@ impl Drop for Session {
             // SAFETY: the unit is usable, otherwise there would be no session.
             unsafe { asm!("tilerelease", options(nostack, nomem)) };
         }
+    }
+}
+
+/// While one lives, this thread's matrix registers are configured for products of blocks of 32 signed bytes.
+pub(super) struct Blocks(PhantomData<*const ()>);
+
+impl Blocks {
+    /// `None` if this process cannot use the unit, or this thread has it configured already.
+    pub(super) fn new() -> Option<Self> {
+        if !is_usable() || SESSIONS.get() > 0 || BLOCKS.replace(true) {
+            return None;
+        }
+        // SAFETY: the unit is usable; the configuration is 64 bytes of palette 1.
+        unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const CONFIG_OF_BLOCKS, options(nostack, readonly)) };
+        Some(Self(PhantomData))
+    }
+
+    /// 16 rows of 32 signed bytes, `stride` bytes apart, by 16 columns, four bytes of each in each of 8 lines of 64 bytes; by 16 more
+    /// if `P` is 2. The sums stay in registers: nothing else in a process uses those.
+    ///
+    /// # Safety
+    /// All that can be read.
+    #[inline]
+    pub(super) unsafe fn multiply<const P: usize>(&self, (a, stride): (*const u8, usize), b: [*const u8; 2]) {
+        // SAFETY: the registers are configured as long as this lives; the caller warrants the memory.
+        unsafe {
+            asm!(
+                "tileloadd tmm6, [{b} + {line}*1]",
+                "tileloadd tmm4, [{a} + {stride}*1]",
+                "tilezero tmm0",
+                "tdpbssd tmm0, tmm4, tmm6",
+                a = in(reg) a, stride = in(reg) stride, b = in(reg) b[0], line = in(reg) LINE,
+                out("tmm0") _, out("tmm4") _, out("tmm6") _,
+                options(nostack, readonly)
+            );
+            if P == 2 {
+                asm!(
+                    "tileloadd tmm7, [{b} + {line}*1]",
+                    "tilezero tmm1",
+                    "tdpbssd tmm1, tmm4, tmm7",
+                    b = in(reg) b[1], line = in(reg) LINE, out("tmm1") _, out("tmm7") _,
+                    options(nostack, readonly)
+                );
+            }
+        }
+    }
+
+    /// Writes these sums to 16 lines each.
+    ///
+    /// # Safety
+    /// All that can be written.
+    #[inline]
+    pub(super) unsafe fn store<const P: usize>(&self, c: [*mut i32; 2]) {
+        // SAFETY: as in `multiply`.
+        unsafe {
+            asm!("tilestored [{c} + {line}*1], tmm0", c = in(reg) c[0], line = in(reg) LINE, options(nostack));
+            if P == 2 {
+                asm!("tilestored [{c} + {line}*1], tmm1", c = in(reg) c[1], line = in(reg) LINE, options(nostack));
+            }
+        }
+    }
+}
+
+impl Drop for Blocks {
+    fn drop(&mut self) {
+        BLOCKS.set(false);
+        // SAFETY: the unit is usable, otherwise there would be no session.
+        unsafe { asm!("tilerelease", options(nostack, nomem)) };
     }
 }
 

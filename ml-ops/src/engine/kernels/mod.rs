@@ -13,6 +13,8 @@
 //! | avx512 | `vpdpbusd` | `vpdpwssd` |
 //! | amx | `tdpbusd` for 16 rows and more, else as avx512 | the same in bytes (`planes`) for constant columns, else as avx512 |
 //!
+//! Products over weights with scales for blocks (`scaled`) have kernels of their own for avx512 and amx.
+//!
 //! Products of up to eight columns have rows in their lanes instead (`narrow`), from avx512 on.
 //!
 //! All are exact as long as every sum of a tile fits i32; [`super::gemm`] proves that.
@@ -24,6 +26,7 @@ mod job;
 mod layout;
 mod narrow;
 mod pack;
+pub(super) mod pages;
 #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "of the matrix unit"))]
 mod planes;
 mod portable;

@@ -1,7 +1,7 @@
 //! Rows of weights in 8 or 4 bits times one vector, both in blocks of 32 with integer scales.
 //!
 //! A row gives `Σ_b most[b] · (scale[b] · Σ_i x[b,i]·w[b,i] + minimum[b] · Σ_i x[b,i])`, exact in i64. Weights are read
-//! where they lie, in their committed bytes: nothing is packed. Several vectors share a reading.
+//! where they lie, in their committed bytes: nothing is packed. Many vectors are taken side by side (`strips`), few one by one.
 
 #![allow(unsafe_code, reason = "vector instructions; every block says why it is sound")]
 #![cfg_attr(
@@ -11,6 +11,10 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod panels;
+#[cfg(target_arch = "x86_64")]
+mod strips;
 
 use super::Isa;
 use crate::tier::Tier;
@@ -117,66 +121,146 @@ impl Step {
 }
 
 impl Activations {
-    /// From committed bytes: i8 codes and i32 magnitudes.
-    pub(in crate::engine) fn new(codes: &[u8], most: &[u8], four: bool) -> Self {
-        let codes: Vec<i8> = codes.iter().map(|&code| i8::from_le_bytes([code])).collect();
-        let most: Vec<i64> = most.as_chunks::<4>().0.iter().map(|&bytes| i32::from_le_bytes(bytes).into()).collect();
-        let sums: Vec<i64> = codes.chunks(BLOCK).map(|block| block.iter().map(|&x| i64::from(x)).sum()).collect();
+    /// As plain code wants it.
+    fn new(vector: Vector<'_>) -> Self {
+        let codes: Vec<i8> = vector.codes.iter().map(|&code| code.cast_signed()).collect();
+        let sums = codes.chunks(BLOCK).map(|block| block.iter().map(|&x| i64::from(x)).sum()).collect();
+        Self { codes, most: magnitudes(vector).map(i64::from).collect(), sums, steps: Vec::new() }
+    }
+
+    /// As the vector kernel wants it.
+    #[cfg(target_arch = "x86_64")]
+    fn stepped(vector: Vector<'_>, four: bool) -> Self {
         let each = if four { 4 } else { 2 };
-        let mut steps = vec![Step::EMPTY; most.len().div_ceil(each)];
-        for (number, ((block, &sum), &most)) in codes.chunks(BLOCK).zip(&sums).zip(&most).enumerate() {
-            steps[number / each].put(number % each, block, (sum, most), four);
+        let codes = vector.codes.as_chunks::<BLOCK>().0;
+        let mut steps = vec![Step::EMPTY; codes.len().div_ceil(each)];
+        for (number, (block, most)) in codes.iter().zip(magnitudes(vector)).enumerate() {
+            let block = block.map(u8::cast_signed);
+            let sum = block.iter().map(|&x| i64::from(x)).sum();
+            steps[number / each].put(number % each, &block, (sum, most.into()), four);
         }
         steps.iter_mut().for_each(|step| step.finish(four));
-        Self { codes, most, sums, steps }
+        Self { codes: Vec::new(), most: Vec::new(), sums: Vec::new(), steps }
     }
 }
 
-/// The products of rows from `first` on with each vector: `out[v]` has those with vector `v`, all as many.
-pub(in crate::engine) fn products(
-    isa: Isa,
-    weights: &Weights<'_>,
-    vectors: &[Activations],
-    first: usize,
-    out: &mut [Vec<i64>],
-) {
+/// The largest magnitudes of a vector's blocks.
+fn magnitudes(vector: Vector<'_>) -> impl Iterator<Item = i32> {
+    vector.most.as_chunks::<4>().0.iter().map(|&bytes| i32::from_le_bytes(bytes))
+}
+
+/// Codes (i8) and largest magnitudes (i32) of a vector, in committed bytes.
+#[derive(Clone, Copy)]
+pub(in crate::engine) struct Vector<'a> {
+    pub(in crate::engine) codes: &'a [u8],
+    pub(in crate::engine) most: &'a [u8],
+}
+
+/// Vectors as the kernels want them.
+pub(in crate::engine) enum Vectors {
+    /// One by one.
+    Each(Vec<Activations>),
+    /// Side by side.
+    #[cfg(target_arch = "x86_64")]
+    Strips(Vec<panels::Strip>),
+}
+
+/// Vectors from which on they are taken side by side: without and with the matrix unit.
+#[cfg(target_arch = "x86_64")]
+const MANY: [usize; 2] = [6, 4];
+
+impl Vectors {
+    /// For products with some weights.
+    pub(in crate::engine) fn new(isa: Isa, vectors: &[Vector<'_>], weights: &Weights<'_>) -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if isa.tier() >= Tier::Avx512 && vectors.len() >= MANY[usize::from(isa.tier() >= Tier::Amx)] {
+            // SAFETY: the CPU has the tier.
+            let strips = unsafe { avx512::strips(vectors, weights.blocks, weights.four) };
+            if let Some(strips) = strips {
+                return Self::Strips(strips);
+            }
+        }
+        #[cfg(target_arch = "x86_64")]
+        if isa.tier() >= Tier::Avx512 {
+            return Self::Each(vectors.iter().map(|&vector| Activations::stepped(vector, weights.four)).collect());
+        }
+        let _ = (isa, weights);
+        Self::Each(vectors.iter().map(|&vector| Activations::new(vector)).collect())
+    }
+}
+
+/// What a thread needs for products.
+pub(in crate::engine) struct Worker {
+    #[cfg(target_arch = "x86_64")]
+    strips: Option<(Box<strips::Scratch>, Option<super::amx::Blocks>)>,
+}
+
+impl Worker {
+    /// For products with some vectors.
+    pub(in crate::engine) fn new(isa: Isa, vectors: &Vectors) -> Self {
+        #[cfg(target_arch = "x86_64")]
+        return Self {
+            strips: match vectors {
+                Vectors::Each(_) => None,
+                Vectors::Strips(_) => {
+                    // The kernel unpacks by an instruction that a machine may hide from its guests.
+                    let usable = isa.tier() >= Tier::Amx && is_x86_feature_detected!("gfni");
+                    let unit = if usable { super::amx::Blocks::new() } else { None };
+                    Some((Box::new(strips::Scratch::new()), unit))
+                }
+            },
+        };
+        #[cfg(not(target_arch = "x86_64"))]
+        {
+            let _ = (isa, vectors);
+            Self {}
+        }
+    }
+
+    /// The products of `count` rows from `first` on with each vector: those with vector `v` are from `out[v * stride]` on.
+    pub(in crate::engine) fn products(
+        &mut self,
+        isa: Isa,
+        weights: &Weights<'_>,
+        vectors: &Vectors,
+        (first, count): (usize, usize),
+        (out, stride): (&mut [i64], usize),
+    ) {
+        match vectors {
+            Vectors::Each(vectors) => {
+                for (vector, out) in vectors.iter().zip(out.chunks_mut(stride)) {
+                    each(isa, weights, vector, first, &mut out[..count]);
+                }
+            }
+            #[cfg(target_arch = "x86_64")]
+            Vectors::Strips(list) => {
+                let Some((scratch, unit)) = &mut self.strips else { return };
+                let out = out.chunks_mut(stride * panels::PANELS * panels::PANEL);
+                for (strip, out) in list.iter().zip(out) {
+                    // SAFETY: there are strips only where the CPU has AVX-512.
+                    unsafe { strips::products(weights, strip, (first, count), (out, stride), scratch, unit.as_ref()) };
+                }
+            }
+        }
+    }
+}
+
+/// The products of rows from `first` on with one vector.
+fn each(isa: Isa, weights: &Weights<'_>, vector: &Activations, first: usize, out: &mut [i64]) {
     #[cfg(target_arch = "x86_64")]
     {
         if isa.tier() >= Tier::Avx512 {
-            for (vectors, out) in vectors.chunks(TOGETHER).zip(out.chunks_mut(TOGETHER)) {
-                // SAFETY: the CPU has the tier.
-                unsafe {
-                    match (vectors, out) {
-                        ([a, b, c, d], [w, x, y, z]) => {
-                            avx512::rows(
-                                weights,
-                                [a, b, c, d],
-                                first,
-                                [&mut w[..], &mut x[..], &mut y[..], &mut z[..]],
-                            );
-                        }
-                        (vectors, out) => {
-                            for (vector, out) in vectors.iter().zip(out) {
-                                avx512::rows(weights, [vector], first, [&mut out[..]]);
-                            }
-                        }
-                    }
-                }
-            }
-            return;
+            // SAFETY: the CPU has the tier.
+            return unsafe { avx512::rows(weights, vector, first, out) };
         }
         if isa.tier() >= Tier::Avx2 {
             // SAFETY: the CPU has the tier.
-            return vectors.iter().zip(out).for_each(|(x, out)| unsafe { avx2(weights, x, first, out) });
+            return unsafe { avx2(weights, vector, first, out) };
         }
     }
     let _ = isa;
-    vectors.iter().zip(out).for_each(|(x, out)| plain(weights, x, first, out));
+    plain(weights, vector, first, out);
 }
-
-/// Vectors that share a reading of the weights.
-#[cfg(target_arch = "x86_64")]
-const TOGETHER: usize = 4;
 
 /// Plain Rust, which is also compiled for AVX2.
 #[inline(always)]
@@ -251,9 +335,55 @@ mod tests {
                     true => code * word(row.scales, 2 * block) + word(row.scales, 2 * block + 1),
                     false => code * word(row.scales, block),
                 };
-                i64::from(x.codes[at]) * weight * x.most[block]
+                (i64::from(x.codes[at]) * weight).wrapping_mul(x.most[block])
             })
-            .sum()
+            .fold(0, i64::wrapping_add)
+    }
+
+    /// Products of all rows on each tier.
+    fn check(weights: &Weights<'_>, inputs: &[(Vec<u8>, Vec<u8>)], (first, rows): (usize, usize), case: &str) {
+        let inputs: Vec<Vector<'_>> = inputs.iter().map(|(codes, most)| Vector { codes, most }).collect();
+        let expected = |x: &Vector<'_>| {
+            let x = Activations::new(*x);
+            (first..rows).map(|row| reference(weights, &x, row)).collect::<Vec<i64>>()
+        };
+        let expected: Vec<Vec<i64>> = inputs.iter().map(expected).collect();
+        for tier in Tier::supported() {
+            let isa = Isa::new(tier);
+            let (vectors, stride) = (Vectors::new(isa, &inputs, weights), rows + 3);
+            let mut out = vec![7; stride * inputs.len()];
+            Worker::new(isa, &vectors).products(isa, weights, &vectors, (first, rows - first), (&mut out, stride));
+            for (out, expected) in out.chunks(stride).zip(&expected) {
+                let (found, rest) = out.split_at(rows - first);
+                assert_eq!(found, expected, "{tier:?} {case}");
+                assert!(rest.iter().all(|&n| n == 7), "{tier:?} {case}");
+            }
+        }
+    }
+
+    /// Where all numbers of a block are the least there are, dot products do not fit 16 bits.
+    #[test]
+    fn extremes_are_exact() {
+        let (blocks, rows) = (3, 17);
+        for (four, minima, least) in
+            [(true, true, 0x88), (true, false, 0x88), (false, true, 0x80), (false, false, 0x80)]
+        {
+            let codes = vec![least; rows * blocks * if four { 16 } else { 32 }];
+            let scales = [0x00, 0x80].repeat(rows * blocks * if minima { 2 } else { 1 });
+            let weights = Weights { codes: &codes, four, scales: &scales, minima, blocks };
+            for most in [i32::MIN, i32::MAX] {
+                for other in [0x80, 0x81, 0x7f] {
+                    let mut x = vec![0x80; blocks * BLOCK];
+                    x[BLOCK + 5] = other;
+                    x[2 * BLOCK] = other;
+                    for count in [1, 5, 16, 33] {
+                        let mut inputs = vec![(x.clone(), most.to_le_bytes().repeat(blocks)); count];
+                        inputs[0].0[..BLOCK].fill(other);
+                        check(&weights, &inputs, (0, rows), &format!("{four} {minima} {most} {other} {count}"));
+                    }
+                }
+            }
+        }
     }
 
     #[test]
@@ -261,7 +391,7 @@ mod tests {
         let mut rng = Rng::new(5);
         for case in 0..200 {
             let (blocks, rows) =
-                (1 + usize::try_from(rng.below(9)).unwrap(), 1 + usize::try_from(rng.below(4)).unwrap());
+                (1 + usize::try_from(rng.below(14)).unwrap(), 1 + usize::try_from(rng.below(40)).unwrap());
             let four = case % 2 == 0;
             let extreme = case % 5 == 0;
             let mut bytes = |count: usize| -> Vec<u8> {
@@ -276,21 +406,10 @@ mod tests {
             let minima = case % 3 != 0;
             let scales = bytes(rows * blocks * if minima { 4 } else { 2 });
             let weights = Weights { codes: &codes, four, scales: &scales, minima, blocks };
-            let vectors: Vec<Activations> = (0..1 + case % 7)
-                .map(|_| {
-                    let x_codes = bytes(blocks * 32);
-                    let most: Vec<u8> =
-                        bytes(blocks * 4).chunks(4).flat_map(|b| [b[0], b[1], b[2], b[3] & 1]).collect();
-                    Activations::new(&x_codes, &most, four)
-                })
-                .collect();
-            let expected: Vec<Vec<i64>> =
-                vectors.iter().map(|x| (0..rows).map(|row| reference(&weights, x, row)).collect()).collect();
-            for tier in Tier::supported() {
-                let mut out = vec![vec![0; rows]; vectors.len()];
-                products(Isa::new(tier), &weights, &vectors, 0, &mut out);
-                assert_eq!(out, expected, "{tier:?} case {case}");
-            }
+            let inputs: Vec<(Vec<u8>, Vec<u8>)> =
+                (0..1 + case % 41).map(|_| (bytes(blocks * 32), bytes(blocks * 4))).collect();
+            let first = usize::from(case % 7 == 0 && rows > 1);
+            check(&weights, &inputs, (first, rows), &format!("case {case}"));
         }
     }
 }

@@ -1,50 +1,74 @@
-//! The kernel with AVX-512 VNNI: 64 bytes of weights a step.
+//! One vector with AVX-512 VNNI: 64 bytes of weights a step.
 //!
 //! Weights in 4 bits: the dot products of 8 numbers, at most 2^13, and the sum of a block, at most 2^12, are 16 bits each, so one
 //! multiply-add of pairs with scale and minimum gives 4 lanes of a block in 32 bits; two of them are added before the block's
 //! magnitude takes them to 64. Weights in 8 bits go to 64 bits at the scale.
 
 use std::arch::x86_64::{
-    __m512i, _MM_HINT_T0, _mm_maskz_loadu_epi8, _mm_prefetch, _mm512_add_epi32, _mm512_add_epi64, _mm512_and_si512,
-    _mm512_broadcast_i32x4, _mm512_dpbusd_epi32, _mm512_load_si512, _mm512_madd_epi16, _mm512_maskz_loadu_epi8,
-    _mm512_mul_epi32, _mm512_mullo_epi64, _mm512_or_si512, _mm512_reduce_add_epi64, _mm512_set1_epi8,
-    _mm512_set1_epi32, _mm512_setzero_si512, _mm512_shuffle_epi8, _mm512_srai_epi32, _mm512_srli_epi16,
-    _mm512_srli_epi64, _mm512_xor_si512,
+    __m512i, _MM_HINT_T0, _mm_maskz_loadu_epi8, _mm_prefetch, _mm512_add_epi32, _mm512_add_epi64,
+    _mm512_broadcast_i32x4, _mm512_dpbusd_epi32, _mm512_load_si512, _mm512_loadu_si512, _mm512_madd_epi16,
+    _mm512_maskz_loadu_epi8, _mm512_mul_epi32, _mm512_mullo_epi64, _mm512_set1_epi8, _mm512_set1_epi32,
+    _mm512_setzero_si512, _mm512_shuffle_epi8, _mm512_shuffle_i64x2, _mm512_srai_epi32, _mm512_srli_epi16,
+    _mm512_srli_epi64, _mm512_storeu_si512, _mm512_ternarylogic_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
+    _mm512_xor_si512,
 };
 
-use super::{Activations, CHUNK, Row, Step, Weights};
+use super::{
+    Activations, CHUNK, Row, Step, Vector, Weights,
+    panels::{PANEL, PANELS, Strip},
+};
 
-/// How far ahead weights are fetched, bytes.
-const AHEAD: usize = 1024;
+/// How far ahead codes are fetched, bytes.
+const AHEAD: usize = 2048;
+/// Rows whose sums are taken across lanes together.
+const ROWS: usize = 8;
 
-/// The products of rows from `first` on with `V` vectors.
+/// [`Strip::new`] for all vectors.
+///
+/// # Safety
+/// The CPU has AVX-512 F, BW, DQ and VL.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+pub(super) unsafe fn strips(vectors: &[Vector<'_>], blocks: usize, four: bool) -> Option<Vec<Strip>> {
+    vectors.chunks(PANELS * PANEL).map(|vectors| Strip::new(vectors, blocks, four)).collect()
+}
+
+/// The products of rows from `first` on.
 ///
 /// # Safety
 /// The CPU has AVX-512 F, BW, DQ, VL and VNNI.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-pub(super) unsafe fn rows<const V: usize>(
-    weights: &Weights<'_>,
-    vectors: [&Activations; V],
-    first: usize,
-    mut out: [&mut [i64]; V],
-) {
-    let count = out.first().map_or(0, |out| out.len());
-    for place in 0..count {
-        let row = weights.row(first + place);
-        // SAFETY: the CPU has what this function asks for.
-        let totals = unsafe {
-            match (weights.four, weights.minima) {
-                (true, true) => four::<V, 16>(row, &vectors),
-                (true, false) => four::<V, 8>(row, &vectors),
-                (false, minima) => eight::<V>(row, &vectors, minima),
-            }
-        };
-        for (out, total) in out.iter_mut().zip(totals) {
-            if let Some(out) = out.get_mut(place) {
-                *out = _mm512_reduce_add_epi64(total);
-            }
+pub(super) unsafe fn rows(weights: &Weights<'_>, vector: &Activations, first: usize, out: &mut [i64]) {
+    for (group, out) in out.chunks_mut(ROWS).enumerate() {
+        let mut totals = [_mm512_setzero_si512(); ROWS];
+        for (place, total) in totals[..out.len()].iter_mut().enumerate() {
+            let row = weights.row(first + group * ROWS + place);
+            // SAFETY: the CPU has what this function asks for.
+            *total = unsafe {
+                match (weights.four, weights.minima) {
+                    (true, true) => four::<16>(row, vector),
+                    (true, false) => four::<8>(row, vector),
+                    (false, true) => eight::<8>(row, vector),
+                    (false, false) => eight::<4>(row, vector),
+                }
+            };
         }
+        let mut sums = [0; ROWS];
+        // SAFETY: eight numbers have 64 bytes.
+        unsafe { _mm512_storeu_si512(sums.as_mut_ptr().cast(), across(totals)) };
+        out.copy_from_slice(&sums[..out.len()]);
     }
+}
+
+/// The sum of each row's lanes.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn across(rows: [__m512i; ROWS]) -> __m512i {
+    let pair = |at: usize| {
+        let (a, b) = (rows[at], rows[at + 1]);
+        _mm512_add_epi64(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b))
+    };
+    let join = |a, b| _mm512_add_epi64(_mm512_shuffle_i64x2::<0x88>(a, b), _mm512_shuffle_i64x2::<0xdd>(a, b));
+    join(join(pair(0), pair(2)), join(pair(4), pair(6)))
 }
 
 /// Shuffles of bytes within 16: scale and minimum, or scale and nothing, of block `n` to all of lane `n`.
@@ -95,40 +119,41 @@ unsafe fn pattern(bytes: &[u8; CHUNK]) -> __m512i {
     unsafe { _mm512_maskz_loadu_epi8(u64::MAX, bytes.as_ptr().cast()) }
 }
 
-/// Up to 64 bytes, zeros behind; what follows is fetched.
-///
-/// # Safety
-/// The CPU has AVX-512 BW.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-unsafe fn chunk(bytes: &[u8]) -> __m512i {
-    let mask = u64::MAX >> (CHUNK - bytes.len());
-    // SAFETY: as many bytes are read as the mask has bits, all of them in `bytes`; an address may be fetched whether or not it
-    // can be read.
-    unsafe {
-        _mm_prefetch::<_MM_HINT_T0>(bytes.as_ptr().wrapping_add(AHEAD).cast());
-        _mm512_maskz_loadu_epi8(mask, bytes.as_ptr().cast())
-    }
-}
-
-/// Up to 16 bytes from a place, in all four quarters; zeros behind.
+/// Codes and scales of a step, and what is ahead of them fetched.
 ///
 /// # Safety
 /// The CPU has AVX-512 BW and VL.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-unsafe fn quarter(list: &[u8], at: usize, most: usize) -> __m512i {
-    let bytes = list.get(at..).unwrap_or(&[]);
-    let mask = u16::MAX >> (16 - bytes.len().min(most));
-    // SAFETY: as many bytes are read as the mask has bits, all of them in `bytes`.
-    unsafe { _mm512_broadcast_i32x4(_mm_maskz_loadu_epi8(mask, bytes.as_ptr().cast())) }
+unsafe fn whole<const S: usize>(codes: &[u8; CHUNK], scales: &[u8; S]) -> (__m512i, __m512i) {
+    const { assert!(S <= 16) };
+    // SAFETY: 64 and `S` bytes are read from as many; an address may be fetched whether or not it can be read.
+    unsafe {
+        _mm_prefetch::<_MM_HINT_T0>(codes.as_ptr().wrapping_add(AHEAD).cast());
+        _mm_prefetch::<_MM_HINT_T0>(scales.as_ptr().wrapping_add(AHEAD / CHUNK * S).cast());
+        let scales = _mm_maskz_loadu_epi8(u16::MAX >> (16 - S), scales.as_ptr().cast());
+        (_mm512_loadu_si512(codes.as_ptr().cast()), _mm512_broadcast_i32x4(scales))
+    }
 }
 
+/// Those of the last step, which is shorter; zeros behind.
+///
 /// # Safety
-/// The CPU has AVX-512 F.
+/// The CPU has AVX-512 BW and VL; there are less than 64 bytes and at most 16.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+unsafe fn rest(codes: &[u8], scales: &[u8]) -> (__m512i, __m512i) {
+    // SAFETY: as many bytes are read as the masks have bits, all of them in the slices.
+    unsafe {
+        let scales = _mm_maskz_loadu_epi8(u16::MAX >> (16 - scales.len().min(16)), scales.as_ptr().cast());
+        let codes = _mm512_maskz_loadu_epi8(!(u64::MAX << codes.len().min(63)), codes.as_ptr().cast());
+        (codes, _mm512_broadcast_i32x4(scales))
+    }
+}
+
 #[inline]
 #[target_feature(enable = "avx512f")]
-unsafe fn aligned<T>(part: &T) -> __m512i {
+fn aligned<T>(part: &T) -> __m512i {
     const { assert!(size_of::<T>() == CHUNK) };
     // SAFETY: a `Step` is aligned to 64 bytes, and so are its parts, which have 64 bytes each; only they are given.
     unsafe { _mm512_load_si512(std::ptr::from_ref(part).cast()) }
@@ -140,62 +165,66 @@ unsafe fn aligned<T>(part: &T) -> __m512i {
 /// As [`rows`].
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-unsafe fn four<const V: usize, const S: usize>(row: Row<'_>, vectors: &[&Activations; V]) -> [__m512i; V] {
-    let (flip, nibble, halves) = (_mm512_set1_epi8(-0x78), _mm512_set1_epi8(15), _mm512_set1_epi32(0xffff));
-    let mut totals = [_mm512_setzero_si512(); V];
-    // SAFETY: the CPU has what the functions ask for.
+unsafe fn four<const S: usize>(row: Row<'_>, vector: &Activations) -> __m512i {
+    let (flip, nibble, halves) = (_mm512_set1_epi8(8), _mm512_set1_epi8(15), _mm512_set1_epi32(0xffff));
+    // SAFETY: the CPU has what the functions ask for; less than 64 bytes are left, and scales of as many blocks.
     unsafe {
         let spread = pattern(if S == 16 { &PAIRS } else { &SINGLES });
-        for (place, bytes) in row.codes.chunks(CHUNK).enumerate() {
-            let codes = _mm512_xor_si512(chunk(bytes), flip);
-            let low = _mm512_and_si512(codes, nibble);
-            let high = _mm512_and_si512(_mm512_srli_epi16::<4>(codes), nibble);
-            let scales = _mm512_shuffle_epi8(quarter(row.scales, place * S, S), spread);
-            for (total, vector) in totals.iter_mut().zip(vectors) {
-                let Some(step) = vector.steps.get(place) else { continue };
-                let dots = _mm512_dpbusd_epi32(aligned(&step.start), low, aligned(&step.low));
-                let dots = _mm512_dpbusd_epi32(dots, high, aligned(&step.high));
-                let pairs = _mm512_or_si512(_mm512_and_si512(dots, halves), aligned(&step.sums));
-                let scaled = _mm512_madd_epi16(pairs, scales);
-                let both = _mm512_add_epi32(scaled, _mm512_srli_epi64::<32>(scaled));
-                *total = _mm512_add_epi64(*total, _mm512_mul_epi32(both, aligned(&step.most)));
-            }
+        let add = |total, (codes, scales), step: &Step| {
+            // A nibble with its sign bit flipped is the number plus 8: (codes & 15) ^ 8.
+            let low = _mm512_ternarylogic_epi32::<0x78>(flip, codes, nibble);
+            let high = _mm512_ternarylogic_epi32::<0x78>(flip, _mm512_srli_epi16::<4>(codes), nibble);
+            let dots = _mm512_dpbusd_epi32(aligned(&step.start), low, aligned(&step.low));
+            let dots = _mm512_dpbusd_epi32(dots, high, aligned(&step.high));
+            let pairs = _mm512_ternarylogic_epi32::<0xea>(dots, halves, aligned(&step.sums));
+            let scaled = _mm512_madd_epi16(pairs, _mm512_shuffle_epi8(scales, spread));
+            let both = _mm512_add_epi32(scaled, _mm512_srli_epi64::<32>(scaled));
+            _mm512_add_epi64(total, _mm512_mul_epi32(both, aligned(&step.most)))
+        };
+        let ((codes, last), (scales, last_scales)) = (row.codes.as_chunks::<CHUNK>(), row.scales.as_chunks::<S>());
+        let mut total = _mm512_setzero_si512();
+        for ((codes, scales), step) in codes.iter().zip(scales).zip(&vector.steps) {
+            total = add(total, whole(codes, scales), step);
+        }
+        match vector.steps.get(codes.len()) {
+            Some(step) if !last.is_empty() => add(total, rest(last, last_scales), step),
+            _ => total,
         }
     }
-    totals
 }
 
-/// A row of weights in 8 bits.
+/// A row of weights in 8 bits; `S` bytes of scales a step.
 ///
 /// # Safety
 /// As [`rows`].
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-unsafe fn eight<const V: usize>(row: Row<'_>, vectors: &[&Activations; V], minima: bool) -> [__m512i; V] {
+unsafe fn eight<const S: usize>(row: Row<'_>, vector: &Activations) -> __m512i {
     let flip = _mm512_set1_epi8(-0x80);
-    let bytes_of_scales = if minima { 8 } else { 4 };
-    let mut totals = [_mm512_setzero_si512(); V];
-    // SAFETY: the CPU has what the functions ask for.
+    // SAFETY: as in `four`.
     unsafe {
-        let spread = pattern(if minima { &SCALES_OF_PAIRS } else { &SCALES });
+        let spread = pattern(if S == 8 { &SCALES_OF_PAIRS } else { &SCALES });
         let spread_minima = pattern(&MINIMA_OF_PAIRS);
-        for (place, bytes) in row.codes.chunks(CHUNK).enumerate() {
-            let codes = _mm512_xor_si512(chunk(bytes), flip);
-            let words = quarter(row.scales, place * bytes_of_scales, bytes_of_scales);
+        let add = |total, (codes, words), step: &Step| {
+            let codes = _mm512_xor_si512(codes, flip);
             let scales = _mm512_srai_epi32::<16>(_mm512_shuffle_epi8(words, spread));
-            for (total, vector) in totals.iter_mut().zip(vectors) {
-                let Some(step) = vector.steps.get(place) else { continue };
-                let step: &Step = step;
-                let dots = _mm512_dpbusd_epi32(aligned(&step.start), codes, aligned(&step.low));
-                let both = _mm512_add_epi32(dots, _mm512_srli_epi64::<32>(dots));
-                let mut scaled = _mm512_mul_epi32(both, scales);
-                if minima {
-                    let minima = _mm512_srai_epi32::<16>(_mm512_shuffle_epi8(words, spread_minima));
-                    scaled = _mm512_add_epi64(scaled, _mm512_mul_epi32(aligned(&step.sums), minima));
-                }
-                *total = _mm512_add_epi64(*total, _mm512_mullo_epi64(scaled, aligned(&step.most)));
+            let dots = _mm512_dpbusd_epi32(aligned(&step.start), codes, aligned(&step.low));
+            let both = _mm512_add_epi32(dots, _mm512_srli_epi64::<32>(dots));
+            let mut scaled = _mm512_mul_epi32(both, scales);
+            if S == 8 {
+                let minima = _mm512_srai_epi32::<16>(_mm512_shuffle_epi8(words, spread_minima));
+                scaled = _mm512_add_epi64(scaled, _mm512_mul_epi32(aligned(&step.sums), minima));
             }
+            _mm512_add_epi64(total, _mm512_mullo_epi64(scaled, aligned(&step.most)))
+        };
+        let ((codes, last), (scales, last_scales)) = (row.codes.as_chunks::<CHUNK>(), row.scales.as_chunks::<S>());
+        let mut total = _mm512_setzero_si512();
+        for ((codes, scales), step) in codes.iter().zip(scales).zip(&vector.steps) {
+            total = add(total, whole(codes, scales), step);
+        }
+        match vector.steps.get(codes.len()) {
+            Some(step) if !last.is_empty() => add(total, rest(last, last_scales), step),
+            _ => total,
         }
     }
-    totals
 }
