@@ -214,27 +214,29 @@ impl Task {
     }
 }
 
+/// Heading of what is said of a text.
+const TEXT: &str = "Of a language model, instead of inputs";
+
 /// The inputs of a language model.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Of a language model, instead of inputs")]
 pub struct Text {
     /// The text to go on with.
-    #[arg(long, value_name = "TEXT", requires = "tokenizer", conflicts_with_all = ["inputs", "max_t"])]
+    #[arg(help_heading = TEXT, long, value_name = "TEXT", requires = "tokenizer", conflicts_with_all = ["inputs", "max_t"])]
     pub prompt: Option<String>,
     /// The GGUF file or folder that the model was made of: its tokenizer is used.
-    #[arg(long, value_name = "MODEL", requires = "prompt")]
+    #[arg(help_heading = TEXT, long, value_name = "MODEL", requires = "prompt")]
     pub tokenizer: Option<PathBuf>,
     /// Most new tokens.
-    #[arg(short = 'n', long, default_value_t = 64, value_name = "TOKENS", requires = "prompt")]
+    #[arg(help_heading = TEXT, short = 'n', long, default_value_t = 64, value_name = "TOKENS", requires = "prompt")]
     pub tokens: u64,
     /// Temperature of drawing; 0 always takes the most likely token.
-    #[arg(long, default_value_t = 0.0, requires = "prompt")]
+    #[arg(help_heading = TEXT, long, default_value_t = 0.0, requires = "prompt")]
     pub temperature: f64,
     /// Draw from so many of the most likely tokens; 0: from all.
-    #[arg(long, default_value_t = 40, value_name = "TOKENS", requires = "prompt")]
+    #[arg(help_heading = TEXT, long, default_value_t = 40, value_name = "TOKENS", requires = "prompt")]
     pub top_k: u32,
     /// Seed of drawing.
-    #[arg(long, default_value_t = 1, value_name = "SEED", requires = "prompt")]
+    #[arg(help_heading = TEXT, long, default_value_t = 1, value_name = "SEED", requires = "prompt")]
     pub draw_seed: i64,
 }
 
