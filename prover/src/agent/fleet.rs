@@ -50,7 +50,6 @@ CREATE TABLE IF NOT EXISTS opml_sent (
 CREATE UNLOGGED TABLE IF NOT EXISTS opml_part (
     id bigserial PRIMARY KEY, fleet bigint NOT NULL REFERENCES opml_fleet, model bytea NOT NULL, block bigint NOT NULL,
     names bytea NOT NULL, verdicts bytea NOT NULL, worker bigint, judged timestamptz) WITH (fillfactor = 50);
-ALTER TABLE opml_part ALTER COLUMN names SET STORAGE EXTERNAL;
 CREATE INDEX IF NOT EXISTS opml_part_open ON opml_part (fleet, block, id) WHERE judged IS NULL;
 CREATE TABLE IF NOT EXISTS opml_verdict (
     fleet bigint NOT NULL REFERENCES opml_fleet, name bytea NOT NULL, verdict bytea NOT NULL, PRIMARY KEY (fleet, name));
@@ -72,6 +71,8 @@ const OFFER: &str = "
 INSERT INTO opml_part (fleet, model, block, names, verdicts)
 SELECT $1, t.model, t.block, t.names, t.verdicts
 FROM unnest($2::bytea[], $3::bigint[], $4::bytea[], $5::bytea[]) AS t(model, block, names, verdicts)";
+/// Claims are over by then.
+const FORGET: &str = "DELETE FROM opml_part WHERE fleet = $1 AND judged < now() - interval '60 days'";
 const JUDGE: &str = "
 UPDATE opml_part p SET verdicts = t.verdicts, judged = CASE WHEN t.whole THEN clock_timestamp() END,
     worker = CASE WHEN t.whole THEN p.worker END
@@ -333,8 +334,6 @@ fn enrol(client: &mut Client, owner: &[u8], lease: Duration) -> Result<(i64, i64
     let fleet: i64 = transaction.query_one("SELECT id FROM opml_fleet WHERE owner = $1", &[&owner])?.get(0);
     // Who has been silent for a day does not come back under its number.
     transaction.execute("DELETE FROM opml_worker WHERE until < now() - interval '1 day'", &[])?;
-    // Claims are over by then.
-    transaction.execute("DELETE FROM opml_part WHERE judged < now() - interval '60 days'", &[])?;
     let enter = "INSERT INTO opml_worker (fleet, until) VALUES ($1, now() + $2 * interval '1 second') RETURNING id";
     let enter = transaction.prepare_typed(enter, &[Type::INT8, Type::FLOAT8])?;
     let worker = transaction.query_one(&enter, &[&fleet, &lease.as_secs_f64()])?.get(0);
@@ -486,6 +485,7 @@ impl Ledger for Fleet {
                 some.iter().map(|part| row(part.iter().map(|open| &open.check))).unzip();
             self.execute(OFFER, &[&self.fleet, &models, &blocks, &names, &verdicts])?;
         }
+        self.execute(FORGET, &[&self.fleet])?;
         self.look()
     }
 

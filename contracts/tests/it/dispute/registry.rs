@@ -1,6 +1,7 @@
 //! Tiers, models, tasks and claims.
 
 use alloy_primitives::{Address, B256, Bytes, U256, aliases::U96, keccak256};
+use alloy_sol_types::SolCall;
 use opml_contracts::{
     abi::Dispute::{self, Claim, Task, Tier},
     costs,
@@ -145,6 +146,39 @@ fn the_bonds_of_a_tier_are_sized_for_one_price_of_gas() {
     deploy(&mut world.host, world.verifier, vec![t.clone()]).unwrap();
     t.bondC = U96::from(most + 1);
     assert!(deploy(&mut world.host, world.verifier, vec![t]).unwrap_err().is::<Dispute::BadTier>());
+}
+
+#[test]
+fn a_model_has_as_many_instructions_as_its_limit_and_no_more() {
+    let mut world = World::new();
+    let most = 1 << 24;
+    let call = Dispute::registerModelCall { N: most, ..World::register_call(&looping()) };
+    world.send(STRANGER, 0, &call).unwrap();
+    refused::<Dispute::BadModel>(world.send(STRANGER, 0, &Dispute::registerModelCall { N: most + 1, ..call }));
+}
+
+#[test]
+fn an_input_has_the_widest_type_and_the_largest_size_at_most() {
+    let mut world = World::new();
+    for (dtype, elements, good) in [(4, 1 << 40, true), (5, 1, false), (4, (1 << 40) + 1, false)] {
+        let header = [&[dtype][..], &u64::to_be_bytes(elements)].concat();
+        let call = Dispute::registerModelCall { inputHeaders: header.into(), ..World::register_call(&looping()) };
+        assert_eq!(world.send(STRANGER, 0, &call).is_ok(), good, "{dtype} {elements}");
+    }
+}
+
+#[test]
+fn what_stands_behind_the_input_headers_is_not_read() {
+    // one header of nine bytes, and what fills up its word is no header of anything
+    let mut world = World::new();
+    let sample = looping();
+    let mut data = World::register_call(&sample).abi_encode();
+    let filling = data.len() - 23..;
+    data[filling].fill(0xff);
+    let dispute = world.dispute;
+    world.host.call(STRANGER, dispute, U256::ZERO, data.into()).unwrap();
+    let known = world.view(&Dispute::modelOfCall { modelRoot: sample.program.roots().model.into() });
+    assert!(!known.header.is_zero());
 }
 
 #[test]

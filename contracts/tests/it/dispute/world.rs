@@ -111,9 +111,14 @@ impl World {
     }
 
     pub(crate) fn register(&mut self, sample: &Sample) -> B256 {
+        self.send(STRANGER, 0, &Self::register_call(sample)).unwrap();
+        sample.program.roots().model.into()
+    }
+
+    pub(crate) fn register_call(sample: &Sample) -> Dispute::registerModelCall {
         let roots = sample.program.roots();
         let counts = sample.program.counts();
-        let call = Dispute::registerModelCall {
+        Dispute::registerModelCall {
             programRoot: roots.program.into(),
             constsRoot: roots.constants.into(),
             N: counts.instructions,
@@ -121,9 +126,7 @@ impl World {
             out: sample.program.output(),
             halt: sample.program.halt().unwrap_or(NO_HALT),
             inputHeaders: input_headers(sample),
-        };
-        self.send(STRANGER, 0, &call).unwrap();
-        roots.model.into()
+        }
     }
 
     pub(crate) fn open_task(&mut self, sample: &Sample, tier: u8) -> Task {

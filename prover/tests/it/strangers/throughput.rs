@@ -12,7 +12,7 @@ use super::{
 };
 use crate::cli::{Folder, help::prepared};
 
-const CLAIMS: u64 = 6_000;
+const CLAIMS: u64 = 12_000;
 const REPEATS: u32 = 5;
 
 /// Checks for a second while all workers were at it, by the database's clock.
