@@ -174,6 +174,10 @@ impl Lanes {
         }
         self.elements = self.extents[..load::FIRST_K].iter().product();
         self.terms = self.extents[load::FIRST_K..].iter().product();
+        // A single term is taken from the block's steps, where a plan for more has none.
+        if self.terms == 1 && !self.map.term.is_empty() {
+            return false;
+        }
         self.map.fit(growth, (program, instruction, &instruction.map), (t, &self.extents))
             && self.post.fit(program, instruction, (t, &self.extents))
     }
