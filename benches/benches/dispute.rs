@@ -21,7 +21,7 @@ fn disputes(c: &mut Criterion) {
             inputs: vec![picture],
             max_t: 1,
             budget: u64::MAX,
-            guard: Guard::default(),
+            guard: opml_prover::model::Guard::default(),
         };
         for arity in [2, 16] {
             let fault = Some("consistent".parse().expect("a fault"));

@@ -22,7 +22,13 @@ use sha3::{Digest, Keccak256};
 fn task(fixture: &Fixture) -> Task {
     let imported = import::fixture(fixture).expect("the fixture imports");
     let picture = fixture.picture(0).expect("the fixture has pictures");
-    Task { program: imported.program, inputs: vec![picture], max_t: 1, budget: u64::MAX, guard: Guard::default() }
+    Task {
+        program: imported.program,
+        inputs: vec![picture],
+        max_t: 1,
+        budget: u64::MAX,
+        guard: opml_prover::model::Guard::default(),
+    }
 }
 
 fn run(c: &mut Criterion) {
