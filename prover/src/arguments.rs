@@ -181,7 +181,11 @@ pub const TRACE_MEMORY: u64 = MEMORY >> 20;
 /// Most scalar operations and loads of a run, if nothing else is said: minutes on a slow machine.
 const OPERATIONS: u64 = 1 << 38;
 
+/// Heading of what is said of a text.
+const TEXT: &str = "Of a language model, instead of inputs";
+
 /// A model and what it runs on.
+// Its arguments stand here and not in a part of their own: clap does not see an optional group by the arguments of its parts.
 #[derive(Debug, Args)]
 pub struct Task {
     /// The model, as written by `opml import`.
@@ -192,9 +196,6 @@ pub struct Task {
     /// Which sample of a batch.
     #[arg(long, default_value_t = 0)]
     pub index: usize,
-    /// A text instead.
-    #[command(flatten)]
-    pub text: Text,
     /// Most iterations.
     #[arg(long, default_value_t = 1, value_name = "T", value_parser = at_least_one)]
     pub max_t: u64,
@@ -204,22 +205,6 @@ pub struct Task {
     /// Refuse models that may need more operations (`opml inspect` bounds them).
     #[arg(long, default_value_t = OPERATIONS, value_name = "OPERATIONS")]
     pub max_operations: u64,
-}
-
-impl Task {
-    /// The model's name in messages.
-    #[must_use]
-    pub fn place(&self) -> String {
-        self.model.display().to_string()
-    }
-}
-
-/// Heading of what is said of a text.
-const TEXT: &str = "Of a language model, instead of inputs";
-
-/// The inputs of a language model.
-#[derive(Debug, Args)]
-pub struct Text {
     /// The text to go on with.
     #[arg(help_heading = TEXT, long, value_name = "TEXT", requires = "tokenizer", conflicts_with_all = ["inputs", "max_t"])]
     pub prompt: Option<String>,
@@ -240,7 +225,13 @@ pub struct Text {
     pub draw_seed: i64,
 }
 
-impl Text {
+impl Task {
+    /// The model's name in messages.
+    #[must_use]
+    pub fn place(&self) -> String {
+        self.model.display().to_string()
+    }
+
     /// How a program chooses tokens.
     ///
     /// # Errors

@@ -64,7 +64,7 @@ impl Task {
     /// # Errors
     /// As [`Task::read`], or the inputs have different numbers of samples.
     pub fn read_all(arguments: &arguments::Task) -> Result<(Self, Vec<Vec<Tensor>>), ProverError> {
-        if arguments.text.prompt.is_some() {
+        if arguments.prompt.is_some() {
             let task = Self::read_to_run(arguments)?;
             let samples = vec![task.inputs.clone()];
             return Ok((task, samples));
@@ -91,7 +91,7 @@ impl Task {
         inputs: impl FnOnce(&Program) -> Result<Vec<Tensor>, ProverError>,
     ) -> Result<Self, ProverError> {
         let Model { program, guard, .. } = model;
-        if let Some(text) = &arguments.text.prompt {
+        if let Some(text) = &arguments.prompt {
             return Self::of_text(arguments, program, guard, text);
         }
         let refused = |error| ProverError::Model {
@@ -117,15 +117,14 @@ impl Task {
         let refused = |path: &Path, why: String| ProverError::Input { path: path.to_path_buf(), why };
         let layout = Layout::of(&program)
             .ok_or_else(|| refused(path, "not a program that generates text; name its inputs with -i".to_owned()))?;
-        let text = &arguments.text;
-        let sampling = text.sampling(&program, &layout).map_err(|why| refused(path, why))?;
-        let Some(from) = &text.tokenizer else {
+        let sampling = arguments.sampling(&program, &layout).map_err(|why| refused(path, why))?;
+        let Some(from) = &arguments.tokenizer else {
             return Err(refused(path, "--tokenizer names the file that reads the prompt".to_owned()));
         };
         let tokenizer = text::tokenizer(from).map_err(|error| refused(from, format!("{error:#}")))?;
         let tokens = tokenizer.encode(prompt, true);
         let inputs = generate::inputs(&layout, &tokens, sampling).map_err(|error| refused(path, error.to_string()))?;
-        let max_t = layout.longest(tokens.len(), text.tokens);
+        let max_t = layout.longest(tokens.len(), arguments.tokens);
         check_operations(arguments, &program, max_t)?;
         Ok(Self { program, inputs, max_t, budget: arguments.budget, guard })
     }

@@ -114,7 +114,7 @@ pub(super) fn run(arguments: &arguments::Run, output: Output) -> Result<u8> {
     if let Some(path) = &arguments.output {
         files::write(path, &opml_ops::npy::write(tensor))?;
     }
-    let said = arguments.task.text.tokenizer.as_deref().map(|from| text::said(from, tensor)).transpose()?;
+    let said = arguments.task.tokenizer.as_deref().map(|from| text::said(from, tensor)).transpose()?;
     output.result(&RunResult::new(run.length, tensor).saying(said), RunResult::text)?;
     Ok(AGREE)
 }
