@@ -6,9 +6,10 @@ use opml_contracts::{
     abi::Dispute::{self, HeaderOpening, Opening},
     dispute::{Kind, Position, Status, dispute_id, state_hash},
 };
+use opml_vm::DType;
 
 use super::{
-    programs::{EMPTY, SMALL, SUMS, WIDE, changed, looping, mlp, pairs},
+    programs::{EMPTY, SMALL, SUMS, WIDE, changed, copies, looping, mlp, pairs},
     world::{CHALLENGER, Game, RIVAL, STRANGER, SUBMITTER, encode, refused},
 };
 
@@ -333,6 +334,9 @@ fn refuses_wrong_headers(game: &mut Game, good: &Dispute::revealHeaderCall) {
     refused::<Dispute::BadHeader>(game.play(SUBMITTER, &bad));
     bad = Dispute::revealHeaderCall { elements: (1 << 40) + 1, ..good.clone() };
     refused::<Dispute::BadHeader>(game.play(SUBMITTER, &bad));
+    // as many as there can be are refused for what they are not
+    bad = Dispute::revealHeaderCall { elements: 1 << 40, ..good.clone() };
+    refused::<Dispute::BadChild>(game.play(SUBMITTER, &bad));
     bad = good.clone();
     bad.words.push(B256::ZERO);
     refused::<Dispute::BadChild>(game.play(SUBMITTER, &bad));
@@ -541,6 +545,20 @@ fn hidden_nodes_are_revealed_as_what_their_height_makes_them() {
         assert_eq!(game.position().height, 0);
         let call = Dispute::revealCall { state: game.state.clone(), children: vec![] };
         refused::<Dispute::WrongKind>(game.play(SUBMITTER, &call));
+    }
+}
+
+#[test]
+fn numbers_are_read_with_the_sign_of_their_type() {
+    for dtype in [DType::U8, DType::I8, DType::I16, DType::I32, DType::I64] {
+        let sample = copies(dtype);
+        for e in 0..3 {
+            let mut game = Game::honest(&sample, 1);
+            let leaf = game.leaf_number(0, 0);
+            game.walk_to_leaf(leaf, e);
+            let call = game.prove_element_call(leaf, e);
+            refused::<Dispute::NoContradiction>(game.play(CHALLENGER, &call));
+        }
     }
 }
 

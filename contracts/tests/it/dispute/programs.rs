@@ -119,6 +119,18 @@ pub(crate) fn pairs() -> Sample {
     }
 }
 
+/// Three numbers, copied into a type.
+pub(crate) fn copies(dtype: DType) -> Sample {
+    let copy = Build::new(dtype, Reducer::Sum, &[3], &[]).load(Source::Input(0), 0, &[fixed(3, 0, &[(O0, 1)])]).done();
+    let inputs = vec![InputHeader { dtype: DType::I32, elements: 3 }];
+    Sample {
+        program: Program::new(vec![copy], vec![], inputs, 0, None).unwrap(),
+        inputs: vec![Tensor::from_values(DType::I32, &[-5, 200, 7]).unwrap()],
+        max_t: 1,
+        length: 1,
+    }
+}
+
 impl Sample {
     pub(crate) fn n(&self) -> u64 {
         self.program.counts().instructions.into()

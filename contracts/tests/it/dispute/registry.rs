@@ -11,7 +11,7 @@ use opml_contracts::{
 
 use super::{
     commit::Commit,
-    programs::{looping, mlp},
+    programs::{looping, mlp, pairs},
     world::{
         ARITIES, BOND_C, BOND_S, CHAIN_ID, CHALLENGER, Game, RIVAL, STRANGER, SUBMITTER, World, deploy, input_headers,
         refused, tier,
@@ -254,6 +254,10 @@ fn tasks_are_within_the_limits() {
     for max_t in [most + 1, 1 << 40, (1 << 40) + 1, u64::MAX] {
         refused::<Dispute::BadLength>(ask(&mut world, model, max_t));
     }
+    // a trace of as many values as there can be
+    let single = world.register(&pairs());
+    ask(&mut world, single, 1 << 40).unwrap();
+    refused::<Dispute::BadLength>(ask(&mut world, single, (1 << 40) + 1));
 }
 
 #[test]

@@ -319,6 +319,13 @@ fn rule_22_partials_combine_to_the_disputed_value() {
     refused::<Dispute::BadPartials>(game.reveal_partials(&partials[1..]));
     refused::<Dispute::BadPartials>(game.reveal_partials(&[&partials[..], &[0]].concat()));
     refused::<Dispute::BadPartials>(game.reveal_partials(&[]));
+    for width in [17, 32] {
+        let wide = Dispute::revealPartialsCall {
+            partials: vec![0; 16 * width].into(),
+            ..game.reveal_partials_call(&partials)
+        };
+        refused::<Dispute::BadPartials>(game.play(SUBMITTER, &wide));
+    }
     // the sum leaves i128 on either side: only the one who posts it is hurt
     for edge in [i128::MAX, i128::MIN] {
         let mut over = [0; 16];
