@@ -104,7 +104,8 @@ impl CheckpointTrace {
         };
         let doubting = told.map(|told| engine.doubting(told.instruction));
         let engine = doubting.as_ref().unwrap_or(engine);
-        let state = engine.checkpoints(inputs, (stop, budget), &mut hook(told), &mut each)?;
+        // Inside the pool, so that short steps are not handed to another thread.
+        let state = rayon::scope(|_| engine.checkpoints(inputs, (stop, budget), &mut hook(told), &mut each))?;
         let (engine, inputs, length) = (engine.clone(), inputs.to_vec(), state.length());
         let (tree, state) = (hasher.tree(leaves), Mutex::new(state));
         Ok(Self { engine, inputs, tamper, headers, roots, tree, state, length })
@@ -148,7 +149,8 @@ impl CheckpointTrace {
     pub fn at<R>(&self, t: u64, look: impl FnOnce(Known<'_>) -> R) -> Result<R, ModelError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let told = self.tamper.filter(|tamper| tamper.consistent);
-        self.engine.recompute(&self.inputs, &mut state, t, &mut hook(told))?;
+        let place: &mut Checkpoints = &mut state;
+        rayon::scope(|_| self.engine.recompute(&self.inputs, place, t, &mut hook(told)))?;
         let shown = self.tamper.filter(|tamper| !tamper.consistent && tamper.t == t);
         let right = shown.and_then(|shown| Some((shown, self.show(shown, &mut state)?)));
         let answer = look(Known { values: state.values(), roots: &self.roots });

@@ -17,6 +17,7 @@ pub(in crate::engine) struct Packed {
     /// Bytes of a panel.
     panel: usize,
     /// The same for the matrix unit, if the numbers have 16 bits.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "of the matrix unit"))]
     pub(super) planes: Option<Planes>,
     /// For each block and column, the sum of its terms.
     pub(in crate::engine) totals: Vec<i64>,
