@@ -42,7 +42,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), ProverError> {
 /// Writes a file that is the user's alone, in a folder that is made if there is none, for the user alone as well.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), ProverError> {
     let failed = |error| ProverError::Write { path: path.to_path_buf(), error };
     let (mut folders, mut file) = (fs::DirBuilder::new(), fresh());
