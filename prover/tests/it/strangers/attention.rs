@@ -1,12 +1,10 @@
 //! Attention on a chain: a member that watches earns the fee, one that sleeps loses its deposit, and deposits come back.
 
-use std::{thread, time::Duration};
-
 use serde_json::{Value, json};
 
 use super::{
     anvil::{ACCOUNTS, Anvil},
-    player::{Player, opml, refused},
+    player::{Player, opml, refused, until},
 };
 use crate::cli::help::prepared;
 
@@ -18,16 +16,6 @@ const MEMBER: usize = 3;
 const SLEEPER: usize = 4;
 /// 2W + TR + 2A + 235·d of the tier of an hour.
 const LOCK: u64 = 7_200 + 600 + 2_400 + 235 * 60;
-
-fn until(said: &dyn Fn() -> String, mut done: impl FnMut() -> bool) {
-    for _ in 0..180 {
-        if done() {
-            return;
-        }
-        thread::sleep(Duration::from_secs(1));
-    }
-    panic!("no end: {}", said());
-}
 
 #[test]
 #[ignore = "needs anvil: npm ci in prover/tests/anvil"]
@@ -58,14 +46,14 @@ fn a_member_that_watches_earns_the_fee_and_one_that_sleeps_loses_its_deposit() {
     let show = || does(OPERATOR, "attention show");
     let check = || show()["checks"][0].clone();
     let said = |players: &[Player]| players.iter().map(Player::said).collect::<Vec<_>>().join("\n--\n");
-    until(&|| said(&players), || check()["answered"] == 1);
+    until(180, &|| said(&players), || check()["answered"] == 1);
     assert_eq!((&check()["asked"], &check()["stage"]), (&json!(2), &json!("asked")));
     // Both die; what they promised is in no memory of theirs.
     players.iter_mut().for_each(Player::kill_and_start);
     anvil.advance(610);
-    until(&|| said(&players), || check()["stage"] == "shown");
+    until(180, &|| said(&players), || check()["stage"] == "shown");
     anvil.advance(3_700);
-    until(&|| said(&players), || check()["stage"] == "over");
+    until(180, &|| said(&players), || check()["stage"] == "over");
     assert_eq!(check()["attention"], 1, "{}", said(&players));
     let members = show()["members"].clone();
     let standing = |who: &Value| who["standing"].as_str().unwrap().to_owned();
@@ -74,7 +62,7 @@ fn a_member_that_watches_earns_the_fee_and_one_that_sleeps_loses_its_deposit() {
     // The member has the fee, who ended the check half of the sleeper's deposit; the submitter has its bonds back.
     let paid = |who: usize| anvil.balance(ACCOUNTS[who].0);
     let (deposit, fee) = (ETHER / 10, ETHER / 100);
-    until(&|| said(&players), || {
+    until(180, &|| said(&players), || {
         let both = paid(HONEST) + paid(MEMBER);
         both >= before[HONEST] + before[MEMBER] - deposit + deposit / 2 - 2 * GAS
     });

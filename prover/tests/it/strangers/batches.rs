@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     anvil::{ACCOUNTS, Anvil, number},
-    player::{Player, opml, refused},
+    player::{Player, opml, refused, until},
 };
 use crate::cli::help::prepared;
 
@@ -27,16 +27,6 @@ fn standings(status: &Value, batch: &str) -> Vec<String> {
     let mut leaves: Vec<&Value> = leaves.collect();
     leaves.sort_by_key(|claim| claim["leaf"].as_u64());
     leaves.iter().map(|claim| claim["standing"].as_str().unwrap().to_owned()).collect()
-}
-
-fn until(said: &dyn Fn() -> String, mut done: impl FnMut() -> bool) {
-    for _ in 0..300 {
-        if done() {
-            return;
-        }
-        thread::sleep(Duration::from_secs(1));
-    }
-    panic!("no end: {}", said());
 }
 
 #[test]
@@ -103,8 +93,10 @@ fn a_leaf_that_lies_fells_its_batch_and_an_honest_batch_becomes_final() {
     anvil.advance(3_700);
     let said = || players.iter().map(Player::said).collect::<Vec<_>>().join("\n--\n");
     let paid = |who: usize| anvil.balance(ACCOUNTS[who].0);
-    until(&said, || standings(&status(), &right) == ["final"; 3]);
-    until(&said, || paid(HONEST) >= before[HONEST] - GAS && paid(CHALLENGER) >= before[CHALLENGER] + ETHER / 2 - GAS);
+    until(300, &said, || standings(&status(), &right) == ["final"; 3]);
+    until(300, &said, || {
+        paid(HONEST) >= before[HONEST] - GAS && paid(CHALLENGER) >= before[CHALLENGER] + ETHER / 2 - GAS
+    });
     assert!(paid(CHALLENGER) < before[CHALLENGER] + ETHER / 2 && paid(HONEST) < before[HONEST], "{}", said());
     assert!(paid(LIAR) <= before[LIAR] - ETHER, "{}", said());
 

@@ -113,3 +113,14 @@ impl Drop for Player {
         let _ = self.process.wait();
     }
 }
+
+/// Looks every second whether something has come about, for so many seconds.
+pub(super) fn until(seconds: u32, said: &dyn Fn() -> String, mut done: impl FnMut() -> bool) {
+    for _ in 0..seconds {
+        if done() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_secs(1));
+    }
+    panic!("no end: {}", said());
+}

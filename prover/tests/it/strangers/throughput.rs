@@ -13,7 +13,8 @@ use super::{
 use crate::cli::{Folder, help::prepared};
 
 const CLAIMS: u64 = 12_000;
-const REPEATS: u32 = 5;
+/// Odd, and many: a round lasts some 50 ms.
+const REPEATS: u32 = 11;
 
 /// Checks for a second while all workers were at it, by the database's clock.
 fn rate(client: &mut Client, workers: i64) -> f64 {
