@@ -11,6 +11,7 @@
 //! | `machine`, `step`, `fetch`, `reduce` | run steps, loads, reductions |
 //! | `grow` | plans for extents that grow with the iteration |
 //! | `fold` | sums and extremes of bytes, without registers |
+//! | `shifted` | what most products end with, without registers |
 //! | `kernel`, `divide`, `bytes`, `number` | the loops |
 //! | `simd`, `products` | their compilation for each tier; products by hand |
 //!
@@ -37,6 +38,7 @@ mod pure;
 mod reduce;
 mod root;
 mod shape;
+mod shifted;
 mod shuffle;
 mod simd;
 mod space;

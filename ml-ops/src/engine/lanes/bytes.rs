@@ -105,6 +105,23 @@ fn each<O: Number, const W: usize>(
     }
 }
 
+/// Bytes of a number in 32 bits.
+pub(super) const WORD: usize = 4;
+
+/// `⌊sum / 2^shift + 1/2⌋`, plus the numbers of `added` if there are any, saturated to i32. The shift is 2 to 62.
+#[inline(always)]
+pub(super) fn shifted(out: &mut [u8], sums: &[i64], added: &[u8], shift: i64) {
+    let half = |sum: i64| ((sum >> (shift - 1)) + 1) >> 1;
+    let cut = |sum: i64| (sum.max(i32::MIN.into()).min(i32::MAX.into()) as i32).to_le_bytes();
+    let out = out.as_chunks_mut::<WORD>().0.iter_mut().zip(sums);
+    if added.is_empty() {
+        out.for_each(|(out, &sum)| *out = cut(half(sum)));
+    } else {
+        let added = added.as_chunks::<WORD>().0;
+        out.zip(added).for_each(|((out, &sum), &own)| *out = cut(half(sum) + i64::from(i32::from_le_bytes(own))));
+    }
+}
+
 /// Numbers saturated to the type, as bytes.
 #[inline(always)]
 pub(super) fn write<A: Number>(data: &mut [u8], dtype: DType, values: &[A]) {

@@ -9,6 +9,7 @@ use super::{
     grow::Growth,
     machine::{Held, Numbers},
     reduce::Reduction,
+    shifted::Shifted,
     simd::Kernels,
     space::Space,
 };
@@ -26,6 +27,8 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct Post {
     code: Option<Code>,
+    /// If it is as plain as that.
+    shifted: Option<Shifted>,
     kernels: Kernels,
     /// How it follows extents, where that was asked for.
     growth: Option<Growth>,
@@ -94,18 +97,19 @@ impl Post {
     ) -> Option<Self> {
         let kernels = Kernels::new(tier);
         if instruction.post.is_empty() {
-            return Some(Self { code: None, kernels, growth: None });
+            return Some(Self { code: None, shifted: None, kernels, growth: None });
         }
         let extents = outputs(extents);
         let analysis = Analysis::new(instruction, &instruction.post, &extents, Some(acc), header)?;
         let space = Space::new(&analysis.extents, false);
         let work = extents.iter().fold(1, |n: i64, &extent| n.saturating_mul(extent));
         let code = compile::compile(instruction, &analysis, space, true, work);
+        let shifted = Shifted::new(instruction.dtype, &analysis).filter(|_| growing.is_none());
         let growth = match growing {
             Some(program) => Some(Growth::new(program, instruction, &instruction.post, (&analysis, &code, &extents))?),
             None => None,
         };
-        Some(Self { code: Some(code), kernels, growth })
+        Some(Self { code: Some(code), shifted, kernels, growth })
     }
 
     /// Fits it to the extents of an iteration. If `false`, it must not run before it is fitted to others.
@@ -146,6 +150,9 @@ impl Post {
             return store(self.kernels, dtype, acc, bytes);
         };
         let frame = workspace.frame;
+        if let (Some(shifted), Numbers::Wide(acc)) = (&self.shifted, acc) {
+            return shifted.run(frame, self.kernels, (first, acc), bytes);
+        }
         let fresh = workspace.machine.is_none();
         let held = workspace.machine.get_or_insert_with(|| Held::new(code, self.kernels, frame));
         let Some(machine) = held.get() else { return };

@@ -96,6 +96,8 @@ tiered! {
     fn fold_bytes<>(out: &mut [u8], fold: &Fold, source: &[u8], first: usize) = fold::bytes;
     /// See [`fold::numbers`].
     fn fold_numbers<>(out: &mut [i32], fold: &Fold, source: &[u8], first: usize) = fold::numbers;
+    /// See [`bytes::shifted`].
+    fn shifted<>(out: &mut [u8], sums: &[i64], added: &[u8], shift: i64) = bytes::shifted;
     /// See [`bytes::write`].
     fn write<A>(data: &mut [u8], dtype: DType, values: &[A]) = bytes::write::<A>;
 }
