@@ -35,6 +35,7 @@ mod run;
 mod scaled;
 mod slow;
 mod stream;
+mod stretch;
 mod view;
 mod walk;
 
@@ -83,6 +84,8 @@ struct Frame<'a> {
     program: &'a Program,
     inputs: &'a [Tensor],
     values: &'a [Tensor],
+    /// Values that nobody else sees yet.
+    own: Option<stretch::Own<'a>>,
     t: u64,
     number: u32,
 }
@@ -99,7 +102,15 @@ impl<'a> Frame<'a> {
         }
     }
 
+    /// The same with values that nobody else sees.
+    const fn with(self, own: stretch::Own<'a>) -> Self {
+        Self { own: Some(own), ..self }
+    }
+
     fn value(&self, t: u64, n: u32) -> Option<&'a Tensor> {
+        if let Some(value) = self.own.and_then(|own| own.get(t, n)) {
+            return Some(value);
+        }
         let leaf = interpreter::leaf_index(self.program.counts().instructions, t, n)?;
         self.values.get(usize::try_from(leaf).ok()?)
     }

@@ -19,7 +19,11 @@ use super::{
 use crate::tier::Tier;
 
 /// The last form of each instruction.
-pub(super) struct Moving(Vec<Slot>);
+pub(super) struct Moving {
+    slots: Vec<Slot>,
+    /// Whether frames are not shared among threads.
+    is_alone: bool,
+}
 
 #[derive(Default)]
 struct Slot {
@@ -55,13 +59,18 @@ struct Key {
 impl Moving {
     /// For a program of `count` instructions.
     pub(super) fn new(count: usize) -> Self {
-        Self((0..count).map(|_| Slot::default()).collect())
+        Self { slots: (0..count).map(|_| Slot::default()).collect(), is_alone: false }
+    }
+
+    /// For a thread beside others that have their own.
+    pub(super) fn of_one_thread(count: usize) -> Self {
+        Self { is_alone: true, ..Self::new(count) }
     }
 
     /// The form of an instruction at one iteration.
     pub(super) fn form(&mut self, instruction: &Instruction, frame: Frame<'_>, ranges: &Ranges, tier: Tier) -> Form {
         let key = Key::new(instruction, frame, ranges);
-        let slot = usize::try_from(frame.number).ok().and_then(|number| self.0.get_mut(number));
+        let slot = usize::try_from(frame.number).ok().and_then(|number| self.slots.get_mut(number));
         match slot.map(|slot| &mut slot.last) {
             Some(Some((known, form))) if *known == key => form.clone(),
             Some(last) => last.insert((key, plan(instruction, frame, ranges, tier))).1.clone(),
@@ -78,7 +87,7 @@ impl Moving {
         pool: &Pool,
     ) -> Option<Vec<Tensor>> {
         let latest = frames.iter().max_by_key(|frame| frame.t)?;
-        let state = &mut self.0.get_mut(usize::try_from(latest.number).ok()?)?.grown;
+        let state = &mut self.slots.get_mut(usize::try_from(latest.number).ok()?)?.grown;
         match state {
             State::Never => return None,
             State::Until(end, _) if latest.t <= *end => {}
@@ -91,7 +100,7 @@ impl Moving {
             }
         }
         let State::Until(_, grown) = state else { return None };
-        grown.run(instruction, frames, pool)
+        if self.is_alone { grown.in_turn(instruction, frames, pool) } else { grown.run(instruction, frames, pool) }
     }
 }
 

@@ -74,6 +74,20 @@ impl Needs {
         self.guarded.get(num::size(number.into())).copied().unwrap_or(false)
     }
 
+    /// The first instruction from `first` on that cannot be computed in one stretch with those before it: it is evaluated
+    /// with what is there, or reads what one of them writes in other iterations.
+    pub(super) fn stretch(&self, first: u32, needed: &[bool]) -> u32 {
+        let mut number = first;
+        for (operands, &needed) in self.operands.iter().zip(needed).skip(num::size(first.into())) {
+            let apart = |operand: &Operand| matches!(operand, Operand::Past(n) if (first..number).contains(n));
+            if needed && (self.is_guarded(number) || operands.iter().any(apart)) {
+                break;
+            }
+            number += 1;
+        }
+        number
+    }
+
     /// All instructions.
     pub(super) fn all(&self) -> Vec<bool> {
         vec![true; self.operands.len()]

@@ -101,7 +101,7 @@ pub(super) struct Sample<'a> {
 
 impl Sample<'_> {
     pub(super) fn frame<'a>(&'a self, program: &'a Program, (t, number): (u64, u32)) -> Frame<'a> {
-        Frame { program, inputs: self.inputs, values: &self.values, t, number }
+        Frame { program, inputs: self.inputs, values: &self.values, own: None, t, number }
     }
 }
 

@@ -10,8 +10,9 @@ use opml_vm::{
 use super::{
     Engine, awake,
     run::LONG,
-    walk::{Halted, Span, Walk},
+    walk::{Halted, Span, Told, Walk},
 };
+use crate::num;
 
 /// An iteration that is over.
 #[derive(Debug, Clone)]
@@ -24,7 +25,7 @@ pub struct Iteration<'a> {
     pub last: bool,
 }
 
-/// Iterations that are computed side by side.
+/// Iterations that a thread computes side by side.
 const SIDE_BY_SIDE: u64 = 32;
 
 /// What is looked at in a run.
@@ -92,15 +93,16 @@ impl Streaming<'_> {
         ends.extend(unwatched(&engine.lifetimes.ends));
         let (loud, quiet) = if leaving_out { self.needed(&walk) } else { (engine.needs.all(), engine.needs.all()) };
         let is_long = engine.work >= LONG && rayon::current_num_threads() > 1;
+        let side_by_side = SIDE_BY_SIDE.saturating_mul(num::wide(rayon::current_num_threads()));
         let mut t = 0;
         while t < self.longest {
             let is_quiet = self.is_quiet(&walk, t);
-            let most = self.longest.min(t.saturating_add(SIDE_BY_SIDE));
+            let most = self.longest.min(t.saturating_add(side_by_side));
             let until = (t..most).find(|&t| self.is_quiet(&walk, t) != is_quiet).unwrap_or(most);
             let needed = if is_quiet { &quiet } else { &loud };
             let end = walk.reach(t, until, needed);
             let span = Span { iterations: t..end, needed, after: &after };
-            let mut compute = || walk.span(&span, &mut |t, number, _| (self.observe)(t, number));
+            let mut compute = || walk.span(&span, &mut Told::Places(&mut *self.observe));
             if is_long { awake::during(compute) } else { compute() }?;
             for t in t..end {
                 let last = !is_quiet

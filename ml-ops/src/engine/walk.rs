@@ -5,7 +5,13 @@ use std::ops::Range;
 use opml_vm::{ModelError, Tensor, interpreter};
 use thiserror::Error;
 
-use super::{Engine, Frame, moving::Moving, needs, run::Sample};
+use super::{
+    Engine, Frame,
+    moving::Moving,
+    needs,
+    run::Sample,
+    stretch::{self, Part, Stretch},
+};
 use crate::num;
 
 /// A run that is being computed.
@@ -15,6 +21,8 @@ pub(super) struct Walk<'a> {
     /// Which values have been computed.
     present: Vec<bool>,
     moving: Moving,
+    /// Those of threads that share iterations.
+    shared: Vec<Moving>,
     budget: u64,
     spent: u64,
 }
@@ -22,6 +30,14 @@ pub(super) struct Walk<'a> {
 /// Told of each value `(t, i)` when it is written; what comes later is computed from what it leaves there. It may change values
 /// only of an instruction that the engine [doubts](Engine::doubting).
 pub type Hook<'h> = &'h mut dyn FnMut(u64, u32, &mut Tensor);
+
+/// What is told of each value that is written.
+pub(super) enum Told<'h> {
+    /// Its place. Values are computed in any order.
+    Places(&'h mut dyn FnMut(u64, u32)),
+    /// Itself, before what comes later is computed.
+    Values(Hook<'h>),
+}
 
 /// Iterations side by side.
 pub(super) struct Span<'s> {
@@ -31,6 +47,17 @@ pub(super) struct Span<'s> {
     pub(super) needed: &'s [bool],
     /// After instruction `i` the values of `after[i]` go.
     pub(super) after: &'s [Vec<u32>],
+}
+
+impl Span<'_> {
+    pub(super) fn is_needed(&self, number: u32) -> bool {
+        self.needed.get(num::size(number.into())).copied().unwrap_or(true)
+    }
+
+    /// The values that go after an instruction.
+    pub(super) fn gone(&self, number: u32) -> &[u32] {
+        self.after.get(num::size(number.into())).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// Why iterations were not computed.
@@ -71,7 +98,8 @@ impl<'a> Walk<'a> {
         engine.program.check_inputs(inputs)?;
         let present = vec![true; values.len()];
         let sample = Sample { inputs, values, length: None };
-        Ok(Self { engine, sample, present, moving: Moving::new(engine.forms.len()), budget, spent: 0 })
+        let moving = Moving::new(engine.forms.len());
+        Ok(Self { engine, sample, present, moving, shared: Vec::new(), budget, spent: 0 })
     }
 
     /// How many iterations from `first` on, at most up to `end`, can be computed side by side.
@@ -100,39 +128,102 @@ impl<'a> Walk<'a> {
     ///
     /// # Errors
     /// The run is larger than its budget, or a value that was left out earlier is needed.
-    pub(super) fn span(&mut self, span: &Span<'_>, hook: Hook<'_>) -> Result<(), Halted> {
-        let engine = self.engine;
-        let program = engine.program.as_ref();
-        let places = num::size(span.iterations.end).saturating_mul(program.instructions().len());
+    pub(super) fn span(&mut self, span: &Span<'_>, told: &mut Told<'_>) -> Result<(), Halted> {
+        let count = self.engine.program.counts().instructions;
+        let places = num::size(span.iterations.end).saturating_mul(num::size(count.into()));
         if self.sample.values.len() < places {
             self.sample.values.resize_with(places, Tensor::empty);
             self.present.resize(places, false);
         }
-        for (number, instruction) in (0..).zip(program.instructions()) {
-            if !span.needed.get(num::size(number.into())).copied().unwrap_or(true) {
-                continue;
-            }
-            for t in span.iterations.clone() {
-                self.spent = self.spent.saturating_add(instruction.elements(t));
-            }
-            if self.spent > self.budget {
-                let (value, limit) = (self.spent, self.budget);
-                return Err(ModelError::TooLarge { what: "number of elements", value, limit }.into());
-            }
-            let values = self.values(span, number)?;
-            for (t, mut value) in span.iterations.clone().zip(values) {
-                hook(t, number, &mut value);
-                self.put(t, number, value);
-            }
-            if let Some(list) = span.after.get(num::size(number.into())) {
-                for &gone in list {
-                    let values: Vec<Vec<u8>> =
-                        span.iterations.clone().map(|t| engine.gone(gone, &mut self.sample, t)).collect();
-                    engine.pool.put_many(values.into_iter());
+        let parts = stretch::parts(&span.iterations, self.engine.work).filter(|_| matches!(told, Told::Places(_)));
+        let mut number = 0;
+        while number < count {
+            let end = self.engine.needs.stretch(number, span.needed);
+            if let Some(parts) = parts.as_ref().filter(|_| end > number) {
+                self.together(span, number..end, parts, told)?;
+                number = end;
+            } else {
+                if span.is_needed(number) {
+                    self.one(span, number, told)?;
                 }
+                number += 1;
             }
         }
         Ok(())
+    }
+
+    /// Counts the elements of an instruction.
+    fn spend(&mut self, span: &Span<'_>, number: u32) -> Result<(), Halted> {
+        let instruction = self.engine.program.instructions().get(num::size(number.into()));
+        let elements = span.iterations.clone().map(|t| instruction.map_or(0, |instruction| instruction.elements(t)));
+        self.spent = elements.fold(self.spent, u64::saturating_add);
+        if self.spent > self.budget {
+            let (value, limit) = (self.spent, self.budget);
+            return Err(ModelError::TooLarge { what: "number of elements", value, limit }.into());
+        }
+        Ok(())
+    }
+
+    /// Computes an instruction.
+    fn one(&mut self, span: &Span<'_>, number: u32, told: &mut Told<'_>) -> Result<(), Halted> {
+        self.spend(span, number)?;
+        let values = self.values(span, number)?;
+        for (t, mut value) in span.iterations.clone().zip(values) {
+            match told {
+                Told::Places(told) => told(t, number),
+                Told::Values(hook) => hook(t, number, &mut value),
+            }
+            self.put(t, number, value);
+        }
+        self.let_go(span, span.gone(number));
+        Ok(())
+    }
+
+    /// Computes a stretch of instructions on several threads.
+    fn together(
+        &mut self,
+        span: &Span<'_>,
+        numbers: Range<u32>,
+        parts: &[Range<u64>],
+        told: &mut Told<'_>,
+    ) -> Result<(), Halted> {
+        let engine = self.engine;
+        numbers.clone().filter(|&number| span.is_needed(number)).try_for_each(|number| self.spend(span, number))?;
+        let mut shared = std::mem::take(&mut self.shared).into_iter();
+        let part = |iterations: &Range<u64>| {
+            let moving = shared.next().unwrap_or_else(|| Moving::of_one_thread(engine.forms.len()));
+            Part { iterations: iterations.clone(), moving, values: Vec::new() }
+        };
+        let mut parts: Vec<Part> = parts.iter().map(part).collect();
+        Stretch { engine, sample: &self.sample, span, numbers: numbers.clone() }.run(&mut parts);
+        for part in parts {
+            let mut values = part.values.into_iter();
+            for number in numbers.clone() {
+                for (t, value) in part.iterations.clone().zip(&mut values) {
+                    if span.is_needed(number) {
+                        self.put(t, number, value);
+                        if let Told::Places(told) = told {
+                            told(t, number);
+                        }
+                    }
+                }
+            }
+            self.shared.push(part.moving);
+        }
+        for number in numbers.clone().filter(|&number| span.is_needed(number)) {
+            let before: Vec<u32> = span.gone(number).iter().copied().filter(|&gone| gone < numbers.start).collect();
+            self.let_go(span, &before);
+        }
+        Ok(())
+    }
+
+    /// Drops values of some instructions.
+    fn let_go(&mut self, span: &Span<'_>, numbers: &[u32]) {
+        for &gone in numbers {
+            let values = span.iterations.clone().map(|t| self.engine.gone(gone, &mut self.sample, t));
+            let values: Vec<Vec<u8>> = values.collect();
+            self.engine.pool.put_many(values.into_iter());
+        }
     }
 
     /// The values of an instruction.

@@ -218,7 +218,7 @@ mod tests {
                 for (number, instruction) in (0..).zip(program.instructions()) {
                     let leaf = interpreter::leaf_index(program.counts().instructions, t, number).unwrap();
                     let values: &[Tensor] = &run.values[..usize::try_from(leaf).unwrap()];
-                    let frame = Frame { program: &program, inputs: &inputs, values, t, number };
+                    let frame = Frame { program: &program, inputs: &inputs, values, own: None, t, number };
                     seen += check(instruction, frame, &ranges);
                 }
             }

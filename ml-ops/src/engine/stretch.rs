@@ -1,0 +1,100 @@
+//! Iterations side by side on several threads: each thread takes its own through a stretch of instructions, before they meet.
+//!
+//! In a stretch no instruction reads what another one of it writes in another iteration: so threads do not wait for each
+//! other within it. A layer of a language model is one, but for where its attention looks at earlier positions.
+
+use std::ops::Range;
+
+use opml_vm::Tensor;
+use rayon::prelude::*;
+
+use super::{
+    Engine,
+    moving::Moving,
+    run::{LONG, Sample},
+    walk::Span,
+};
+use crate::num;
+
+/// Least iterations of a part: fewer share too little of a reading of weights.
+const LEAST: usize = 8;
+
+/// Values that a thread has computed and others do not see yet: for each instruction those of its iterations.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Own<'a> {
+    first: u32,
+    iterations: (u64, usize),
+    values: &'a [Tensor],
+}
+
+impl<'a> Own<'a> {
+    /// The value `(t, n)`, if it is one of them.
+    pub(super) fn get(&self, t: u64, n: u32) -> Option<&'a Tensor> {
+        let (first, count) = self.iterations;
+        let column = num::size(t.checked_sub(first)?);
+        let row = num::size(n.checked_sub(self.first)?.into());
+        if column < count { self.values.get(row * count + column) } else { None }
+    }
+}
+
+/// A stretch of instructions over the iterations of a span.
+pub(super) struct Stretch<'s> {
+    pub(super) engine: &'s Engine,
+    pub(super) sample: &'s Sample<'s>,
+    pub(super) span: &'s Span<'s>,
+    pub(super) numbers: Range<u32>,
+}
+
+/// The part of a thread.
+pub(super) struct Part {
+    pub(super) iterations: Range<u64>,
+    pub(super) moving: Moving,
+    /// For each instruction of the stretch the values of the iterations, empty where nobody reads them any more.
+    pub(super) values: Vec<Tensor>,
+}
+
+/// Iterations of each part; `None` if they are too few, or too short by the work of one, for several threads.
+pub(super) fn parts(iterations: &Range<u64>, work: u64) -> Option<Vec<Range<u64>>> {
+    let length = iterations.end.saturating_sub(iterations.start);
+    let count = num::size(length);
+    let parts = rayon::current_num_threads().min(count / LEAST);
+    if parts < 2 || work.saturating_mul(length) < LONG {
+        return None;
+    }
+    let at = |part: usize| iterations.start + num::wide(part * count / parts);
+    Some((0..parts).map(|part| at(part)..at(part + 1)).collect())
+}
+
+impl Stretch<'_> {
+    /// Computes all parts.
+    pub(super) fn run(&self, parts: &mut [Part]) {
+        parts.par_iter_mut().with_max_len(1).for_each(|part| {
+            for number in self.numbers.clone() {
+                self.instruction(number, part);
+            }
+        });
+    }
+
+    fn instruction(&self, number: u32, part: &mut Part) {
+        let (engine, program) = (self.engine, self.engine.program.as_ref());
+        let Part { iterations, moving, values } = part;
+        let count = num::size(iterations.end - iterations.start);
+        let place = num::size(number.into());
+        let known = program.instructions().get(place).zip(engine.forms.get(place));
+        let Some((instruction, form)) = known.filter(|_| self.span.is_needed(number)) else {
+            values.resize_with(values.len() + count, Tensor::empty);
+            return;
+        };
+        let own = Own { first: self.numbers.start, iterations: (iterations.start, count), values };
+        let frame = |t| self.sample.frame(program, (t, number)).with(own);
+        let frames: Vec<_> = iterations.clone().map(frame).collect();
+        let found = engine.step(&frames, instruction, form.as_ref(), moving);
+        values.extend(found);
+        let rows = self.span.gone(number).iter().filter_map(|gone| gone.checked_sub(self.numbers.start));
+        for row in rows.map(|row| num::size(row.into())) {
+            let gone = values.iter_mut().skip(row * count).take(count);
+            let gone: Vec<Vec<u8>> = gone.map(|value| std::mem::replace(value, Tensor::empty()).into_bytes()).collect();
+            engine.pool.put_many(gone.into_iter());
+        }
+    }
+}
