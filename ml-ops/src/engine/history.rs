@@ -12,15 +12,18 @@ use super::{
     interval::Interval,
     kernels::{
         Isa,
-        history::{self as kernels, Words},
+        history::{self as kernels, Words, panels},
     },
     lanes::{self, Post, Workspace},
     load::{self, Extents, FIRST_K, Header, Headers, LoadPlan, Place, size},
     pack,
+    pool::Pool,
     ranges::Ranges,
 };
 use crate::{num, tier::Tier};
 
+/// Frames from which on rows share readings of packed values.
+const MANY: usize = 4;
 /// Multiplications below which a second thread does not pay.
 const PARALLEL: usize = 1 << 17;
 
@@ -126,7 +129,12 @@ impl History {
     }
 
     /// Fits it to an iteration. If `false`, it must not run before it is fitted to another one.
-    pub(super) fn fit(&mut self, instruction: &Instruction, frame: Frame<'_>) -> bool {
+    fn fit(&mut self, instruction: &Instruction, frame: Frame<'_>) -> bool {
+        self.fit_sums(instruction, frame) && self.post.fit(frame.program, instruction, (frame.t, &self.extents))
+    }
+
+    /// The same but for what comes after the sums.
+    fn fit_sums(&mut self, instruction: &Instruction, frame: Frame<'_>) -> bool {
         let (program, t) = (frame.program, frame.t);
         let extents = load::extents(instruction, t);
         if !extents.iter().zip(&self.most).all(|(extent, most)| (1..=*most).contains(extent)) {
@@ -144,25 +152,108 @@ impl History {
         self.extents = extents;
         earlier(&self.start, (self.step, extents[self.axis]), self.number, frame)
             && runs(self.axis, &extents, &self.linear)
-            && self.post.fit(program, instruction, (t, &extents))
     }
 
     /// The instruction's value.
-    pub(super) fn run(&self, frame: Frame<'_>) -> Tensor {
+    pub(super) fn run(&self, frame: Frame<'_>, pool: &Pool) -> Tensor {
+        let past = Past::new(self, [(frame, self.extents)].into_iter());
+        self.with(frame, &past, pool, &mut Room::new(self, frame))
+    }
+
+    /// The instruction's values in several frames; `None` if it does not suit one of them.
+    pub(super) fn run_all<'a>(
+        &mut self,
+        instruction: &Instruction,
+        frames: &[Frame<'a>],
+        pool: &Pool,
+    ) -> Option<Vec<Tensor>> {
+        let &first = frames.first()?;
+        let mut room = Room::new(self, first);
+        let mut values = Vec::with_capacity(frames.len());
+        // Iterations of one run read the same values.
+        for run in frames.chunk_by(|a, b| std::ptr::eq(a.values, b.values)) {
+            let past = Past::new(self, run.iter().map(|&frame| (frame, load::extents(instruction, frame.t))));
+            let sums = if run.len() < MANY { None } else { self.side_by_side(instruction, run, &past)? };
+            for (number, &frame) in run.iter().enumerate() {
+                if !self.fit(instruction, frame) {
+                    return None;
+                }
+                room.post.turn(frame);
+                values.push(match sums.as_ref().and_then(|sums| sums.get(number)) {
+                    Some(acc) => self.finish(acc, pool, &mut room.post),
+                    None => self.with(frame, &past, pool, &mut room),
+                });
+            }
+        }
+        Some(values)
+    }
+
+    /// The sums of many frames, whose rows share readings of the values; none inside if the kernels do not suit, none outside
+    /// if a frame does not.
+    #[expect(clippy::option_option, reason = "both are as they say")]
+    fn side_by_side<'a>(
+        &mut self,
+        instruction: &Instruction,
+        frames: &[Frame<'a>],
+        past: &Past<'a>,
+    ) -> Option<Option<panels::Sums>> {
+        let mut rows = panels::Rows::default();
+        for &frame in frames {
+            if !self.fit_sums(instruction, frame) {
+                return None;
+            }
+            if past.of(self, frame).1 > 0 || (self.axis == FIRST_K && !self.is_dense()) {
+                return Some(None);
+            }
+            self.rows(frame, &mut rows);
+        }
+        let terms = if self.axis < FIRST_K { self.extents[FIRST_K] } else { self.width() };
+        Some(rows.sums(self.isa, self.axis < FIRST_K, &past.values, size(terms)))
+    }
+
+    /// The rows of a frame.
+    fn rows<'a>(&self, frame: Frame<'a>, rows: &mut panels::Rows<'a>) {
         let now = frame.tensor(self.now.place).map_or(&[][..], Tensor::bytes).as_chunks::<2>().0;
-        let first = self.start.at(frame.t).unwrap_or(0);
-        let past: Vec<&Words> = (0..self.extents[self.axis])
-            .map(|at| {
-                let tau = u64::try_from(first + self.step * at).unwrap_or(u64::MAX);
-                frame.value(tau, self.number).map_or(&[][..], Tensor::bytes).as_chunks::<2>().0
-            })
-            .collect();
-        let mut acc = vec![0; size(self.elements)];
+        let count = size(self.extents[self.axis]);
+        let (width, length) = (size(self.width()), size(self.elements));
+        let own = if self.axis < FIRST_K { size(self.extents[FIRST_K]) } else { count };
+        rows.frame(length);
+        for number in 0..length / width.max(1) {
+            let point = self.point(number);
+            let now = now.get(self.position(0, &point)..).and_then(|list| list.get(..own)).unwrap_or(&[]);
+            rows.push(now, self.position(1, &point), (width, count));
+        }
+    }
+
+    /// Outputs of a row.
+    fn width(&self) -> i64 {
+        last_output(&self.extents).map_or(1, |axis| self.extents[axis]).max(1)
+    }
+
+    /// Whether numbers of a row that is mixed lie side by side.
+    fn is_dense(&self) -> bool {
+        self.linear[0].1[FIRST_K] == 1 || self.extents[FIRST_K] == 1
+    }
+
+    /// The value from its sums.
+    fn finish(&self, acc: &[i64], pool: &Pool, post: &mut Workspace<'_>) -> Tensor {
+        let mut bytes = pool.take(acc.len() * pack::width(self.dtype));
+        self.post.run(self.dtype, 0, acc, &mut bytes, post);
+        pack::tensor(self.dtype, self.elements, bytes)
+    }
+
+    /// The value in a frame, from the others that it reads.
+    fn with<'a>(&self, frame: Frame<'a>, past: &Past<'a>, pool: &Pool, room: &mut Room<'a>) -> Tensor {
+        let now = frame.tensor(self.now.place).map_or(&[][..], Tensor::bytes).as_chunks::<2>().0;
+        let past = past.of(self, frame).0;
+        let Room { acc, post } = room;
+        acc.clear();
+        acc.resize(size(self.elements), 0);
         // Outputs along the last axis belong together.
-        let row = last_output(&self.extents).map_or(1, |axis| size(self.extents[axis])).max(1);
+        let row = size(self.width());
         let fill = |(number, acc): (usize, &mut [i64])| {
             let point = self.point(number);
-            if self.axis < FIRST_K { self.scores(now, &past, &point, acc) } else { self.mix(now, &past, &point, acc) }
+            if self.axis < FIRST_K { self.scores(now, past, &point, acc) } else { self.mix(now, past, &point, acc) }
         };
         let work = acc.len().saturating_mul(size(self.extents[FIRST_K]));
         if work < PARALLEL {
@@ -170,9 +261,7 @@ impl History {
         } else {
             acc.par_chunks_mut(row).enumerate().for_each(fill);
         }
-        let mut bytes = vec![0; acc.len() * pack::width(self.dtype)];
-        self.post.run(self.dtype, 0, &acc, &mut bytes, &mut Workspace::with(&[], 0, self.extents, frame));
-        pack::tensor(self.dtype, self.elements, bytes)
+        self.finish(acc, pool, post)
     }
 
     /// Output coordinates of a row of outputs.
@@ -205,6 +294,52 @@ impl History {
         let power = |at: usize| now.get(first + at * step).map_or(0, |&bytes| i32::from(i16::from_le_bytes(bytes)));
         let powers: Vec<i32> = (0..past.len()).map(power).collect();
         kernels::mix(self.isa, &powers, past, self.position(1, point), acc);
+    }
+}
+
+/// What a thread uses again in each frame.
+struct Room<'a> {
+    acc: Vec<i64>,
+    post: Workspace<'a>,
+}
+
+impl<'a> Room<'a> {
+    fn new(history: &History, frame: Frame<'a>) -> Self {
+        Self { acc: Vec::new(), post: Workspace::with(&[], 0, history.extents, frame) }
+    }
+}
+
+/// The values of all iterations that some frames read, in the order in which they read them.
+struct Past<'a> {
+    first: i64,
+    values: Vec<&'a Words>,
+}
+
+impl<'a> Past<'a> {
+    /// For frames with their extents.
+    fn new(history: &History, frames: impl Iterator<Item = (Frame<'a>, Extents)> + Clone) -> Self {
+        let ends = |(frame, extents): (Frame<'a>, Extents)| {
+            let first = history.start.at(frame.t).unwrap_or(0);
+            [first, first.saturating_add(history.step.saturating_mul(extents[history.axis] - 1))]
+        };
+        let all = frames.clone().flat_map(ends);
+        let (low, high) = all.fold((i64::MAX, i64::MIN), |(low, high), at| (low.min(at), high.max(at)));
+        let (first, count) = (if history.step < 0 { high } else { low }, high.saturating_sub(low).saturating_add(1));
+        // Each value by the frame that is the last: earlier ones may not see it yet.
+        let Some((last, _)) = frames.max_by_key(|(frame, _)| frame.t) else { return Self { first, values: Vec::new() } };
+        let value = |at: i64| {
+            let tau = u64::try_from(first + history.step * at).unwrap_or(u64::MAX);
+            last.value(tau, history.number).map_or(&[][..], Tensor::bytes).as_chunks::<2>().0
+        };
+        Self { first, values: (0..count).map(value).collect() }
+    }
+
+    /// Those of a frame, and how many come before them.
+    fn of(&self, history: &History, frame: Frame<'_>) -> (&[&'a Words], usize) {
+        let first = history.start.at(frame.t).unwrap_or(0);
+        let skipped = num::index(first.saturating_sub(self.first).saturating_mul(history.step)).unwrap_or(0);
+        let rest = self.values.get(skipped..).unwrap_or(&[]);
+        (rest.get(..size(history.extents[history.axis])).unwrap_or(rest), skipped)
     }
 }
 

@@ -182,7 +182,7 @@ fn execute(form: &Form, instruction: &Instruction, frame: Frame<'_>, pool: &pool
         Form::Gemm(gemm) => gemm.run(&[frame], pool).pop().unwrap_or_else(Tensor::empty),
         Form::Dot(dot) => dot.run(frame),
         Form::Scaled(scaled) => scaled.run(&[frame], pool).pop().unwrap_or_else(Tensor::empty),
-        Form::History(history) => history.run(frame),
+        Form::History(history) => history.run(frame, pool),
         Form::Lanes(lanes) => lanes.run(frame, pool),
         Form::Slow => slow::run(instruction, frame),
     }

@@ -147,11 +147,13 @@ impl Grown {
     }
 
     fn in_turn(&mut self, instruction: &Instruction, frames: &[Frame<'_>], pool: &Pool) -> Option<Vec<Tensor>> {
-        let one = |&frame: &Frame<'_>| match self {
-            Self::Lanes(lanes) => lanes.fit(instruction, frame).then(|| lanes.run(frame, pool)),
-            Self::History(history) => history.fit(instruction, frame).then(|| history.run(frame)),
-        };
-        frames.iter().map(one).collect()
+        match self {
+            Self::Lanes(lanes) => {
+                let one = |&frame: &Frame<'_>| lanes.fit(instruction, frame).then(|| lanes.run(frame, pool));
+                frames.iter().map(one).collect()
+            }
+            Self::History(history) => history.run_all(instruction, frames, pool),
+        }
     }
 }
 

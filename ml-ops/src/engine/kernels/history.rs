@@ -7,6 +7,10 @@
 #![allow(unsafe_code, reason = "calls of functions that are compiled for a tier; every block says why it is sound")]
 #![cfg_attr(not(target_arch = "x86_64"), allow(unused_imports, reason = "tiers are for the vector kernels"))]
 
+pub(in crate::engine) mod panels;
+#[cfg(target_arch = "x86_64")]
+mod side_by_side;
+
 use super::Isa;
 use crate::tier::Tier;
 

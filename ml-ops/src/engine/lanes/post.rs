@@ -49,7 +49,7 @@ impl<'a> Workspace<'a> {
     }
 
     /// Goes on in another frame.
-    pub(super) const fn turn(&mut self, frame: Frame<'a>) {
+    pub(in crate::engine) const fn turn(&mut self, frame: Frame<'a>) {
         self.frame = frame;
         self.begun = false;
     }
