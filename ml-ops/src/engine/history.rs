@@ -12,7 +12,10 @@ use super::{
     interval::Interval,
     kernels::{
         Isa,
-        history::{self as kernels, Words, panels},
+        history::{
+            self as kernels, Words,
+            panels::{Kind, Panels, Rows},
+        },
     },
     lanes::{self, Post, Workspace},
     load::{self, Extents, FIRST_K, Header, Headers, LoadPlan, Place, size},
@@ -22,8 +25,6 @@ use super::{
 };
 use crate::{num, tier::Tier};
 
-/// Frames from which on rows share readings of packed values.
-const MANY: usize = 4;
 /// Multiplications below which a second thread does not pay.
 const PARALLEL: usize = 1 << 17;
 
@@ -49,6 +50,8 @@ pub(super) struct History {
     axis: usize,
     isa: Isa,
     post: Post,
+    /// What other iterations have written, as far as it was read in this run.
+    panels: Panels,
 }
 
 impl History {
@@ -125,6 +128,7 @@ impl History {
             axis,
             isa: Isa::new(tier),
             post,
+            panels: Panels::default(),
         })
     }
 
@@ -156,11 +160,15 @@ impl History {
 
     /// The instruction's value.
     pub(super) fn run(&self, frame: Frame<'_>, pool: &Pool) -> Tensor {
-        let past = Past::new(self, [(frame, self.extents)].into_iter());
-        self.with(frame, &past, pool, &mut Room::new(self, frame))
+        self.with(frame, pool, &mut Room::new(self, frame))
     }
 
-    /// The instruction's values in several frames; `None` if it does not suit one of them.
+    /// The value in a frame that it is fitted to first; `None` if it does not suit.
+    pub(super) fn run_fitted(&mut self, instruction: &Instruction, frame: Frame<'_>, pool: &Pool) -> Option<Tensor> {
+        self.fit(instruction, frame).then(|| self.run(frame, pool))
+    }
+
+    /// The values in iterations of one run, the same in all calls; `None` if it does not suit one of them.
     pub(super) fn run_all<'a>(
         &mut self,
         instruction: &Instruction,
@@ -169,50 +177,57 @@ impl History {
     ) -> Option<Vec<Tensor>> {
         let &first = frames.first()?;
         let mut room = Room::new(self, first);
+        let together = self.together(instruction, frames)?;
         let mut values = Vec::with_capacity(frames.len());
-        // Iterations of one run read the same values.
-        for run in frames.chunk_by(|a, b| std::ptr::eq(a.values, b.values)) {
-            let past = Past::new(self, run.iter().map(|&frame| (frame, load::extents(instruction, frame.t))));
-            let sums = if run.len() < MANY { None } else { self.side_by_side(instruction, run, &past)? };
-            for (number, &frame) in run.iter().enumerate() {
-                if !self.fit(instruction, frame) {
-                    return None;
-                }
-                room.post.turn(frame);
-                values.push(match sums.as_ref().and_then(|sums| sums.get(number)) {
-                    Some(acc) => self.finish(acc, pool, &mut room.post),
-                    None => self.with(frame, &past, pool, &mut room),
-                });
+        for (number, &frame) in frames.iter().enumerate() {
+            if !self.fit(instruction, frame) {
+                return None;
             }
+            room.post.turn(frame);
+            values.push(if together {
+                self.finish(self.panels.of(number), pool, &mut room.post)
+            } else {
+                self.with(frame, pool, &mut room)
+            });
         }
         Some(values)
     }
 
-    /// The sums of many frames, whose rows share readings of the values; none inside if the kernels do not suit, none outside
-    /// if a frame does not.
-    #[expect(clippy::option_option, reason = "both are as they say")]
-    fn side_by_side<'a>(
-        &mut self,
-        instruction: &Instruction,
-        frames: &[Frame<'a>],
-        past: &Past<'a>,
-    ) -> Option<Option<panels::Sums>> {
-        let mut rows = panels::Rows::default();
+    /// Computes the sums of all frames, whose rows share packed values; whether that is so. `None` if a frame does not suit.
+    fn together<'a>(&mut self, instruction: &Instruction, frames: &[Frame<'a>]) -> Option<bool> {
+        let mut rows = Rows::default();
         for &frame in frames {
             if !self.fit_sums(instruction, frame) {
                 return None;
             }
-            if past.of(self, frame).1 > 0 || (self.axis == FIRST_K && !self.is_dense()) {
-                return Some(None);
+            // Only what is read in the order of iterations, from the same one on, can be added to.
+            if self.step != 1 || self.start.t != 0 || (self.axis == FIRST_K && !self.is_dense()) {
+                return Some(false);
             }
             self.rows(frame, &mut rows);
         }
-        let terms = if self.axis < FIRST_K { self.extents[FIRST_K] } else { self.width() };
-        Some(rows.sums(self.isa, self.axis < FIRST_K, &past.values, size(terms)))
+        let kind = if self.axis < FIRST_K {
+            Kind::Scores(size(self.extents[FIRST_K]))
+        } else {
+            Kind::Mixed(size(self.width()))
+        };
+        // The last frame sees all that is written.
+        let last = *frames.iter().max_by_key(|frame| frame.t)?;
+        let mut panels = std::mem::take(&mut self.panels);
+        let done = panels.compute(self.isa, kind, rows, |at| self.value(last, load::count(at)));
+        self.panels = panels;
+        Some(done)
+    }
+
+    /// The numbers of another iteration.
+    fn value<'a>(&self, frame: Frame<'a>, at: i64) -> &'a Words {
+        let first = self.start.at(frame.t).unwrap_or(0);
+        let tau = u64::try_from(first + self.step * at).unwrap_or(u64::MAX);
+        frame.value(tau, self.number).map_or(&[][..], Tensor::bytes).as_chunks::<2>().0
     }
 
     /// The rows of a frame.
-    fn rows<'a>(&self, frame: Frame<'a>, rows: &mut panels::Rows<'a>) {
+    fn rows<'a>(&self, frame: Frame<'a>, rows: &mut Rows<'a>) {
         let now = frame.tensor(self.now.place).map_or(&[][..], Tensor::bytes).as_chunks::<2>().0;
         let count = size(self.extents[self.axis]);
         let (width, length) = (size(self.width()), size(self.elements));
@@ -242,10 +257,10 @@ impl History {
         pack::tensor(self.dtype, self.elements, bytes)
     }
 
-    /// The value in a frame, from the others that it reads.
-    fn with<'a>(&self, frame: Frame<'a>, past: &Past<'a>, pool: &Pool, room: &mut Room<'a>) -> Tensor {
+    /// The value in a frame.
+    fn with<'a>(&self, frame: Frame<'a>, pool: &Pool, room: &mut Room<'a>) -> Tensor {
         let now = frame.tensor(self.now.place).map_or(&[][..], Tensor::bytes).as_chunks::<2>().0;
-        let past = past.of(self, frame).0;
+        let past: Vec<&Words> = (0..self.extents[self.axis]).map(|at| self.value(frame, at)).collect();
         let Room { acc, post } = room;
         acc.clear();
         acc.resize(size(self.elements), 0);
@@ -253,7 +268,7 @@ impl History {
         let row = size(self.width());
         let fill = |(number, acc): (usize, &mut [i64])| {
             let point = self.point(number);
-            if self.axis < FIRST_K { self.scores(now, past, &point, acc) } else { self.mix(now, past, &point, acc) }
+            if self.axis < FIRST_K { self.scores(now, &past, &point, acc) } else { self.mix(now, &past, &point, acc) }
         };
         let work = acc.len().saturating_mul(size(self.extents[FIRST_K]));
         if work < PARALLEL {
@@ -306,40 +321,6 @@ struct Room<'a> {
 impl<'a> Room<'a> {
     fn new(history: &History, frame: Frame<'a>) -> Self {
         Self { acc: Vec::new(), post: Workspace::with(&[], 0, history.extents, frame) }
-    }
-}
-
-/// The values of all iterations that some frames read, in the order in which they read them.
-struct Past<'a> {
-    first: i64,
-    values: Vec<&'a Words>,
-}
-
-impl<'a> Past<'a> {
-    /// For frames with their extents.
-    fn new(history: &History, frames: impl Iterator<Item = (Frame<'a>, Extents)> + Clone) -> Self {
-        let ends = |(frame, extents): (Frame<'a>, Extents)| {
-            let first = history.start.at(frame.t).unwrap_or(0);
-            [first, first.saturating_add(history.step.saturating_mul(extents[history.axis] - 1))]
-        };
-        let all = frames.clone().flat_map(ends);
-        let (low, high) = all.fold((i64::MAX, i64::MIN), |(low, high), at| (low.min(at), high.max(at)));
-        let (first, count) = (if history.step < 0 { high } else { low }, high.saturating_sub(low).saturating_add(1));
-        // Each value by the frame that is the last: earlier ones may not see it yet.
-        let Some((last, _)) = frames.max_by_key(|(frame, _)| frame.t) else { return Self { first, values: Vec::new() } };
-        let value = |at: i64| {
-            let tau = u64::try_from(first + history.step * at).unwrap_or(u64::MAX);
-            last.value(tau, history.number).map_or(&[][..], Tensor::bytes).as_chunks::<2>().0
-        };
-        Self { first, values: (0..count).map(value).collect() }
-    }
-
-    /// Those of a frame, and how many come before them.
-    fn of(&self, history: &History, frame: Frame<'_>) -> (&[&'a Words], usize) {
-        let first = history.start.at(frame.t).unwrap_or(0);
-        let skipped = num::index(first.saturating_sub(self.first).saturating_mul(history.step)).unwrap_or(0);
-        let rest = self.values.get(skipped..).unwrap_or(&[]);
-        (rest.get(..size(history.extents[history.axis])).unwrap_or(rest), skipped)
     }
 }
 

@@ -21,8 +21,18 @@ use crate::tier::Tier;
 /// The last form of each instruction.
 pub(super) struct Moving {
     slots: Vec<Slot>,
-    /// Whether frames are not shared among threads.
-    is_alone: bool,
+    scope: Scope,
+}
+
+/// What frames have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// They are of any runs.
+    Runs,
+    /// They are iterations of one run.
+    OneRun,
+    /// Besides, they are not shared among threads.
+    OneThread,
 }
 
 #[derive(Default)]
@@ -58,13 +68,8 @@ struct Key {
 
 impl Moving {
     /// For a program of `count` instructions.
-    pub(super) fn new(count: usize) -> Self {
-        Self { slots: (0..count).map(|_| Slot::default()).collect(), is_alone: false }
-    }
-
-    /// For a thread beside others that have their own.
-    pub(super) fn of_one_thread(count: usize) -> Self {
-        Self { is_alone: true, ..Self::new(count) }
+    pub(super) fn new(count: usize, scope: Scope) -> Self {
+        Self { slots: (0..count).map(|_| Slot::default()).collect(), scope }
     }
 
     /// The form of an instruction at one iteration.
@@ -100,7 +105,7 @@ impl Moving {
             }
         }
         let State::Until(_, grown) = state else { return None };
-        if self.is_alone { grown.in_turn(instruction, frames, pool) } else { grown.run(instruction, frames, pool) }
+        grown.run(instruction, frames, self.scope, pool)
     }
 }
 
@@ -136,21 +141,36 @@ impl Grown {
     }
 
     /// The values in some frames; `None` if it does not suit one of them.
-    fn run(&mut self, instruction: &Instruction, frames: &[Frame<'_>], pool: &Pool) -> Option<Vec<Tensor>> {
+    fn run(
+        &mut self,
+        instruction: &Instruction,
+        frames: &[Frame<'_>],
+        scope: Scope,
+        pool: &Pool,
+    ) -> Option<Vec<Tensor>> {
         let threads = rayon::current_num_threads();
-        if threads == 1 || frames.len() < 2 * threads {
-            return self.in_turn(instruction, frames, pool);
+        if threads == 1 || scope == Scope::OneThread || frames.len() < 2 * threads {
+            return self.in_turn(instruction, frames, scope, pool);
         }
-        let part = |frames: &[Frame<'_>]| self.clone().in_turn(instruction, frames, pool);
+        let part = |frames: &[Frame<'_>]| self.clone().in_turn(instruction, frames, scope, pool);
         let parts: Option<Vec<Vec<Tensor>>> = frames.par_chunks(frames.len().div_ceil(threads)).map(part).collect();
         parts.map(|parts| parts.into_iter().flatten().collect())
     }
 
-    fn in_turn(&mut self, instruction: &Instruction, frames: &[Frame<'_>], pool: &Pool) -> Option<Vec<Tensor>> {
+    fn in_turn(
+        &mut self,
+        instruction: &Instruction,
+        frames: &[Frame<'_>],
+        scope: Scope,
+        pool: &Pool,
+    ) -> Option<Vec<Tensor>> {
         match self {
             Self::Lanes(lanes) => {
                 let one = |&frame: &Frame<'_>| lanes.fit(instruction, frame).then(|| lanes.run(frame, pool));
                 frames.iter().map(one).collect()
+            }
+            Self::History(history) if scope == Scope::Runs => {
+                frames.iter().map(|&frame| history.run_fitted(instruction, frame, pool)).collect()
             }
             Self::History(history) => history.run_all(instruction, frames, pool),
         }

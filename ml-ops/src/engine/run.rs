@@ -6,7 +6,7 @@ use opml_vm::{
 };
 use rayon::prelude::*;
 
-use super::{Engine, Form, Frame, awake, execute, moving::Moving, pool::Pool};
+use super::{Engine, Form, Frame, awake, execute, moving::{Moving, Scope}, pool::Pool};
 use crate::num;
 
 /// Terms below which the runs of a batch are not computed in parallel.
@@ -236,7 +236,7 @@ impl Engine {
         let sample = |&inputs| Sample { inputs, values: Vec::with_capacity(room), length: None };
         let mut samples: Vec<Sample<'_>> = batch.iter().map(sample).collect();
         let mut spent: u64 = 0;
-        let mut moving = Moving::new(self.forms.len());
+        let mut moving = Moving::new(self.forms.len(), Scope::Runs);
         for t in 0..longest {
             let mut active: Vec<(usize, &mut Sample<'_>)> =
                 samples.iter_mut().enumerate().filter(|(_, sample)| sample.length.is_none()).collect();

@@ -53,14 +53,16 @@ pub(super) struct Part {
     pub(super) values: Vec<Tensor>,
 }
 
-/// Iterations of each part; `None` if they are too few, or too short by the work of one, for several threads.
+/// Iterations of each part: one for each thread, if they are not too few, or too short by the work of one. `None` if there is
+/// only one iteration.
 pub(super) fn parts(iterations: &Range<u64>, work: u64) -> Option<Vec<Range<u64>>> {
     let length = iterations.end.saturating_sub(iterations.start);
     let count = num::size(length);
-    let parts = rayon::current_num_threads().min(count / LEAST);
-    if parts < 2 || work.saturating_mul(length) < LONG {
+    if count < 2 {
         return None;
     }
+    let is_long = work.saturating_mul(length) >= LONG;
+    let parts = if is_long { rayon::current_num_threads().min(count / LEAST).max(1) } else { 1 };
     let at = |part: usize| iterations.start + num::wide(part * count / parts);
     Some((0..parts).map(|part| at(part)..at(part + 1)).collect())
 }
@@ -68,11 +70,11 @@ pub(super) fn parts(iterations: &Range<u64>, work: u64) -> Option<Vec<Range<u64>
 impl Stretch<'_> {
     /// Computes all parts.
     pub(super) fn run(&self, parts: &mut [Part]) {
-        parts.par_iter_mut().with_max_len(1).for_each(|part| {
-            for number in self.numbers.clone() {
-                self.instruction(number, part);
-            }
-        });
+        let each = |part: &mut Part| self.numbers.clone().for_each(|number| self.instruction(number, part));
+        match parts {
+            [part] => each(part),
+            parts => parts.par_iter_mut().with_max_len(1).for_each(each),
+        }
     }
 
     fn instruction(&self, number: u32, part: &mut Part) {

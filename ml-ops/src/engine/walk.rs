@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::{
     Engine, Frame,
-    moving::Moving,
+    moving::{Moving, Scope},
     needs,
     run::Sample,
     stretch::{self, Part, Stretch},
@@ -98,7 +98,7 @@ impl<'a> Walk<'a> {
         engine.program.check_inputs(inputs)?;
         let present = vec![true; values.len()];
         let sample = Sample { inputs, values, length: None };
-        let moving = Moving::new(engine.forms.len());
+        let moving = Moving::new(engine.forms.len(), Scope::OneRun);
         Ok(Self { engine, sample, present, moving, shared: Vec::new(), budget, spent: 0 })
     }
 
@@ -190,8 +190,9 @@ impl<'a> Walk<'a> {
         let engine = self.engine;
         numbers.clone().filter(|&number| span.is_needed(number)).try_for_each(|number| self.spend(span, number))?;
         let mut shared = std::mem::take(&mut self.shared).into_iter();
+        let scope = if parts.len() == 1 { Scope::OneRun } else { Scope::OneThread };
         let part = |iterations: &Range<u64>| {
-            let moving = shared.next().unwrap_or_else(|| Moving::of_one_thread(engine.forms.len()));
+            let moving = shared.next().unwrap_or_else(|| Moving::new(engine.forms.len(), scope));
             Part { iterations: iterations.clone(), moving, values: Vec::new() }
         };
         let mut parts: Vec<Part> = parts.iter().map(part).collect();
@@ -247,7 +248,11 @@ impl<'a> Walk<'a> {
         if let Some(leaf) = leaf
             && let (Some(place), Some(present)) = (self.sample.values.get_mut(leaf), self.present.get_mut(leaf))
         {
-            (*place, *present) = (value, true);
+            *present = true;
+            // Places are far apart, and most values are gone by now.
+            if value != Tensor::empty() {
+                *place = value;
+            }
         }
     }
 }

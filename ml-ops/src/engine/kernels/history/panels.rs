@@ -1,14 +1,17 @@
-//! Rows of many frames that read the same values: those that start in the same place share a packed copy of them.
+//! Values of many iterations, packed once for all rows that read them. Those of later iterations are added as they come.
 
 use super::{Isa, Words};
 
 /// Rows of several frames.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Rows<'a> {
-    rows: Vec<(usize, Row<'a>)>,
+    /// Those that read each value in the same place.
+    groups: Vec<(usize, Vec<Row<'a>>)>,
     /// Where the sums of each frame end.
     ends: Vec<usize>,
     filled: usize,
+    /// Values that are read.
+    count: usize,
 }
 
 /// A row: its own numbers, and where its sums go.
@@ -23,21 +26,6 @@ pub(super) struct Row<'a> {
     pub(super) count: usize,
 }
 
-/// Sums of several frames.
-#[derive(Debug)]
-pub(in crate::engine) struct Sums {
-    all: Vec<i64>,
-    ends: Vec<usize>,
-}
-
-impl Sums {
-    /// Those of a frame.
-    pub(in crate::engine) fn get(&self, frame: usize) -> Option<&[i64]> {
-        let start = frame.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied())?;
-        self.all.get(start..*self.ends.get(frame)?)
-    }
-}
-
 impl<'a> Rows<'a> {
     /// Begins a frame of so many sums.
     pub(in crate::engine) fn frame(&mut self, length: usize) {
@@ -47,34 +35,83 @@ impl<'a> Rows<'a> {
 
     /// The next row of the frame: its own numbers, where it reads each value, how many sums it has and values it reads.
     pub(in crate::engine) fn push(&mut self, now: &'a Words, start: usize, (width, count): (usize, usize)) {
-        self.rows.push((start, Row { now, at: self.filled, count }));
-        self.filled += width;
-    }
-
-    /// The sums: dot products with `terms` numbers of each of the values, or `terms` mixed numbers. `None` if the kernels do not
-    /// suit.
-    #[cfg(target_arch = "x86_64")]
-    pub(in crate::engine) fn sums(self, isa: Isa, scores: bool, past: &[&Words], terms: usize) -> Option<Sums> {
-        use super::side_by_side::{Keys, Mixed};
-
-        let Self { mut rows, ends, .. } = self;
-        let mut all = vec![0; ends.last().copied()?];
-        rows.sort_by_key(|(start, row)| (*start, row.at));
-        for group in rows.chunk_by(|a, b| a.0 == b.0) {
-            let start = group.first()?.0;
-            let rows: Vec<Row<'_>> = group.iter().map(|(_, row)| *row).collect();
-            if scores {
-                Keys::new(isa, past, start, terms)?.scores(&rows, &mut all);
-            } else {
-                Mixed::new(isa, past, start, terms)?.mix(&rows, &mut all);
-            }
+        let row = Row { now, at: self.filled, count };
+        match self.groups.iter_mut().find(|(known, _)| *known == start) {
+            Some((_, rows)) => rows.push(row),
+            None => self.groups.push((start, vec![row])),
         }
-        Some(Sums { all, ends })
+        self.filled += width;
+        self.count = self.count.max(count);
+    }
+}
+
+/// What rows do with values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum Kind {
+    /// A dot product with so many numbers of each.
+    Scores(usize),
+    /// So many sums over all, each times a number.
+    Mixed(usize),
+}
+
+/// Packed values of one instruction in one run.
+#[derive(Debug, Clone, Default)]
+pub(in crate::engine) struct Panels {
+    /// By where rows read each value.
+    #[cfg(target_arch = "x86_64")]
+    panels: Vec<(usize, super::side_by_side::Panel)>,
+    sums: Vec<i64>,
+    ends: Vec<usize>,
+}
+
+impl Panels {
+    /// Computes the sums of rows, see [`Panels::of`]; `value` gives what they read. `false` if the kernels do not suit.
+    #[cfg(target_arch = "x86_64")]
+    pub(in crate::engine) fn compute<'v>(
+        &mut self,
+        isa: Isa,
+        kind: Kind,
+        rows: Rows<'_>,
+        value: impl Fn(usize) -> &'v Words,
+    ) -> bool {
+        use super::side_by_side::Panel;
+
+        let length = rows.ends.last().copied().unwrap_or(0);
+        if self.sums.len() < length {
+            self.sums.resize(length, 0);
+        }
+        for (start, group) in &rows.groups {
+            let place = self.panels.iter().position(|(known, _)| known == start);
+            let place = place.or_else(|| {
+                self.panels.push((*start, Panel::new(isa, kind)?));
+                Some(self.panels.len() - 1)
+            });
+            let Some((_, panel)) = place.and_then(|place| self.panels.get_mut(place)) else { return false };
+            if !panel.extend(rows.count, *start, &value) {
+                return false;
+            }
+            panel.run(group, &mut self.sums);
+        }
+        self.ends = rows.ends;
+        true
     }
 
     /// There are no such kernels.
     #[cfg(not(target_arch = "x86_64"))]
-    pub(in crate::engine) fn sums(self, _: Isa, _: bool, _: &[&Words], _: usize) -> Option<Sums> {
-        None
+    pub(in crate::engine) fn compute<'v>(
+        &mut self,
+        _: Isa,
+        _: Kind,
+        _: Rows<'_>,
+        _: impl Fn(usize) -> &'v Words,
+    ) -> bool {
+        false
+    }
+
+    /// The sums of a frame that was computed last.
+    pub(in crate::engine) fn of(&self, frame: usize) -> &[i64] {
+        let end = |frame: usize| self.ends.get(frame).copied().unwrap_or(0);
+        let start = frame.checked_sub(1).map_or(0, end);
+        self.sums.get(start..end(frame)).unwrap_or(&[])
     }
 }
