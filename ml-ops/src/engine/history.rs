@@ -25,6 +25,8 @@ use super::{
 };
 use crate::{num, tier::Tier};
 
+/// Least frames whose rows share packed values: one reads them as fast where they lie.
+const MANY: usize = 2;
 /// Multiplications below which a second thread does not pay.
 const PARALLEL: usize = 1 << 17;
 
@@ -137,6 +139,11 @@ impl History {
         self.fit_sums(instruction, frame) && self.post.fit(frame.program, instruction, (frame.t, &self.extents))
     }
 
+    /// Takes over what one for smaller extents has of the same run.
+    pub(super) fn inherit(&mut self, other: Self) {
+        self.panels = other.panels;
+    }
+
     /// The same but for what comes after the sums.
     fn fit_sums(&mut self, instruction: &Instruction, frame: Frame<'_>) -> bool {
         let (program, t) = (frame.program, frame.t);
@@ -195,6 +202,9 @@ impl History {
 
     /// Computes the sums of all frames, whose rows share packed values; whether that is so. `None` if a frame does not suit.
     fn together<'a>(&mut self, instruction: &Instruction, frames: &[Frame<'a>]) -> Option<bool> {
+        if frames.len() < MANY {
+            return Some(false);
+        }
         let mut rows = Rows::default();
         for &frame in frames {
             if !self.fit_sums(instruction, frame) {
@@ -214,7 +224,7 @@ impl History {
         // The last frame sees all that is written.
         let last = *frames.iter().max_by_key(|frame| frame.t)?;
         let mut panels = std::mem::take(&mut self.panels);
-        let done = panels.compute(self.isa, kind, rows, |at| self.value(last, load::count(at)));
+        let done = panels.compute(self.isa, (kind, size(self.most[self.axis])), rows, |at| self.value(last, load::count(at)));
         self.panels = panels;
         Some(done)
     }

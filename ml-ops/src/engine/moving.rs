@@ -100,8 +100,13 @@ impl Moving {
             _ => {
                 let end = horizon(latest.t);
                 let ahead = Frame { t: end, ..*latest };
-                *state =
-                    Grown::new(instruction, ahead, ranges, tier).map_or(State::Never, |grown| State::Until(end, grown));
+                let mut grown = Grown::new(instruction, ahead, ranges, tier);
+                if let (Some(Grown::History(new)), State::Until(_, Grown::History(old))) =
+                    (&mut grown, std::mem::take(state))
+                {
+                    new.inherit(*old);
+                }
+                *state = grown.map_or(State::Never, |grown| State::Until(end, grown));
             }
         }
         let State::Until(_, grown) = state else { return None };

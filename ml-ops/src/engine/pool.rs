@@ -14,9 +14,9 @@ const TINY: usize = 1 << 10;
 /// From so many tiny buffers on, an allocator has not all of them at hand.
 const MANY: usize = 8;
 /// Most bytes of short buffers that are kept.
-const SHORT_BYTES: usize = 1 << 22;
+const SHORT_BYTES: usize = 1 << 23;
 /// Most short buffers of a capacity that are kept.
-const EACH: usize = 128;
+const EACH: usize = 512;
 
 /// Buffers for reuse; clones share them.
 #[derive(Debug, Clone, Default)]
@@ -186,7 +186,7 @@ mod tests {
             pool.put_many(vec![vec![7; 9000]; 100].into_iter());
             pool.put_many(vec![Vec::new(); 100].into_iter());
         }
-        let again = pool.take_many(400, 9000);
+        let again = pool.take_many(2000, 9000);
         let known = again.iter().filter(|buffer| buffer[0] == 7).count();
         assert_eq!(known, EACH);
         assert_eq!(pool.kept().short_bytes, 0);

@@ -2,6 +2,8 @@
 //! `x · (w · scale + minimum) · most` or without minima, where `x` (i8) and `most` (i32) are values and the rest constants;
 //! scale and minimum of a block lie side by side.
 
+use std::cell::Cell;
+
 use opml_vm::{DType, Instruction, Op, Opcode, Program, Tensor, isa::SLOT_CONST};
 use rayon::prelude::*;
 
@@ -177,7 +179,7 @@ impl<'a> Task<'a> {
             vectors,
             worker: Worker::new(scaled.isa, vectors),
             posts: frames.iter().map(|&frame| Workspace::with(&[], 0, scaled.extents, frame)).collect(),
-            sums: vec![0; stride * frames.len()],
+            sums: spare(stride * frames.len()),
             stride,
         }
     }
@@ -190,6 +192,25 @@ impl<'a> Task<'a> {
         for ((workspace, sums), out) in self.posts.iter_mut().zip(self.sums.chunks(self.stride)).zip(out) {
             post.run(*dtype, first, &sums[..rows], out, workspace);
         }
+    }
+}
+
+thread_local! {
+    /// Room for sums that nobody on this thread uses: as much takes longer to clear than a short product.
+    static SPARE: Cell<Vec<i64>> = const { Cell::new(Vec::new()) };
+}
+
+/// Room for `count` sums, of unknown content.
+fn spare(count: usize) -> Vec<i64> {
+    let mut sums = SPARE.take();
+    sums.resize(count, 0);
+    sums
+}
+
+impl Drop for Task<'_> {
+    fn drop(&mut self) {
+        // While a thread ends there is nothing to keep it in.
+        let _ = SPARE.try_with(|spare| spare.set(std::mem::take(&mut self.sums)));
     }
 }
 

@@ -65,12 +65,13 @@ pub(in crate::engine) struct Panels {
 }
 
 impl Panels {
-    /// Computes the sums of rows, see [`Panels::of`]; `value` gives what they read. `false` if the kernels do not suit.
+    /// Computes the sums of rows, see [`Panels::of`]; `value` gives what they read, in a run at most `most` values. `false` if the
+    /// kernels do not suit.
     #[cfg(target_arch = "x86_64")]
     pub(in crate::engine) fn compute<'v>(
         &mut self,
         isa: Isa,
-        kind: Kind,
+        (kind, most): (Kind, usize),
         rows: Rows<'_>,
         value: impl Fn(usize) -> &'v Words,
     ) -> bool {
@@ -83,7 +84,7 @@ impl Panels {
         for (start, group) in &rows.groups {
             let place = self.panels.iter().position(|(known, _)| known == start);
             let place = place.or_else(|| {
-                self.panels.push((*start, Panel::new(isa, kind)?));
+                self.panels.push((*start, Panel::new(isa, kind, most)?));
                 Some(self.panels.len() - 1)
             });
             let Some((_, panel)) = place.and_then(|place| self.panels.get_mut(place)) else { return false };
@@ -101,7 +102,7 @@ impl Panels {
     pub(in crate::engine) fn compute<'v>(
         &mut self,
         _: Isa,
-        _: Kind,
+        _: (Kind, usize),
         _: Rows<'_>,
         _: impl Fn(usize) -> &'v Words,
     ) -> bool {

@@ -37,16 +37,17 @@ pub(super) enum Panel {
 }
 
 impl Panel {
-    /// An empty one; `None` if the CPU or the shape does not suit.
-    pub(super) fn new(isa: Isa, kind: Kind) -> Option<Self> {
+    /// An empty one with room for so many values; `None` if the CPU or the shape does not suit.
+    pub(super) fn new(isa: Isa, kind: Kind, most: usize) -> Option<Self> {
         let panel = match kind {
             Kind::Scores(terms) => {
                 let suits = terms.is_multiple_of(2) && (1..=PAIRS).contains(&(terms / 2));
-                suits.then_some(Self::Scores { lines: Vec::new(), pairs: terms / 2, count: 0 })
+                let lines = || Vec::with_capacity(most.div_ceil(LANES) * terms / 2);
+                suits.then(|| Self::Scores { lines: lines(), pairs: terms / 2, count: 0 })
             }
             Kind::Mixed(width) => {
                 let suits = (1..=VECTORS * LANES).contains(&width);
-                suits.then_some(Self::Mixed { lines: Vec::new(), width, count: 0 })
+                suits.then(|| Self::Mixed { lines: Vec::with_capacity(most.div_ceil(2)), width, count: 0 })
             }
         };
         panel.filter(|_| isa.tier() >= Tier::Avx512)
