@@ -22,6 +22,8 @@ use crate::tier::Tier;
 pub(super) struct Moving {
     slots: Vec<Slot>,
     scope: Scope,
+    /// Where values come from and go to.
+    pub(super) pool: Pool,
 }
 
 /// What frames have in common.
@@ -68,8 +70,8 @@ struct Key {
 
 impl Moving {
     /// For a program of `count` instructions.
-    pub(super) fn new(count: usize, scope: Scope) -> Self {
-        Self { slots: (0..count).map(|_| Slot::default()).collect(), scope }
+    pub(super) fn new(count: usize, scope: Scope, pool: Pool) -> Self {
+        Self { slots: (0..count).map(|_| Slot::default()).collect(), scope, pool }
     }
 
     /// The form of an instruction at one iteration.
@@ -89,7 +91,6 @@ impl Moving {
         instruction: &Instruction,
         frames: &[Frame<'_>],
         (ranges, tier): (&Ranges, Tier),
-        pool: &Pool,
     ) -> Option<Vec<Tensor>> {
         let latest = frames.iter().max_by_key(|frame| frame.t)?;
         let state = &mut self.slots.get_mut(usize::try_from(latest.number).ok()?)?.grown;
@@ -110,7 +111,7 @@ impl Moving {
             }
         }
         let State::Until(_, grown) = state else { return None };
-        grown.run(instruction, frames, self.scope, pool)
+        grown.run(instruction, frames, self.scope, &self.pool)
     }
 }
 

@@ -236,7 +236,7 @@ impl Engine {
         let sample = |&inputs| Sample { inputs, values: Vec::with_capacity(room), length: None };
         let mut samples: Vec<Sample<'_>> = batch.iter().map(sample).collect();
         let mut spent: u64 = 0;
-        let mut moving = Moving::new(self.forms.len(), Scope::Runs);
+        let mut moving = Moving::new(self.forms.len(), Scope::Runs, self.pool.clone());
         for t in 0..longest {
             let mut active: Vec<(usize, &mut Sample<'_>)> =
                 samples.iter_mut().enumerate().filter(|(_, sample)| sample.length.is_none()).collect();
@@ -283,40 +283,21 @@ impl Engine {
         form: Option<&Form>,
         moving: &mut Moving,
     ) -> Vec<Tensor> {
+        let pool = moving.pool.clone();
         if let Some(form) = form {
-            return self.by(form, frames, instruction);
+            return by(form, frames, instruction, &pool);
         }
         let Some(first) = frames.first() else { return Vec::new() };
-        if let Some(values) = moving.grown(instruction, frames, (&self.ranges, self.tier), &self.pool) {
+        if let Some(values) = moving.grown(instruction, frames, (&self.ranges, self.tier)) {
             return values;
         }
         let mut plan = |frame: &Frame<'_>| moving.form(instruction, *frame, &self.ranges, self.tier);
         if frames.iter().all(|frame| frame.t == first.t) {
             // Shapes are the same in all runs: one form is right for all.
-            return self.by(&plan(first), frames, instruction);
+            return by(&plan(first), frames, instruction, &pool);
         }
         let planned: Vec<(Form, Frame<'_>)> = frames.iter().map(|frame| (plan(frame), *frame)).collect();
-        planned.par_iter().map(|(form, frame)| execute(form, instruction, *frame, &self.pool)).collect()
-    }
-
-    /// The values by one form.
-    fn by(&self, form: &Form, frames: &[Frame<'_>], instruction: &Instruction) -> Vec<Tensor> {
-        let alone = |&frame: &Frame<'_>| execute(form, instruction, frame, &self.pool);
-        match (form, frames) {
-            (Form::Gemm(gemm), _) => gemm.run(frames, &self.pool),
-            (Form::Scaled(scaled), _) => scaled.run(frames, &self.pool),
-            (Form::Lanes(lanes), [_, _, ..]) => lanes.run_all(frames, &self.pool),
-            (_, [frame]) => vec![alone(frame)],
-            (_, [first, ..]) => {
-                let terms = instruction.elements(first.t).saturating_mul(instruction.terms(first.t));
-                if terms.saturating_mul(num::wide(frames.len())) < PARALLEL {
-                    frames.iter().map(alone).collect()
-                } else {
-                    frames.par_iter().map(alone).collect()
-                }
-            }
-            (_, []) => Vec::new(),
-        }
+        planned.par_iter().map(|(form, frame)| execute(form, instruction, *frame, &pool)).collect()
     }
 
     /// Drops values of an iteration.
@@ -329,5 +310,25 @@ impl Engine {
         let leaf = interpreter::leaf_index(self.program.counts().instructions, t, number);
         let value = leaf.and_then(|leaf| sample.values.get_mut(num::size(leaf)));
         value.map_or_else(Vec::new, |value| std::mem::replace(value, Tensor::empty()).into_bytes())
+    }
+}
+
+/// The values by one form.
+fn by(form: &Form, frames: &[Frame<'_>], instruction: &Instruction, pool: &Pool) -> Vec<Tensor> {
+    let alone = |&frame: &Frame<'_>| execute(form, instruction, frame, pool);
+    match (form, frames) {
+        (Form::Gemm(gemm), _) => gemm.run(frames, pool),
+        (Form::Scaled(scaled), _) => scaled.run(frames, pool),
+        (Form::Lanes(lanes), [_, _, ..]) => lanes.run_all(frames, pool),
+        (_, [frame]) => vec![alone(frame)],
+        (_, [first, ..]) => {
+            let terms = instruction.elements(first.t).saturating_mul(instruction.terms(first.t));
+            if terms.saturating_mul(num::wide(frames.len())) < PARALLEL {
+                frames.iter().map(alone).collect()
+            } else {
+                frames.par_iter().map(alone).collect()
+            }
+        }
+        (_, []) => Vec::new(),
     }
 }

@@ -96,7 +96,65 @@ impl Stretch<'_> {
         for row in rows.map(|row| num::size(row.into())) {
             let gone = values.iter_mut().skip(row * count).take(count);
             let gone: Vec<Vec<u8>> = gone.map(|value| std::mem::replace(value, Tensor::empty()).into_bytes()).collect();
-            engine.pool.put_many(gone.into_iter());
+            moving.pool.put_many(gone.into_iter());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opml_vm::{
+        Program, Tensor,
+        interpreter::{self, Stop},
+        testing::{Limits, Rng, random_program},
+    };
+
+    use super::*;
+    use crate::engine::walk::{Told, Walk};
+
+    /// All values, computed span by span in parts of random sizes.
+    fn in_parts(program: &Program, inputs: &[Tensor], length: u64, rng: &mut Rng) -> Vec<Tensor> {
+        let engine = Engine::compile(program);
+        let needed = engine.needs.all();
+        let mut walk = Walk::new(&engine, inputs, Vec::new(), u64::MAX).unwrap();
+        let mut told = Vec::new();
+        let mut t = 0;
+        while t < length {
+            let end = walk.reach(t, length.min(t + 1 + rng.below(6)), &needed);
+            let mut cuts: Vec<u64> = (t..=end).filter(|&at| at == t || at == end || rng.chance(40)).collect();
+            cuts.dedup();
+            let parts: Vec<Range<u64>> = cuts.windows(2).map(|cut| cut[0]..cut[1]).collect();
+            let span = Span { iterations: t..end, needed: &needed, after: &[] };
+            let mut tell = |t: u64, number: u32| told.push((t, number));
+            walk.in_parts(&span, Some(&parts), &mut Told::Places(&mut tell)).unwrap_or_else(|e| panic!("{e}"));
+            t = end;
+        }
+        told.sort_unstable();
+        let places = |t| (0..program.counts().instructions).map(move |number| (t, number));
+        assert_eq!(told, (0..length).flat_map(places).collect::<Vec<_>>());
+        walk.sample.values
+    }
+
+    #[test]
+    fn parts_give_the_values_of_a_run() {
+        for seed in 0..400 {
+            let (program, inputs, length) = random_program(seed, &Limits { max_t: 9, ..Limits::default() });
+            let expected = interpreter::run(&program, &inputs, Stop::Exactly(length), 1 << 32).unwrap();
+            let found = in_parts(&program, &inputs, length, &mut Rng::new(seed));
+            assert!(expected.values == found, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn iterations_are_shared_evenly() {
+        let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let of = |threads, iterations: Range<u64>, work| pool(threads).install(|| parts(&iterations, work));
+        assert_eq!(of(2, 5..6, LONG), None);
+        assert_eq!(of(2, 5..7, LONG), Some(vec![5..7]));
+        assert_eq!(of(2, 5..20, LONG), Some(vec![5..20]));
+        assert_eq!(of(2, 5..22, LONG), Some(vec![5..13, 13..22]));
+        assert_eq!(of(1, 5..22, LONG), Some(vec![5..22]));
+        assert_eq!(of(2, 5..22, LONG / 17), Some(vec![5..22]));
+        assert_eq!(of(3, 0..96, LONG), Some(vec![0..32, 32..64, 64..96]));
     }
 }

@@ -9,6 +9,7 @@ use super::{
     Engine, Frame,
     moving::{Moving, Scope},
     needs,
+    pool::Pool,
     run::Sample,
     stretch::{self, Part, Stretch},
 };
@@ -98,7 +99,7 @@ impl<'a> Walk<'a> {
         engine.program.check_inputs(inputs)?;
         let present = vec![true; values.len()];
         let sample = Sample { inputs, values, length: None };
-        let moving = Moving::new(engine.forms.len(), Scope::OneRun);
+        let moving = Moving::new(engine.forms.len(), Scope::OneRun, engine.pool.clone());
         Ok(Self { engine, sample, present, moving, shared: Vec::new(), budget, spent: 0 })
     }
 
@@ -129,17 +130,30 @@ impl<'a> Walk<'a> {
     /// # Errors
     /// The run is larger than its budget, or a value that was left out earlier is needed.
     pub(super) fn span(&mut self, span: &Span<'_>, told: &mut Told<'_>) -> Result<(), Halted> {
+        let parts = match told {
+            Told::Places(_) => stretch::parts(&span.iterations, self.engine.work),
+            Told::Values(_) => None,
+        };
+        self.in_parts(span, parts.as_deref(), told)
+    }
+
+    /// The same with iterations shared among threads, if they are.
+    pub(super) fn in_parts(
+        &mut self,
+        span: &Span<'_>,
+        parts: Option<&[Range<u64>]>,
+        told: &mut Told<'_>,
+    ) -> Result<(), Halted> {
         let count = self.engine.program.counts().instructions;
         let places = num::size(span.iterations.end).saturating_mul(num::size(count.into()));
         if self.sample.values.len() < places {
             self.sample.values.resize_with(places, Tensor::empty);
             self.present.resize(places, false);
         }
-        let parts = stretch::parts(&span.iterations, self.engine.work).filter(|_| matches!(told, Told::Places(_)));
         let mut number = 0;
         while number < count {
             let end = self.engine.needs.stretch(number, span.needed);
-            if let Some(parts) = parts.as_ref().filter(|_| end > number) {
+            if let Some(parts) = parts.filter(|_| end > number) {
                 self.together(span, number..end, parts, told)?;
                 number = end;
             } else {
@@ -175,7 +189,9 @@ impl<'a> Walk<'a> {
             }
             self.put(t, number, value);
         }
-        self.let_go(span, span.gone(number));
+        for &gone in span.gone(number) {
+            self.let_go(gone, &span.iterations, &self.engine.pool);
+        }
         Ok(())
     }
 
@@ -192,39 +208,38 @@ impl<'a> Walk<'a> {
         let mut shared = std::mem::take(&mut self.shared).into_iter();
         let scope = if parts.len() == 1 { Scope::OneRun } else { Scope::OneThread };
         let part = |iterations: &Range<u64>| {
-            let moving = shared.next().unwrap_or_else(|| Moving::new(engine.forms.len(), scope));
+            let moving = shared.next().unwrap_or_else(|| Moving::new(engine.forms.len(), scope, Pool::default()));
             Part { iterations: iterations.clone(), moving, values: Vec::new() }
         };
         let mut parts: Vec<Part> = parts.iter().map(part).collect();
         Stretch { engine, sample: &self.sample, span, numbers: numbers.clone() }.run(&mut parts);
+        let is_needed = |number: &u32| span.is_needed(*number);
+        let gone: Vec<u32> = numbers.clone().filter(is_needed).flat_map(|n| span.gone(n)).copied().collect();
         for part in parts {
             let mut values = part.values.into_iter();
             for number in numbers.clone() {
-                for (t, value) in part.iterations.clone().zip(&mut values) {
-                    if span.is_needed(number) {
-                        self.put(t, number, value);
-                        if let Told::Places(told) = told {
-                            told(t, number);
-                        }
+                let values = part.iterations.clone().zip(&mut values);
+                for (t, value) in values.filter(|_| span.is_needed(number)) {
+                    self.put(t, number, value);
+                    if let Told::Places(told) = told {
+                        told(t, number);
                     }
                 }
             }
+            // What comes from before the stretch goes now.
+            for &gone in gone.iter().filter(|gone| **gone < numbers.start) {
+                self.let_go(gone, &part.iterations, &part.moving.pool);
+            }
             self.shared.push(part.moving);
-        }
-        for number in numbers.clone().filter(|&number| span.is_needed(number)) {
-            let before: Vec<u32> = span.gone(number).iter().copied().filter(|&gone| gone < numbers.start).collect();
-            self.let_go(span, &before);
         }
         Ok(())
     }
 
-    /// Drops values of some instructions.
-    fn let_go(&mut self, span: &Span<'_>, numbers: &[u32]) {
-        for &gone in numbers {
-            let values = span.iterations.clone().map(|t| self.engine.gone(gone, &mut self.sample, t));
-            let values: Vec<Vec<u8>> = values.collect();
-            self.engine.pool.put_many(values.into_iter());
-        }
+    /// Drops the values of an instruction.
+    fn let_go(&mut self, number: u32, iterations: &Range<u64>, pool: &Pool) {
+        let values = iterations.clone().map(|t| self.engine.gone(number, &mut self.sample, t));
+        let values: Vec<Vec<u8>> = values.collect();
+        pool.put_many(values.into_iter());
     }
 
     /// The values of an instruction.

@@ -1,7 +1,9 @@
 //! Instructions whose extents grow with the iteration, at every size up to their caps.
 
+use std::ops::ControlFlow;
+
 use opml_ops::{
-    engine::Engine,
+    engine::{Engine, Iteration, Watched},
     lower::{Builder, Draft, Index, Reg, Size, Stored},
     tier::Tier,
 };
@@ -162,6 +164,19 @@ impl Attention {
     }
 }
 
+/// The values of a stream, which computes iterations side by side.
+fn streamed(engine: &Engine, inputs: &[Tensor], length: u64) -> Vec<Tensor> {
+    let all: Vec<u32> = (0..engine.program().counts().instructions).collect();
+    let watched = Watched { instructions: &all, from: 0 };
+    let mut values = Vec::new();
+    let mut each = |iteration: Iteration<'_>| {
+        values.extend(iteration.values.into_iter().cloned());
+        ControlFlow::Continue(())
+    };
+    engine.stream(inputs, (Stop::Exactly(length), 1 << 32), watched, &mut |_, _| (), &mut each).unwrap();
+    values
+}
+
 fn check(shape: Shape, length: u64, seed: u64) {
     let program = Attention { shape }.program();
     let mut rng = Rng::new(seed);
@@ -170,11 +185,15 @@ fn check(shape: Shape, length: u64, seed: u64) {
     let inputs = [Tensor::saturating(DType::I16, &numbers)];
     let expected = interpreter::run(&program, &inputs, Stop::Exactly(length), 1 << 32).unwrap();
     for tier in Tier::supported() {
-        let found = Engine::compile_for(&program, tier).run(&inputs, Stop::Exactly(length), 1 << 32).unwrap();
+        let engine = Engine::compile_for(&program, tier);
+        let found = engine.run(&inputs, Stop::Exactly(length), 1 << 32).unwrap();
+        assert_eq!(found.length, length);
         let count = program.instructions().len();
-        let first = expected.values.iter().zip(&found.values).position(|(a, b)| a != b);
-        let place = first.map(|at| (at / count, at % count));
-        assert!(place.is_none() && expected == found, "{tier:?} {shape:?}: (t, i) = {place:?}");
+        for (way, values) in [("run", found.values), ("stream", streamed(&engine, &inputs, length))] {
+            let first = expected.values.iter().zip(&values).position(|(a, b)| a != b);
+            let place = first.map(|at| (at / count, at % count));
+            assert!(place.is_none() && expected.values == values, "{way} {tier:?} {shape:?}: (t, i) = {place:?}");
+        }
     }
 }
 
@@ -183,6 +202,7 @@ fn attention_grows_past_several_plans() {
     for window in [false, true] {
         check(Shape { groups: 2, each: 3, width: 16, most: 200, window }, 70, 1);
         check(Shape { groups: 1, each: 1, width: 33, most: 66, window }, 80, 2);
+        check(Shape { groups: 2, each: 1, width: 64, most: 300, window }, 290, 3);
     }
 }
 
