@@ -1,6 +1,8 @@
 //! Sums of products with values of other iterations: scores of attention, where the iteration follows an output coordinate,
 //! and mixed values, where it follows the reduction.
 
+mod past;
+
 use opml_vm::{
     DType, Extent, Instruction, Load, Op, Opcode, Reducer, Source, Tensor,
     isa::{SLOT_CONST, SLOT_T},
@@ -24,6 +26,7 @@ use super::{
     ranges::Ranges,
 };
 use crate::{num, tier::Tier};
+use past::Past;
 
 /// Least frames whose rows share packed values: one reads them as fast where they lie.
 const MANY: usize = 2;
@@ -53,6 +56,8 @@ pub(super) struct History {
     isa: Isa,
     post: Post,
     /// What other iterations have written, as far as it was read in this run.
+    past: Past,
+    /// The same, packed.
     panels: Panels,
 }
 
@@ -130,6 +135,7 @@ impl History {
             axis,
             isa: Isa::new(tier),
             post,
+            past: Past::default(),
             panels: Panels::default(),
         })
     }
@@ -141,7 +147,7 @@ impl History {
 
     /// Takes over what one for smaller extents has of the same run.
     pub(super) fn inherit(&mut self, other: Self) {
-        self.panels = other.panels;
+        (self.past, self.panels) = (other.past, other.panels);
     }
 
     /// The same but for what comes after the sums.
@@ -202,38 +208,45 @@ impl History {
 
     /// Computes the sums of all frames, whose rows share packed values; whether that is so. `None` if a frame does not suit.
     fn together<'a>(&mut self, instruction: &Instruction, frames: &[Frame<'a>]) -> Option<bool> {
-        if frames.len() < MANY {
-            return Some(false);
-        }
-        let mut rows = Rows::default();
+        let (mut rows, mut end, mut suits) = (Rows::default(), 0, frames.len() >= MANY);
         for &frame in frames {
             if !self.fit_sums(instruction, frame) {
                 return None;
             }
+            let count = self.extents[self.axis];
+            end = end.max(self.iteration(frame.t, 0).max(self.iteration(frame.t, count - 1)).saturating_add(1));
             // Only what is read in the order of iterations, from the same one on, can be added to.
-            if self.step != 1 || self.start.t != 0 || (self.axis == FIRST_K && !self.is_dense()) {
-                return Some(false);
+            suits &= self.step == 1 && self.start.t == 0 && (self.axis < FIRST_K || self.is_dense());
+            if suits {
+                self.rows(frame, &mut rows);
             }
-            self.rows(frame, &mut rows);
+        }
+        // The last frame sees all that is written.
+        let last = *frames.iter().max_by_key(|frame| frame.t)?;
+        if !self.past.extend(end, last, self.number) || !suits {
+            return Some(false);
         }
         let kind = if self.axis < FIRST_K {
             Kind::Scores(size(self.extents[FIRST_K]))
         } else {
             Kind::Mixed(size(self.width()))
         };
-        // The last frame sees all that is written.
-        let last = *frames.iter().max_by_key(|frame| frame.t)?;
         let mut panels = std::mem::take(&mut self.panels);
-        let done = panels.compute(self.isa, (kind, size(self.most[self.axis])), rows, |at| self.value(last, load::count(at)));
+        let value = |at| self.value(last, load::count(at));
+        let done = panels.compute(self.isa, (kind, size(self.most[self.axis])), rows, value);
         self.panels = panels;
         Some(done)
     }
 
+    /// The iteration at a coordinate.
+    fn iteration(&self, t: u64, at: i64) -> u64 {
+        u64::try_from(self.start.at(t).unwrap_or(0) + self.step * at).unwrap_or(u64::MAX)
+    }
+
     /// The numbers of another iteration.
-    fn value<'a>(&self, frame: Frame<'a>, at: i64) -> &'a Words {
-        let first = self.start.at(frame.t).unwrap_or(0);
-        let tau = u64::try_from(first + self.step * at).unwrap_or(u64::MAX);
-        frame.value(tau, self.number).map_or(&[][..], Tensor::bytes).as_chunks::<2>().0
+    fn value<'s>(&'s self, frame: Frame<'s>, at: i64) -> &'s Words {
+        let tau = self.iteration(frame.t, at);
+        self.past.get(tau).unwrap_or_else(|| past::words(frame, tau, self.number))
     }
 
     /// The rows of a frame.

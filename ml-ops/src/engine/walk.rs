@@ -21,8 +21,9 @@ pub(super) struct Walk<'a> {
     pub(super) sample: Sample<'a>,
     /// Which values have been computed.
     present: Vec<bool>,
-    moving: Moving,
-    /// Those of threads that share iterations.
+    /// Of single iterations: always one.
+    alone: Vec<Moving>,
+    /// Of threads that share iterations.
     shared: Vec<Moving>,
     budget: u64,
     spent: u64,
@@ -99,8 +100,8 @@ impl<'a> Walk<'a> {
         engine.program.check_inputs(inputs)?;
         let present = vec![true; values.len()];
         let sample = Sample { inputs, values, length: None };
-        let moving = Moving::new(engine.forms.len(), Scope::OneRun, engine.pool.clone());
-        Ok(Self { engine, sample, present, moving, shared: Vec::new(), budget, spent: 0 })
+        let alone = vec![Moving::new(engine.forms.len(), Scope::OneRun, engine.pool.clone())];
+        Ok(Self { engine, sample, present, alone, shared: Vec::new(), budget, spent: 0 })
     }
 
     /// How many iterations from `first` on, at most up to `end`, can be computed side by side.
@@ -205,11 +206,13 @@ impl<'a> Walk<'a> {
     ) -> Result<(), Halted> {
         let engine = self.engine;
         numbers.clone().filter(|&number| span.is_needed(number)).try_for_each(|number| self.spend(span, number))?;
-        let mut shared = std::mem::take(&mut self.shared).into_iter();
-        let scope = if parts.len() == 1 { Scope::OneRun } else { Scope::OneThread };
+        // One part goes on as single iterations do.
+        let is_alone = parts.len() == 1;
+        let kept = if is_alone { &mut self.alone } else { &mut self.shared };
+        let mut kept = std::mem::take(kept).into_iter();
         let part = |iterations: &Range<u64>| {
-            let moving = shared.next().unwrap_or_else(|| Moving::new(engine.forms.len(), scope, Pool::default()));
-            Part { iterations: iterations.clone(), moving, values: Vec::new() }
+            let fresh = || Moving::new(engine.forms.len(), Scope::OneThread, Pool::default());
+            Part { iterations: iterations.clone(), moving: kept.next().unwrap_or_else(fresh), values: Vec::new() }
         };
         let mut parts: Vec<Part> = parts.iter().map(part).collect();
         Stretch { engine, sample: &self.sample, span, numbers: numbers.clone() }.run(&mut parts);
@@ -230,7 +233,7 @@ impl<'a> Walk<'a> {
             for &gone in gone.iter().filter(|gone| **gone < numbers.start) {
                 self.let_go(gone, &part.iterations, &part.moving.pool);
             }
-            self.shared.push(part.moving);
+            if is_alone { &mut self.alone } else { &mut self.shared }.push(part.moving);
         }
         Ok(())
     }
@@ -255,7 +258,8 @@ impl<'a> Walk<'a> {
             return span.iterations.clone().map(each).collect();
         }
         let frames: Vec<Frame<'_>> = span.iterations.clone().map(|t| self.sample.frame(program, (t, number))).collect();
-        Ok(engine.step(&frames, instruction, form.as_ref(), &mut self.moving))
+        let moving = self.alone.iter_mut().next();
+        Ok(moving.map_or_else(Vec::new, |moving| engine.step(&frames, instruction, form.as_ref(), moving)))
     }
 
     fn put(&mut self, t: u64, number: u32, value: Tensor) {
