@@ -247,7 +247,10 @@ mod vector {
 mod tests {
     use opml_vm::testing::Rng;
 
-    use super::*;
+    use super::{
+        panels::{Kind, Panels, Rows},
+        *,
+    };
 
     /// Numbers of at most so many bits, with the extremes.
     fn words(rng: &mut Rng, count: usize, bits: u64) -> Vec<[u8; 2]> {
@@ -282,6 +285,103 @@ mod tests {
                 scores(Isa::new(tier), &query, &past, start, &mut own_scored);
                 mix(Isa::new(tier), &powers, &past, start, &mut own_mixed);
                 assert_eq!((own_scored, own_mixed), (scored.clone(), mixed.clone()), "{tier:?} {round}");
+            }
+        }
+    }
+
+    /// Rows of several frames that read values from some places on, each a number of values more than the frame before.
+    struct Case {
+        kind: Kind,
+        starts: Vec<usize>,
+        /// Values that each frame reads, and its rows' own numbers.
+        frames: Vec<(usize, Vec<Vec<[u8; 2]>>)>,
+        past: Vec<Vec<[u8; 2]>>,
+    }
+
+    impl Case {
+        fn new(rng: &mut Rng) -> Self {
+            let mut size = |most: u32| usize::try_from(rng.between(1, most)).unwrap();
+            let (width, places, most) = (size(70), size(3), size(300));
+            let starts: Vec<usize> = (0..places).map(|_| size(4)).collect();
+            let counts: Vec<usize> = (0..size(12)).map(|_| size(u32::try_from(most).unwrap())).collect();
+            let kind = if rng.chance(50) { Kind::Scores(width) } else { Kind::Mixed(width) };
+            let own = |count: usize| if matches!(kind, Kind::Scores(_)) { width } else { count };
+            let bits = rng.below(16);
+            let mut rows = |count: usize| starts.iter().map(|_| words(rng, own(count), bits)).collect();
+            let frames = counts.into_iter().map(|count| (count, rows(count))).collect();
+            let past = (0..most).map(|_| words(rng, width + 4, 15)).collect();
+            Self { kind, starts, frames, past }
+        }
+
+        /// The sums of a frame, row after row.
+        fn expected(&self, (count, rows): &(usize, Vec<Vec<[u8; 2]>>)) -> Vec<i64> {
+            let past: Vec<&Words> = self.past[..*count].iter().map(Vec::as_slice).collect();
+            let row = |(&start, own): (&usize, &Vec<[u8; 2]>)| match self.kind {
+                Kind::Scores(_) => {
+                    let mut sums = vec![0; *count];
+                    plain_scores(own, &past, start, &mut sums);
+                    sums
+                }
+                Kind::Mixed(width) => {
+                    let powers: Vec<i32> = own.iter().map(|&word| i16::from_le_bytes(word).into()).collect();
+                    let mut sums = vec![0; width];
+                    plain_mix(&powers, &past, start, &mut sums);
+                    sums
+                }
+            };
+            self.starts.iter().zip(rows).flat_map(row).collect()
+        }
+
+        /// Some frames' sums, if the kernels suit.
+        fn found(&self, isa: Isa, panels: &mut Panels, frames: &[(usize, Vec<Vec<[u8; 2]>>)]) -> Option<Vec<Vec<i64>>> {
+            let mut all = Rows::default();
+            for (count, rows) in frames {
+                let width = if let Kind::Mixed(width) = self.kind { width } else { *count };
+                all.frame(width * rows.len());
+                for (&start, own) in self.starts.iter().zip(rows) {
+                    all.push(own, start, (width, *count));
+                }
+            }
+            let done = panels.compute(isa, (self.kind, self.past.len()), all, |at| self.past[at].as_slice());
+            done.then(|| (0..frames.len()).map(|frame| panels.of(frame).to_vec()).collect())
+        }
+    }
+
+    #[test]
+    fn packed_values_give_the_plain_sums() {
+        let mut rng = Rng::new(17);
+        let mut suited = 0;
+        for round in 0..400 {
+            let case = Case::new(&mut rng);
+            for tier in Tier::supported() {
+                let mut panels = Panels::default();
+                // Later frames find what earlier ones had packed.
+                let (first, second) = case.frames.split_at(case.frames.len() / 2);
+                for frames in [first, second].into_iter().filter(|frames| !frames.is_empty()) {
+                    let Some(found) = case.found(Isa::new(tier), &mut panels, frames) else { continue };
+                    let expected: Vec<Vec<i64>> = frames.iter().map(|frame| case.expected(frame)).collect();
+                    assert!(found == expected, "{tier:?} {round} {:?}", case.kind);
+                    suited += 1;
+                }
+            }
+        }
+        let expected = Tier::supported().any(|tier| Isa::new(tier).tier() >= Tier::Avx512);
+        assert_eq!(suited > 0, expected && cfg!(target_arch = "x86_64"));
+    }
+
+    #[test]
+    fn extremes_are_exact_in_packed_values() {
+        let least = i16::MIN.to_le_bytes();
+        for (kind, own) in [(Kind::Scores(256), 256), (Kind::Mixed(64), 700)] {
+            let case = Case {
+                kind,
+                starts: vec![1, 1],
+                frames: vec![(700, vec![vec![least; own], vec![i16::MAX.to_le_bytes(); own]]); 2],
+                past: vec![vec![[0xff, 0x80]; 257]; 700],
+            };
+            for tier in Tier::supported() {
+                let Some(found) = case.found(Isa::new(tier), &mut Panels::default(), &case.frames) else { continue };
+                assert!(found[0] == case.expected(&case.frames[0]) && found[0] == found[1], "{tier:?} {kind:?}");
             }
         }
     }

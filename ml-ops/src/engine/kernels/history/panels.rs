@@ -84,11 +84,11 @@ impl Panels {
         for (start, group) in &rows.groups {
             let place = self.panels.iter().position(|(known, _)| known == start);
             let place = place.or_else(|| {
-                self.panels.push((*start, Panel::new(isa, kind, most)?));
+                self.panels.push((*start, Panel::new(isa, kind)?));
                 Some(self.panels.len() - 1)
             });
             let Some((_, panel)) = place.and_then(|place| self.panels.get_mut(place)) else { return false };
-            if !panel.extend(rows.count, *start, &value) {
+            if !panel.extend((rows.count, most), *start, &value) {
                 return false;
             }
             panel.run(group, &mut self.sums);

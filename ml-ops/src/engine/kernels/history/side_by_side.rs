@@ -37,27 +37,31 @@ pub(super) enum Panel {
 }
 
 impl Panel {
-    /// An empty one with room for so many values; `None` if the CPU or the shape does not suit.
-    pub(super) fn new(isa: Isa, kind: Kind, most: usize) -> Option<Self> {
+    /// An empty one; `None` if the CPU or the shape does not suit.
+    pub(super) fn new(isa: Isa, kind: Kind) -> Option<Self> {
         let panel = match kind {
             Kind::Scores(terms) => {
                 let suits = terms.is_multiple_of(2) && (1..=PAIRS).contains(&(terms / 2));
-                let lines = || Vec::with_capacity(most.div_ceil(LANES) * terms / 2);
-                suits.then(|| Self::Scores { lines: lines(), pairs: terms / 2, count: 0 })
+                suits.then_some(Self::Scores { lines: Vec::new(), pairs: terms / 2, count: 0 })
             }
             Kind::Mixed(width) => {
                 let suits = (1..=VECTORS * LANES).contains(&width);
-                suits.then(|| Self::Mixed { lines: Vec::with_capacity(most.div_ceil(2)), width, count: 0 })
+                suits.then_some(Self::Mixed { lines: Vec::new(), width, count: 0 })
             }
         };
         panel.filter(|_| isa.tier() >= Tier::Avx512)
     }
 
-    /// Takes in values up to number `end`, from `start` on in each; `false` if one is too short.
-    pub(super) fn extend<'v>(&mut self, end: usize, start: usize, value: &impl Fn(usize) -> &'v Words) -> bool {
+    /// Takes in values up to number `end` of at most `most`, from `start` on in each; `false` if one is too short.
+    pub(super) fn extend<'v>(
+        &mut self,
+        (end, most): (usize, usize),
+        start: usize,
+        value: &impl Fn(usize) -> &'v Words,
+    ) -> bool {
         match self {
             Self::Scores { lines, pairs, count } => {
-                lines.resize(end.div_ceil(LANES).max(count.div_ceil(LANES)) * *pairs, NONE);
+                resize(lines, end.div_ceil(LANES) * *pairs, most.div_ceil(LANES) * *pairs, NONE);
                 while *count < end {
                     let Some(words) = value(*count).get(start..start + 2 * *pairs) else { return false };
                     let lane = *count % LANES;
@@ -69,7 +73,7 @@ impl Panel {
                 }
             }
             Self::Mixed { lines, width, count } => {
-                lines.resize(end.div_ceil(2).max(count.div_ceil(2)), [NONE; VECTORS]);
+                resize(lines, end.div_ceil(2), most.div_ceil(2), [NONE; VECTORS]);
                 while *count < end {
                     let Some(words) = value(*count).get(start..start + *width) else { return false };
                     let shift = 16 * u32::from(*count % 2 == 1);
@@ -96,6 +100,14 @@ impl Panel {
                 Self::Mixed { lines, width, .. } => all_mixed(lines, *width, rows, out),
             }
         }
+    }
+}
+
+/// At least so many lines; room for the most that there will be is made at once.
+fn resize<T: Clone>(lines: &mut Vec<T>, length: usize, most: usize, none: T) {
+    if length > lines.len() {
+        lines.reserve_exact(most.max(length) - lines.len());
+        lines.resize(length, none);
     }
 }
 
@@ -132,17 +144,14 @@ unsafe fn all_mixed(lines: &[[Pair; VECTORS]], width: usize, rows: &[Row<'_>], o
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 fn scores<const R: usize>(lines: &[Pair], pairs: usize, rows: &[Row<'_>; R], out: &mut [i64]) {
-    let queries: [&[[u8; 4]]; R] = rows.map(|row| pairs_of(row.now).get(..pairs).unwrap_or(&[]));
+    let queries = turned(rows, 0);
     let count = rows.iter().map(|row| row.count).max().unwrap_or(0);
-    if queries.iter().any(|query| query.len() < pairs) {
-        return;
-    }
     for (block, lines) in lines.chunks_exact(pairs).take(count.div_ceil(LANES)).enumerate() {
         let mut sums = [[_mm512_setzero_si512(); 2]; R];
-        for (at, [low, high]) in lines.iter().enumerate() {
+        for ([low, high], queries) in lines.iter().zip(&queries) {
             let (low, high) = (load(low), load(high));
-            for (sums, query) in sums.iter_mut().zip(&queries) {
-                let own = _mm512_set1_epi32(i32::from_le_bytes(query[at]));
+            for (sums, &query) in sums.iter_mut().zip(queries) {
+                let own = _mm512_set1_epi32(query);
                 sums[0] = _mm512_dpwssd_epi32(sums[0], own, low);
                 sums[1] = _mm512_dpwssd_epi32(sums[1], own, high);
             }
@@ -162,11 +171,12 @@ fn mixed<const R: usize>(lines: &[[Pair; VECTORS]], width: usize, rows: &[Row<'_
     let count = rows.iter().map(|row| row.count).max().unwrap_or(0).div_ceil(2).min(lines.len());
     rows.iter().for_each(|row| out[row.at..][..width].fill(0));
     for (segment, lines) in lines[..count].chunks(PAIRS).enumerate() {
+        let powers = turned(rows, segment * PAIRS);
         let mut sums = [[[_mm512_setzero_si512(); 2]; VECTORS]; R];
-        for (at, lines) in lines.iter().enumerate() {
+        for (lines, powers) in lines.iter().zip(&powers) {
             let mut own = [_mm512_setzero_si512(); R];
-            for (own, row) in own.iter_mut().zip(rows) {
-                *own = _mm512_set1_epi32(i32::from_le_bytes(row.pair(segment * PAIRS + at)));
+            for (own, &power) in own.iter_mut().zip(powers) {
+                *own = _mm512_set1_epi32(power);
             }
             for (vector, [low, high]) in lines.iter().enumerate() {
                 let (low, high) = (load(low), load(high));
@@ -186,15 +196,21 @@ fn mixed<const R: usize>(lines: &[[Pair; VECTORS]], width: usize, rows: &[Row<'_
     }
 }
 
-impl Row<'_> {
-    /// A pair of its numbers, 0 behind the last.
-    #[inline]
-    fn pair(&self, at: usize) -> [u8; 4] {
-        match self.now.get(2 * at..2 * at + 2) {
-            Some(&[a, b]) => [a[0], a[1], b[0], b[1]],
-            _ => self.now.get(2 * at).map_or([0; 4], |a| [a[0], a[1], 0, 0]),
+/// Pairs of each row's own numbers from pair `first` on, side by side, 0 behind the last.
+#[inline]
+fn turned<const R: usize>(rows: &[Row<'_>; R], first: usize) -> [[i32; R]; PAIRS] {
+    let mut turned = [[0; R]; PAIRS];
+    for (at, row) in rows.iter().enumerate() {
+        let words = row.now.get(2 * first..).unwrap_or(&[]);
+        let (pairs, last) = words.as_chunks::<2>();
+        for (pairs, &[a, b]) in turned.iter_mut().zip(pairs) {
+            pairs[at] = i32::from_le_bytes([a[0], a[1], b[0], b[1]]);
+        }
+        if let (Some(pairs), [last]) = (turned.get_mut(pairs.len()), last) {
+            pairs[at] = i32::from_le_bytes([last[0], last[1], 0, 0]);
         }
     }
+    turned
 }
 
 /// Low bytes of a pair of 16-bit numbers, and their high ones with signs, in 16 bits each.
