@@ -32,8 +32,17 @@ use crate::{error::ProverError, files};
 
 /// Smaller files are read, and hashed whenever they are opened.
 const SMALL: u64 = 1 << 20;
-/// With this variable set to `off`, files are read into memory as a whole.
+/// With this variable set to `off`, files are read into memory as a whole; with any other value they never are.
 const MAP: &str = "OPML_MAP";
+
+/// What is going to be done with the weights of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// They are used where they lie, as far as they are used.
+    Some,
+    /// All of them are read many times: they are copied to large pages, if they take less than half of the memory that is available.
+    Often,
+}
 
 /// Notices that an open file changes.
 #[derive(Debug, Clone, Default)]
@@ -78,7 +87,19 @@ impl Model {
     /// # Errors
     /// With the path, and the place in the file.
     pub fn open(path: &Path) -> Result<Self, ProverError> {
-        let (bytes, guard) = bytes(path)?;
+        Self::open_for(path, Use::Some)
+    }
+
+    /// The same for a run that reads all constants many times, as one that generates a long text does.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn open_in_memory(path: &Path) -> Result<Self, ProverError> {
+        Self::open_for(path, Use::Often)
+    }
+
+    fn open_for(path: &Path, purpose: Use) -> Result<Self, ProverError> {
+        let (bytes, guard) = bytes(path, purpose)?;
         let hint = "`opml import` writes model files";
         let program = model_file::read_shared(&bytes);
         guard.check()?;
@@ -129,10 +150,11 @@ pub fn is_as_hashed(program: &Program) -> bool {
     program.trees().is_none_or(|trees| trees.iter().map(AsRef::as_ref).eq(fresh().iter()))
 }
 
-/// A large file is mapped, others, and what is no file, are read.
-fn bytes(path: &Path) -> Result<(Bytes, Guard), ProverError> {
+/// A large file is mapped or copied, others, and what is no file, are read.
+fn bytes(path: &Path, purpose: Use) -> Result<(Bytes, Guard), ProverError> {
     let read = || files::read(path).map(|bytes| (Bytes::from(bytes), Guard::default()));
-    if std::env::var_os(MAP).is_some_and(|value| value == "off") {
+    let wish = std::env::var_os(MAP);
+    if wish.as_ref().is_some_and(|value| value == "off") {
         return read();
     }
     let failed = |error| ProverError::Read { path: path.to_path_buf(), error };
@@ -141,9 +163,14 @@ fn bytes(path: &Path) -> Result<(Bytes, Guard), ProverError> {
     if stamp.size < SMALL {
         return read();
     }
-    let file = File::open(path).map_err(failed)?;
+    let mut file = File::open(path).map_err(failed)?;
     let Some(stamp) = Stamp::of(&file.metadata().map_err(failed)?) else { return read() };
-    let bytes = mapping::map(&file).map_err(failed)?;
+    let fits = || mapping::available().is_some_and(|bytes| stamp.size < bytes / 2);
+    let bytes = match usize::try_from(stamp.size) {
+        Ok(size) if purpose == Use::Often && wish.is_none() && fits() => mapping::copy(&mut file, size),
+        _ => mapping::map(&file),
+    };
+    let bytes = bytes.map_err(failed)?;
     let guard = Guard(Some(Arc::new(Watched { path: path.to_path_buf(), file, stamp })));
     if u64::try_from(bytes.len()).ok() != Some(stamp.size) {
         return Err(ProverError::Changed { path: path.to_path_buf() });

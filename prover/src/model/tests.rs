@@ -77,6 +77,21 @@ fn witness(program: &Program) -> Option<Vec<u8>> {
 }
 
 #[test]
+fn a_copy_in_memory_is_guarded_like_a_mapped_file() {
+    let place = Place::new();
+    let (mapped, copied) = (Model::open(&place.model).unwrap(), Model::open_in_memory(&place.model).unwrap());
+    assert_eq!(copied.program, mapped.program);
+    assert_eq!(copied.stamp, mapped.stamp);
+    assert!(copied.guard.check().is_ok());
+    fs::OpenOptions::new().write(true).open(&place.model).unwrap().set_len(9).unwrap();
+    // The copy is what it was, but nobody can compare it with the file any more.
+    assert_eq!(Engine::compile(&copied.program).run(&[], Stop::Exactly(1), 9).unwrap().length, 1);
+    assert!(matches!(copied.guard.check(), Err(ProverError::Changed { .. })));
+    let missing = place.folder.path().join("missing.opml");
+    assert!(matches!(Model::open_in_memory(&missing), Err(ProverError::Read { .. })));
+}
+
+#[test]
 fn a_mapped_model_is_the_one_that_was_written() {
     let (place, program) = (Place::new(), program());
     let (first, kept) = place.hashed();

@@ -38,6 +38,9 @@ struct Ready {
     opened: Duration,
 }
 
+/// New tokens from which on a copy of the weights in large pages pays.
+const MANY: u64 = 32;
+
 /// A text that was gone on with.
 #[derive(Debug, Serialize)]
 struct Generated {
@@ -54,7 +57,9 @@ struct Generated {
 
 fn ready(arguments: &arguments::Speaker) -> Result<Ready> {
     let start = Instant::now();
-    let Model { program, guard, .. } = Model::open(&arguments.model)?;
+    let is_long = arguments.tokens >= MANY;
+    let open = if is_long { Model::open_in_memory } else { Model::open };
+    let Model { program, guard, .. } = open(&arguments.model)?;
     let (layout, sampling) = layout(arguments, &program)?;
     let tokenizer = tokenizer(&arguments.tokenizer)?;
     let (engine, most) = (Engine::from_arc(Arc::new(program)), arguments.tokens);
