@@ -26,10 +26,11 @@ const ROWS: usize = 8;
 /// [`Strip::new`] for all vectors.
 ///
 /// # Safety
-/// The CPU has AVX-512 F, BW, DQ and VL.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+/// The CPU has AVX-512 F, BW, DQ, VL and VNNI.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(super) unsafe fn strips(vectors: &[Vector<'_>], blocks: usize, four: bool) -> Option<Vec<Strip>> {
-    vectors.chunks(PANELS * PANEL).map(|vectors| Strip::new(vectors, blocks, four)).collect()
+    // SAFETY: the CPU has what the function asks for.
+    vectors.chunks(PANELS * PANEL).map(|vectors| unsafe { Strip::new(vectors, blocks, four) }).collect()
 }
 
 /// The products of rows from `first` on.
