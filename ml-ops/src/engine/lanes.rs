@@ -12,6 +12,7 @@
 //! | `grow` | plans for extents that grow with the iteration |
 //! | `fold` | sums and extremes of bytes, without registers |
 //! | `shifted` | what most products end with, without registers |
+//! | `whole` | instructions that are met often, as one loop |
 //! | `kernel`, `divide`, `bytes`, `number` | the loops |
 //! | `simd`, `products` | their compilation for each tier; products by hand |
 //!
@@ -43,6 +44,7 @@ mod shuffle;
 mod simd;
 mod space;
 mod step;
+mod whole;
 
 use opml_vm::{DType, Instruction, Program, Reducer, Tensor, eval};
 use rayon::prelude::*;
@@ -66,6 +68,7 @@ use reduce::{Reduction, Totals};
 use shuffle::Shuffle;
 use simd::Kernels;
 use space::{Block, Space};
+use whole::Whole;
 
 /// Steps over lanes below which a second thread does not pay.
 const PARALLEL: usize = 1 << 18;
@@ -96,6 +99,8 @@ pub(super) struct Lanes {
     fold: Option<Fold>,
     /// If it only moves elements.
     shuffle: Option<Shuffle>,
+    /// If one loop computes it.
+    whole: Option<Whole>,
     /// How it follows extents, where that was asked for.
     growth: Option<Growth>,
 }
@@ -125,6 +130,7 @@ impl Lanes {
             kernels: Kernels::new(tier),
             fold: Fold::new(instruction, &extents, terms, header),
             shuffle: Shuffle::new(instruction, &extents, header),
+            whole: Whole::new(instruction, &analysis, &extents),
             growth: None,
         })
     }
@@ -162,6 +168,7 @@ impl Lanes {
             kernels: Kernels::new(tier),
             fold: None,
             shuffle: None,
+            whole: Whole::new(instruction, &analysis, &extents),
             growth: Some(growth),
         })
     }
@@ -176,6 +183,9 @@ impl Lanes {
         }
         self.elements = self.extents[..load::FIRST_K].iter().product();
         self.terms = self.extents[load::FIRST_K..].iter().product();
+        if self.whole.as_ref().is_some_and(|whole| whole.suits(frame, &self.extents)) {
+            return true;
+        }
         // A single term is taken from the block's steps, where a plan for more has none.
         if self.terms == 1 && !self.map.term.is_empty() {
             return false;
@@ -199,11 +209,15 @@ impl Lanes {
             shuffle.run(source, &mut bytes);
             return pack::tensor(self.dtype, self.elements, bytes);
         }
-        let each = self.each();
+        let (each, threads) = (self.each(), rayon::current_num_threads());
+        // What is fitted to a frame for its loop has nothing else for it.
+        let alone = threads == 1 || elements.saturating_mul(each) < PARALLEL || self.growth.is_some();
+        if alone && self.whole(frame, &mut bytes) {
+            return pack::tensor(self.dtype, self.elements, bytes);
+        }
         let run = |worker: &mut Worker<'_>, (number, chunk): (usize, &mut [u8]), part: usize| {
             worker.range(number * part, chunk);
         };
-        let threads = rayon::current_num_threads();
         if threads == 1 || elements.saturating_mul(each) < PARALLEL {
             if elements > 0 {
                 run(&mut Worker::new(self, frame), (0, &mut bytes), elements);
@@ -214,6 +228,11 @@ impl Lanes {
             chunks.for_each(|chunk| run(&mut Worker::new(self, frame), chunk, part));
         }
         pack::tensor(self.dtype, self.elements, bytes)
+    }
+
+    /// The instruction's value by one loop; `false` if there is none, or it does not suit the numbers.
+    fn whole(&self, frame: Frame<'_>, bytes: &mut [u8]) -> bool {
+        self.whole.as_ref().is_some_and(|whole| whole.run(self.kernels, frame, &self.extents, bytes))
     }
 
     /// Steps over lanes for each element.
@@ -249,6 +268,9 @@ impl Lanes {
     fn frames(&self, frames: &[Frame<'_>], buffers: &mut [Vec<u8>]) {
         let mut worker: Option<Worker<'_>> = None;
         for (&frame, bytes) in frames.iter().zip(buffers) {
+            if self.whole(frame, bytes) {
+                continue;
+            }
             match &mut worker {
                 Some(worker) => worker.turn(frame),
                 None => worker = Some(Worker::new(self, frame)),

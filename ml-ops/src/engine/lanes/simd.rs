@@ -13,6 +13,7 @@ use super::{
     linear::Constants,
     number::Number,
     products,
+    whole::{gate, power, quantise, reduce, rotary, scale},
 };
 use crate::tier::Tier;
 
@@ -98,6 +99,32 @@ tiered! {
     fn fold_numbers<>(out: &mut [i32], fold: &Fold, source: &[u8], first: usize) = fold::numbers;
     /// See [`bytes::shifted`].
     fn shifted<>(out: &mut [u8], sums: &[i64], added: &[u8], shift: i64) = bytes::shifted;
+    /// See [`reduce::rows`].
+    fn reduce_rows<>(out: &mut [i64], bytes: &[u8], kind: reduce::Kind, dtype: DType) = reduce::rows;
+    /// See [`quantise::rows`].
+    fn quantise<>(out: &mut [u8], source: &[u8], divisors: &[u8], constants: quantise::Constants) = quantise::rows;
+    /// See [`scale::greatest_magnitude`].
+    fn greatest_magnitude<>(out: &mut i64, source: &[u8]) = scale::greatest_magnitude;
+    /// See [`scale::Scale`], to i8.
+    fn scale_byte<>(out: &mut [u8], source: &[u8], each: Option<&[u8]>, constants: scale::Constants) = scale::byte;
+    /// The same to i16.
+    fn scale_short<>(out: &mut [u8], source: &[u8], each: Option<&[u8]>, constants: scale::Constants) = scale::short;
+    /// The same to i32.
+    fn scale_long<>(out: &mut [u8], source: &[u8], each: Option<&[u8]>, constants: scale::Constants) = scale::long;
+    /// See [`rotary::groups`].
+    fn rotary<>(out: &mut [u8], source: (&[u8], usize), cosines: &[u8], sines: [&[u8]; 2], shift: u32) =
+        rotary::groups;
+    /// See [`gate::places`].
+    fn gate_places<>(index: &mut [i32], part: &mut [i32], source: &[u8], constants: gate::Constants) = gate::places;
+    /// See [`gate::products`].
+    fn gate_products<>(
+        out: &mut [u8], sources: (&[u8], &[u8]), part: &[i32], pairs: &[i64], constants: gate::Constants
+    ) = gate::products;
+    /// See [`power::places`].
+    fn power_places<>(index: &mut [i32], above: &mut i32, source: &[u8], m: i32, constants: power::Constants) =
+        power::places;
+    /// See [`power::shift`].
+    fn power_shift<>(out: &mut [u8], source: &[u8], m: i32, pairs: &[i64], constants: power::Constants) = power::shift;
     /// See [`bytes::write`].
     fn write<A>(data: &mut [u8], dtype: DType, values: &[A]) = bytes::write::<A>;
 }
@@ -147,6 +174,40 @@ impl Kernels {
         }
         self.table(out, index, table, offset);
     }
+
+    /// See [`kernel::table`]: of pairs.
+    pub(super) fn look_up_pairs(self, out: &mut [i64], index: &[i32], table: &[i64]) {
+        #[cfg(target_arch = "x86_64")]
+        if self.0 >= Tier::Avx512
+            && let Ok(last) = i32::try_from(table.len().wrapping_sub(1))
+        {
+            // SAFETY: `Kernels` holds a tier that this CPU has.
+            return unsafe { gather_pairs(out, index, table, last) };
+        }
+        self.table(out, index, table, 0);
+    }
+}
+
+/// [`kernel::table`] by gathers of 8 numbers; `last` is the last place of the table, which is not empty.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx2")]
+fn gather_pairs(out: &mut [i64], index: &[i32], table: &[i64], last: i32) {
+    use std::arch::x86_64::{
+        _mm256_loadu_si256, _mm256_max_epi32, _mm256_min_epi32, _mm256_set1_epi32, _mm256_setzero_si256,
+        _mm512_i32gather_epi64, _mm512_storeu_si512,
+    };
+    let (outs, rest) = out.as_chunks_mut::<8>();
+    let (indices, tail) = index.as_chunks::<8>();
+    let most = _mm256_set1_epi32(last);
+    for (out, index) in outs.iter_mut().zip(indices) {
+        // SAFETY: `index` has 32 bytes and `out` 64; every place lies in `0..=last`, inside the table.
+        unsafe {
+            let place = _mm256_max_epi32(_mm256_loadu_si256(index.as_ptr().cast()), _mm256_setzero_si256());
+            let place = _mm256_min_epi32(place, most);
+            _mm512_storeu_si512(out.as_mut_ptr().cast(), _mm512_i32gather_epi64::<8>(place, table.as_ptr().cast()));
+        }
+    }
+    kernel::table(rest, tail, table, 0);
 }
 
 /// [`kernel::table`] by gathers of 16 numbers; `last` is the last place of the table, which is not empty.
