@@ -13,6 +13,8 @@ const SHORTEST: usize = 1 << 14;
 const TINY: usize = 1 << 10;
 /// From so many tiny buffers on, an allocator has not all of them at hand.
 const MANY: usize = 8;
+/// Least difference of the capacities of short buffers.
+const LEAST: usize = 16;
 /// Most bytes of short buffers that are kept.
 const SHORT_BYTES: usize = 1 << 23;
 /// Most short buffers of a capacity that are kept.
@@ -25,7 +27,7 @@ pub(super) struct Pool(Arc<Mutex<Kept>>);
 #[derive(Debug, Default)]
 struct Kept {
     long: Vec<Vec<u8>>,
-    /// By capacity.
+    /// By their classes, which are their capacities.
     short: BTreeMap<usize, Vec<Vec<u8>>>,
     /// Capacities of the short ones, and a word for each.
     short_bytes: usize,
@@ -93,9 +95,9 @@ impl Kept {
         best.map(|(number, _)| number).map(|number| self.long.swap_remove(number))
     }
 
-    /// Up to `count` buffers of exactly that capacity.
+    /// Up to `count` buffers of that class.
     fn short(&mut self, length: usize, count: usize, out: &mut Vec<Vec<u8>>) {
-        let Some(buffers) = self.short.get_mut(&length) else { return };
+        let Some(buffers) = self.short.get_mut(&class(length)) else { return };
         let first = buffers.len().saturating_sub(count);
         for mut buffer in buffers.drain(first..) {
             self.short_bytes = self.short_bytes.saturating_sub(held(&buffer));
@@ -104,9 +106,9 @@ impl Kept {
         }
     }
 
-    /// A buffer of exactly that capacity.
+    /// A buffer of that class.
     fn one_short(&mut self, length: usize) -> Option<Vec<u8>> {
-        let mut buffer = self.short.get_mut(&length)?.pop()?;
+        let mut buffer = self.short.get_mut(&class(length))?.pop()?;
         self.short_bytes = self.short_bytes.saturating_sub(held(&buffer));
         buffer.resize(length, 0);
         Some(buffer)
@@ -118,7 +120,7 @@ impl Kept {
             if self.long.len() < KEPT {
                 self.long.push(buffer);
             }
-        } else if capacity > 0 && self.short_bytes + held(&buffer) <= SHORT_BYTES {
+        } else if capacity > 0 && capacity == class(capacity) && self.short_bytes + held(&buffer) <= SHORT_BYTES {
             let same = self.short.entry(capacity).or_default();
             if same.len() < EACH {
                 self.short_bytes += held(&buffer);
@@ -133,9 +135,18 @@ fn held(buffer: &Vec<u8>) -> usize {
     buffer.capacity() + size_of::<Vec<u8>>()
 }
 
+/// The capacity of short buffers of a length: one for eight of up to a quarter more, so that values that grow find those that
+/// shorter ones have left.
+fn class(length: usize) -> usize {
+    let step = (length / 8).next_power_of_two().max(LEAST);
+    length.next_multiple_of(step).min(length.max(SHORTEST - 1))
+}
+
 /// Allocators have short buffers at hand, but not cleared ones.
 fn short(length: usize) -> Vec<u8> {
-    std::iter::repeat_n(0, length).collect()
+    let mut buffer = Vec::with_capacity(class(length));
+    buffer.resize(length, 0);
+    buffer
 }
 
 fn long(found: Option<Vec<u8>>, length: usize) -> Vec<u8> {

@@ -79,6 +79,7 @@ impl Panels {
 
         let length = rows.ends.last().copied().unwrap_or(0);
         if self.sums.len() < length {
+            self.sums.clear();
             self.sums.resize(length, 0);
         }
         for (start, group) in &rows.groups {
