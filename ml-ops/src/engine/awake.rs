@@ -12,7 +12,7 @@ use rayon::Yield;
 
 /// Polls without any work after which a thread may sleep again. It bounds what a thread loses that took this up while
 /// others wait for it.
-const IDLE: usize = 1 << 12;
+const IDLE: usize = 1 << 14;
 
 /// Ends the polling, also when a run ends early.
 struct Ended<'a>(&'a AtomicBool);

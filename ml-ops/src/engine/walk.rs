@@ -169,9 +169,14 @@ impl<'a> Walk<'a> {
 
     /// Counts the elements of an instruction.
     fn spend(&mut self, span: &Span<'_>, number: u32) -> Result<(), Halted> {
-        let instruction = self.engine.program.instructions().get(num::size(number.into()));
-        let elements = span.iterations.clone().map(|t| instruction.map_or(0, |instruction| instruction.elements(t)));
-        self.spent = elements.fold(self.spent, u64::saturating_add);
+        let Some(instruction) = self.engine.program.instructions().get(num::size(number.into())) else { return Ok(()) };
+        let Range { start, end } = span.iterations;
+        let elements = if instruction.dynamics.is_empty() {
+            instruction.elements(start).saturating_mul(end.saturating_sub(start))
+        } else {
+            (start..end).map(|t| instruction.elements(t)).fold(0, u64::saturating_add)
+        };
+        self.spent = self.spent.saturating_add(elements);
         if self.spent > self.budget {
             let (value, limit) = (self.spent, self.budget);
             return Err(ModelError::TooLarge { what: "number of elements", value, limit }.into());
@@ -216,26 +221,52 @@ impl<'a> Walk<'a> {
         };
         let mut parts: Vec<Part> = parts.iter().map(part).collect();
         Stretch { engine, sample: &self.sample, span, numbers: numbers.clone() }.run(&mut parts);
-        let is_needed = |number: &u32| span.is_needed(*number);
-        let gone: Vec<u32> = numbers.clone().filter(is_needed).flat_map(|n| span.gone(n)).copied().collect();
         for part in parts {
-            let mut values = part.values.into_iter();
-            for number in numbers.clone() {
-                let values = part.iterations.clone().zip(&mut values);
-                for (t, value) in values.filter(|_| span.is_needed(number)) {
-                    self.put(t, number, value);
-                    if let Told::Places(told) = told {
-                        told(t, number);
-                    }
-                }
-            }
+            self.take(span, &numbers, part.iterations.clone(), part.values, told);
             // What comes from before the stretch goes now.
-            for &gone in gone.iter().filter(|gone| **gone < numbers.start) {
+            let needed = numbers.clone().filter(|&number| span.is_needed(number));
+            for &gone in needed.flat_map(|number| span.gone(number)).filter(|gone| **gone < numbers.start) {
                 self.let_go(gone, &part.iterations, &part.moving.pool);
             }
             if is_alone { &mut self.alone } else { &mut self.shared }.push(part.moving);
         }
         Ok(())
+    }
+
+    /// Takes in what a thread has computed.
+    fn take(
+        &mut self,
+        span: &Span<'_>,
+        numbers: &Range<u32>,
+        iterations: Range<u64>,
+        values: Vec<Tensor>,
+        told: &mut Told<'_>,
+    ) {
+        let count = num::size(self.engine.program.counts().instructions.into());
+        let place = |t: u64, number: u32| num::size(t).saturating_mul(count).saturating_add(num::size(number.into()));
+        let (first, length) = (num::size(numbers.start.into()), numbers.len());
+        for t in iterations.clone() {
+            let present = self.present.iter_mut().skip(place(t, numbers.start)).take(length);
+            let needed = span.needed.iter().skip(first).chain(std::iter::repeat(&true));
+            present.zip(needed).for_each(|(present, needed)| *present |= needed);
+        }
+        let mut values = values.into_iter();
+        for number in numbers.clone() {
+            let is_needed = span.is_needed(number);
+            for (t, value) in iterations.clone().zip(&mut values) {
+                // Places are far apart, and most values are gone by now.
+                if value != Tensor::empty()
+                    && let Some(own) = self.sample.values.get_mut(place(t, number))
+                {
+                    *own = value;
+                }
+                if let Told::Places(told) = told
+                    && is_needed
+                {
+                    told(t, number);
+                }
+            }
+        }
     }
 
     /// Drops the values of an instruction.
@@ -267,11 +298,7 @@ impl<'a> Walk<'a> {
         if let Some(leaf) = leaf
             && let (Some(place), Some(present)) = (self.sample.values.get_mut(leaf), self.present.get_mut(leaf))
         {
-            *present = true;
-            // Places are far apart, and most values are gone by now.
-            if value != Tensor::empty() {
-                *place = value;
-            }
+            (*place, *present) = (value, true);
         }
     }
 }
