@@ -87,6 +87,7 @@ impl Streaming<'_> {
         let program = engine.program.as_ref();
         let watched = self.watched.instructions;
         let mut walk = Walk::new(engine, inputs, Vec::new(), budget)?;
+        walk.reserve(self.longest);
         let unwatched = |list: &[u32]| -> Vec<u32> { list.iter().copied().filter(|n| !watched.contains(n)).collect() };
         let after: Vec<Vec<u32>> = engine.lifetimes.after.iter().map(|list| unwatched(list)).collect();
         let mut ends: Vec<u32> = watched.iter().copied().filter(|&n| engine.lifetimes.goes(n)).collect();

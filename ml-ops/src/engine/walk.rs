@@ -15,6 +15,9 @@ use super::{
 };
 use crate::num;
 
+/// Most values for which there is room from the start.
+const ROOM: usize = 1 << 19;
+
 /// A run that is being computed.
 pub(super) struct Walk<'a> {
     engine: &'a Engine,
@@ -102,6 +105,13 @@ impl<'a> Walk<'a> {
         let sample = Sample { inputs, values, length: None };
         let alone = vec![Moving::new(engine.forms.len(), Scope::OneRun, engine.pool.clone())];
         Ok(Self { engine, sample, present, alone, shared: Vec::new(), budget, spent: 0 })
+    }
+
+    /// Makes room for iterations, as far as it is not too much for those that may not come.
+    pub(super) fn reserve(&mut self, iterations: u64) {
+        let count = num::size(self.engine.program.counts().instructions.into());
+        let places = num::size(iterations).saturating_mul(count).min(ROOM);
+        self.sample.values.reserve(places.saturating_sub(self.sample.values.len()));
     }
 
     /// How many iterations from `first` on, at most up to `end`, can be computed side by side.

@@ -6,7 +6,7 @@
 
 use opml_vm::{DType, tensor::element_at};
 
-use super::number::Number;
+use super::{number::Number, shifted::Scale};
 
 /// Elements `first`, `first + stride` …, all of which the data hold; others would be 0.
 #[inline(always)]
@@ -108,17 +108,21 @@ fn each<O: Number, const W: usize>(
 /// Bytes of a number in 32 bits.
 pub(super) const WORD: usize = 4;
 
-/// `⌊sum / 2^shift + 1/2⌋`, plus the numbers of `added` if there are any, saturated to i32. The shift is 2 to 62.
+/// `⌊sum · factor / 2^shift + 1/2⌋`, plus the numbers of `added` if there are any, saturated to i32. The shift is 2 to 62, and 62
+/// bits hold the product if the factor is not 1.
 #[inline(always)]
-pub(super) fn shifted(out: &mut [u8], sums: &[i64], added: &[u8], shift: i64) {
+pub(super) fn shifted(out: &mut [u8], sums: &[i64], added: &[u8], Scale { factor, shift }: Scale) {
+    let scaled = |sum: i64| (sum.wrapping_mul(factor) + (1 << (shift - 1))) >> shift;
     let half = |sum: i64| ((sum >> (shift - 1)) + 1) >> 1;
     let cut = |sum: i64| (sum.max(i32::MIN.into()).min(i32::MAX.into()) as i32).to_le_bytes();
     let out = out.as_chunks_mut::<WORD>().0.iter_mut().zip(sums);
-    if added.is_empty() {
-        out.for_each(|(out, &sum)| *out = cut(half(sum)));
-    } else {
-        let added = added.as_chunks::<WORD>().0;
-        out.zip(added).for_each(|((out, &sum), &own)| *out = cut(half(sum) + i64::from(i32::from_le_bytes(own))));
+    let own = added.as_chunks::<WORD>().0;
+    let plus = |sum: i64, own: [u8; WORD]| sum + i64::from(i32::from_le_bytes(own));
+    match (factor, added.is_empty()) {
+        (1, true) => out.for_each(|(out, &sum)| *out = cut(half(sum))),
+        (1, false) => out.zip(own).for_each(|((out, &sum), &own)| *out = cut(plus(half(sum), own))),
+        (_, true) => out.for_each(|(out, &sum)| *out = cut(scaled(sum))),
+        (_, false) => out.zip(own).for_each(|((out, &sum), &own)| *out = cut(plus(scaled(sum), own))),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Sums that are shifted, and perhaps added to a value, before they are stored: what most products end with.
+//! Sums that are scaled, and perhaps added to a value, before they are stored: what most products end with.
 
 use opml_vm::{DType, Op, Opcode, Tensor, isa::SLOT_ACC};
 
@@ -8,28 +8,42 @@ use crate::engine::{
     load::{Extents, FIRST_K, Place},
 };
 
-/// `⌊acc / 2^shift + 1/2⌋`, plus the element of a tensor in the same place, as i32.
+/// `⌊acc · factor / 2^shift + 1/2⌋`, plus the element of a tensor in the same place, as i32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shifted {
-    shift: i64,
+    scale: Scale,
     added: Option<Place>,
+}
+
+/// By what sums are scaled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Scale {
+    pub(super) factor: i64,
+    pub(super) shift: i64,
 }
 
 /// Shifts by less may carry out of 64 bits, by more leave nothing.
 const SHIFTS: std::ops::RangeInclusive<i64> = 2..=62;
+/// Products and sums stay below this in magnitude.
+const LIMIT: i128 = 1 << 62;
 
 impl Shifted {
     /// `None` if the operations after a reduction are others.
     pub(super) fn new(dtype: DType, post: &Analysis) -> Option<Self> {
-        let found = post.shift(post.output).map(|shift| Self { shift, added: None });
+        let found = post.scale(post.output).map(|scale| Self { scale, added: None });
         let found = found.or_else(|| {
             let Op::Scalar { opcode: Opcode::Add, operands: [a, b, _] } = *post.op(post.output)? else { return None };
             let (a, b) = (usize::from(a), usize::from(b));
-            let (shift, load) = post.shift(a).zip(post.load(b)).or_else(|| post.shift(b).zip(post.load(a)))?;
+            let (scale, load) = post.scale(a).zip(post.load(b)).or_else(|| post.scale(b).zip(post.load(a)))?;
             let is_own = load.dtype == DType::I32 && is_place(load, &post.extents);
-            is_own.then_some(Self { shift, added: Some(load.place) })
+            is_own.then_some(Self { scale, added: Some(load.place) })
         });
         found.filter(|_| dtype == DType::I32)
+    }
+
+    /// Whether it is the same whatever the extents are.
+    pub(super) const fn is_free(self) -> bool {
+        self.added.is_none()
     }
 
     /// Elements from number `first` on.
@@ -41,7 +55,7 @@ impl Shifted {
                 tensor.get(first * bytes::WORD..).unwrap_or(&[])
             }
         };
-        kernels.shifted(out, acc, added, self.shift);
+        kernels.shifted(out, acc, added, self.scale);
     }
 }
 
@@ -69,10 +83,20 @@ impl Analysis {
         self.loads.get(slot.checked_sub(self.base)?)?.as_ref()
     }
 
-    /// By how much a slot is the reduced value shifted, rounded.
-    fn shift(&self, slot: usize) -> Option<i64> {
-        let Op::Scalar { opcode: Opcode::Rshr, operands: [a, s, _] } = *self.op(slot)? else { return None };
-        let shift = self.intervals.get(usize::from(s))?.constant()?;
-        (a == SLOT_ACC && SHIFTS.contains(&shift)).then_some(shift)
+    /// By what a slot is the reduced value scaled, rounded, if 62 bits hold all that is computed on the way.
+    fn scale(&self, slot: usize) -> Option<Scale> {
+        let Op::Scalar { opcode, operands: [a, b, c] } = *self.op(slot)? else { return None };
+        let constant = |slot: u8| self.intervals.get(usize::from(slot))?.constant();
+        let scale = match opcode {
+            Opcode::Rshr => Scale { factor: 1, shift: constant(b)? },
+            Opcode::Mulshr => Scale { factor: constant(b)?, shift: constant(c)? },
+            _ => return None,
+        };
+        let acc = self.intervals.get(usize::from(SLOT_ACC))?;
+        let product = |end: i64| (i128::from(end) * i128::from(scale.factor)).unsigned_abs();
+        let largest = product(acc.low).max(product(acc.high));
+        let fits = a == SLOT_ACC && SHIFTS.contains(&scale.shift);
+        // Half of 2^62 is added at most.
+        (fits && (scale.factor == 1 || largest < LIMIT.unsigned_abs())).then_some(scale)
     }
 }

@@ -13,6 +13,7 @@ use super::{
     linear::Constants,
     number::Number,
     products,
+    shifted::Scale,
     whole::{gate, power, quantise, reduce, rotary, scale},
 };
 use crate::tier::Tier;
@@ -98,7 +99,7 @@ tiered! {
     /// See [`fold::numbers`].
     fn fold_numbers<>(out: &mut [i32], fold: &Fold, source: &[u8], first: usize) = fold::numbers;
     /// See [`bytes::shifted`].
-    fn shifted<>(out: &mut [u8], sums: &[i64], added: &[u8], shift: i64) = bytes::shifted;
+    fn shifted<>(out: &mut [u8], sums: &[i64], added: &[u8], scale: Scale) = bytes::shifted;
     /// See [`reduce::rows`].
     fn reduce_rows<>(out: &mut [i64], bytes: &[u8], kind: reduce::Kind, dtype: DType) = reduce::rows;
     /// See [`quantise::rows`].
