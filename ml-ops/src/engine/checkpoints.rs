@@ -72,7 +72,12 @@ impl Engine {
         let mut t = 0;
         loop {
             let end = walk.reach(t, longest.min(t.saturating_add(SIDE_BY_SIDE)), &needed);
-            computed(walk.span(&Span { iterations: t..end, needed: &needed, after: &[] }, &mut Told::Values(hook)))?;
+            computed(
+                walk.span(
+                    &Span { iterations: t..end, needed: &needed, last: None, after: &[] },
+                    &mut Told::Values(hook),
+                ),
+            )?;
             for t in t..end {
                 let first = num::size(t).saturating_mul(count);
                 each(t, walk.sample.values.get(first..).and_then(|rest| rest.get(..count)).unwrap_or(&[]));
@@ -108,7 +113,7 @@ impl Engine {
             self.release(&self.lifetimes.gone(), &mut walk.sample, before, &self.pool);
         }
         let needed = self.needs.all();
-        let span = Span { iterations: t..t.saturating_add(1), needed: &needed, after: &[] };
+        let span = Span { iterations: t..t.saturating_add(1), needed: &needed, last: None, after: &[] };
         let done = walk.span(&span, &mut Told::Values(hook));
         checkpoints.values = walk.sample.values;
         checkpoints.complete = Some(t);

@@ -74,6 +74,11 @@ impl Moving {
         Self { slots: (0..count).map(|_| Slot::default()).collect(), scope, pool }
     }
 
+    /// The same for frames that have something else in common.
+    pub(super) fn with(self, scope: Scope) -> Self {
+        Self { scope, ..self }
+    }
+
     /// The form of an instruction at one iteration.
     pub(super) fn form(&mut self, instruction: &Instruction, frame: Frame<'_>, ranges: &Ranges, tier: Tier) -> Form {
         let key = Key::new(instruction, frame, ranges);

@@ -6,7 +6,11 @@ use opml_vm::{
 };
 use rayon::prelude::*;
 
-use super::{Engine, Form, Frame, awake, execute, moving::{Moving, Scope}, pool::Pool};
+use super::{
+    Engine, Form, Frame, awake, execute,
+    moving::{Moving, Scope},
+    pool::Pool,
+};
 use crate::num;
 
 /// Terms below which the runs of a batch are not computed in parallel.

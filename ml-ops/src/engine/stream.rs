@@ -101,11 +101,18 @@ impl Streaming<'_> {
             let most = self.longest.min(t.saturating_add(side_by_side));
             let until = (t..most).find(|&t| self.is_quiet(&walk, t) != is_quiet).unwrap_or(most);
             let needed = if is_quiet { &quiet } else { &loud };
-            let end = walk.reach(t, until, needed);
-            let span = Span { iterations: t..end, needed, after: &after };
+            let mut end = walk.reach(t, until, needed);
+            // The first iteration that is looked at goes with those before it, if it does not wait for them.
+            let next = end.saturating_add(1);
+            let looked =
+                is_quiet && end < self.longest && !self.is_quiet(&walk, end) && walk.reach(t, next, &loud) == next;
+            end = if looked { next } else { end };
+            let last = looked.then_some(loud.as_slice());
+            let span = Span { iterations: t..end, needed, last, after: &after };
             let mut compute = || walk.span(&span, &mut Told::Places(&mut *self.observe));
             if is_long { awake::during(compute) } else { compute() }?;
             for t in t..end {
+                let is_quiet = is_quiet && !(looked && t.saturating_add(1) == end);
                 let last = !is_quiet
                     && matches!(self.stop, Stop::Halt { .. })
                     && interpreter::halts(program, &walk.sample.values, t);

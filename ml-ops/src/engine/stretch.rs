@@ -12,7 +12,7 @@ use super::{
     Engine,
     moving::Moving,
     run::{LONG, Sample},
-    walk::Span,
+    walk::{Span, shared},
 };
 use crate::num;
 
@@ -82,19 +82,20 @@ impl Stretch<'_> {
         let Part { iterations, moving, values } = part;
         let count = num::size(iterations.end - iterations.start);
         let place = num::size(number.into());
+        let computed = shared(&self.span.of(number), iterations);
+        let before = num::size(computed.start - iterations.start);
+        // Places of iterations in which it is not computed stay empty.
+        values.resize_with(values.len() + before, Tensor::empty);
         let known = program.instructions().get(place).zip(engine.forms.get(place));
-        let Some((instruction, form)) = known.filter(|_| self.span.is_needed(number)) else {
-            values.resize_with(values.len() + count, Tensor::empty);
-            return;
-        };
+        let Some((instruction, form)) = known.filter(|_| before < count) else { return };
         let own = Own { first: self.numbers.start, iterations: (iterations.start, count), values };
         let frame = |t| self.sample.frame(program, (t, number)).with(own);
-        let frames: Vec<_> = iterations.clone().map(frame).collect();
+        let frames: Vec<_> = computed.map(frame).collect();
         let found = engine.step(&frames, instruction, form.as_ref(), moving);
         values.extend(found);
         let rows = self.span.gone(number).iter().filter_map(|gone| gone.checked_sub(self.numbers.start));
         for row in rows.map(|row| num::size(row.into())) {
-            let gone = values.iter_mut().skip(row * count).take(count);
+            let gone = values.iter_mut().skip(row * count + before).take(count - before);
             let gone: Vec<Vec<u8>> = gone.map(|value| std::mem::replace(value, Tensor::empty()).into_bytes()).collect();
             moving.pool.put_many(gone.into_iter());
         }
@@ -124,7 +125,7 @@ mod tests {
             let mut cuts: Vec<u64> = (t..=end).filter(|&at| at == t || at == end || rng.chance(40)).collect();
             cuts.dedup();
             let parts: Vec<Range<u64>> = cuts.windows(2).map(|cut| cut[0]..cut[1]).collect();
-            let span = Span { iterations: t..end, needed: &needed, after: &[] };
+            let span = Span { iterations: t..end, needed: &needed, last: None, after: &[] };
             let mut tell = |t: u64, number: u32| told.push((t, number));
             walk.in_parts(&span, Some(&parts), &mut Told::Places(&mut tell)).unwrap_or_else(|e| panic!("{e}"));
             t = end;

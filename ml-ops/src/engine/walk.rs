@@ -24,8 +24,8 @@ pub(super) struct Walk<'a> {
     pub(super) sample: Sample<'a>,
     /// Which values have been computed.
     present: Vec<bool>,
-    /// Of single iterations: always one.
-    alone: Vec<Moving>,
+    /// Of one thread.
+    alone: Option<Moving>,
     /// Of threads that share iterations.
     shared: Vec<Moving>,
     budget: u64,
@@ -50,19 +50,41 @@ pub(super) struct Span<'s> {
     pub(super) iterations: Range<u64>,
     /// Which values are computed.
     pub(super) needed: &'s [bool],
+    /// Which values of the last iteration are, if they are more.
+    pub(super) last: Option<&'s [bool]>,
     /// After instruction `i` the values of `after[i]` go.
     pub(super) after: &'s [Vec<u32>],
 }
 
 impl Span<'_> {
+    /// The iterations in which a value is computed: all, the last, or none.
+    pub(super) fn of(&self, number: u32) -> Range<u64> {
+        let is_in = |list: &[bool]| list.get(num::size(number.into())).copied().unwrap_or(true);
+        let Range { start, end } = self.iterations;
+        if is_in(self.needed) {
+            start..end
+        } else if self.last.is_some_and(is_in) {
+            end.saturating_sub(1).max(start)..end
+        } else {
+            end..end
+        }
+    }
+
+    /// Whether a value is computed at all.
     pub(super) fn is_needed(&self, number: u32) -> bool {
-        self.needed.get(num::size(number.into())).copied().unwrap_or(true)
+        !self.of(number).is_empty()
     }
 
     /// The values that go after an instruction.
     pub(super) fn gone(&self, number: u32) -> &[u32] {
         self.after.get(num::size(number.into())).map_or(&[], Vec::as_slice)
     }
+}
+
+/// What two ranges share, at the end of the second if that is nothing.
+pub(super) fn shared(a: &Range<u64>, b: &Range<u64>) -> Range<u64> {
+    let end = a.end.min(b.end);
+    if a.start.max(b.start) < end { a.start.max(b.start)..end } else { b.end..b.end }
 }
 
 /// Why iterations were not computed.
@@ -103,8 +125,7 @@ impl<'a> Walk<'a> {
         engine.program.check_inputs(inputs)?;
         let present = vec![true; values.len()];
         let sample = Sample { inputs, values, length: None };
-        let alone = vec![Moving::new(engine.forms.len(), Scope::OneRun, engine.pool.clone())];
-        Ok(Self { engine, sample, present, alone, shared: Vec::new(), budget, spent: 0 })
+        Ok(Self { engine, sample, present, alone: None, shared: Vec::new(), budget, spent: 0 })
     }
 
     /// Makes room for iterations, as far as it is not too much for those that may not come.
@@ -163,7 +184,7 @@ impl<'a> Walk<'a> {
         }
         let mut number = 0;
         while number < count {
-            let end = self.engine.needs.stretch(number, span.needed);
+            let end = self.engine.needs.stretch(number, span.last.unwrap_or(span.needed));
             if let Some(parts) = parts.filter(|_| end > number) {
                 self.together(span, number..end, parts, told)?;
                 number = end;
@@ -180,7 +201,7 @@ impl<'a> Walk<'a> {
     /// Counts the elements of an instruction.
     fn spend(&mut self, span: &Span<'_>, number: u32) -> Result<(), Halted> {
         let Some(instruction) = self.engine.program.instructions().get(num::size(number.into())) else { return Ok(()) };
-        let Range { start, end } = span.iterations;
+        let Range { start, end } = span.of(number);
         let elements = if instruction.dynamics.is_empty() {
             instruction.elements(start).saturating_mul(end.saturating_sub(start))
         } else {
@@ -198,7 +219,8 @@ impl<'a> Walk<'a> {
     fn one(&mut self, span: &Span<'_>, number: u32, told: &mut Told<'_>) -> Result<(), Halted> {
         self.spend(span, number)?;
         let values = self.values(span, number)?;
-        for (t, mut value) in span.iterations.clone().zip(values) {
+        let iterations = span.of(number);
+        for (t, mut value) in iterations.clone().zip(values) {
             match told {
                 Told::Places(told) => told(t, number),
                 Told::Values(hook) => hook(t, number, &mut value),
@@ -206,7 +228,7 @@ impl<'a> Walk<'a> {
             self.put(t, number, value);
         }
         for &gone in span.gone(number) {
-            self.let_go(gone, &span.iterations, &self.engine.pool);
+            self.let_go(gone, &iterations, &self.engine.pool);
         }
         Ok(())
     }
@@ -223,8 +245,9 @@ impl<'a> Walk<'a> {
         numbers.clone().filter(|&number| span.is_needed(number)).try_for_each(|number| self.spend(span, number))?;
         // One part goes on as single iterations do.
         let is_alone = parts.len() == 1;
-        let kept = if is_alone { &mut self.alone } else { &mut self.shared };
-        let mut kept = std::mem::take(kept).into_iter();
+        let mut kept =
+            if is_alone { self.alone.take().into_iter().collect() } else { std::mem::take(&mut self.shared) }
+                .into_iter();
         let part = |iterations: &Range<u64>| {
             let fresh = || Moving::new(engine.forms.len(), Scope::OneThread, Pool::default());
             Part { iterations: iterations.clone(), moving: kept.next().unwrap_or_else(fresh), values: Vec::new() }
@@ -234,11 +257,17 @@ impl<'a> Walk<'a> {
         for part in parts {
             self.take(span, &numbers, part.iterations.clone(), part.values, told);
             // What comes from before the stretch goes now.
-            let needed = numbers.clone().filter(|&number| span.is_needed(number));
-            for &gone in needed.flat_map(|number| span.gone(number)).filter(|gone| **gone < numbers.start) {
-                self.let_go(gone, &part.iterations, &part.moving.pool);
+            for number in numbers.clone() {
+                let iterations = shared(&span.of(number), &part.iterations);
+                for &gone in span.gone(number).iter().filter(|gone| **gone < numbers.start) {
+                    self.let_go(gone, &iterations, &part.moving.pool);
+                }
             }
-            if is_alone { &mut self.alone } else { &mut self.shared }.push(part.moving);
+            if is_alone {
+                self.alone = Some(part.moving);
+            } else {
+                self.shared.push(part.moving);
+            }
         }
         Ok(())
     }
@@ -257,12 +286,14 @@ impl<'a> Walk<'a> {
         let (first, length) = (num::size(numbers.start.into()), numbers.len());
         for t in iterations.clone() {
             let present = self.present.iter_mut().skip(place(t, numbers.start)).take(length);
-            let needed = span.needed.iter().skip(first).chain(std::iter::repeat(&true));
+            let is_last = t.saturating_add(1) == span.iterations.end;
+            let needed = span.last.filter(|_| is_last).unwrap_or(span.needed);
+            let needed = needed.iter().skip(first).chain(std::iter::repeat(&true));
             present.zip(needed).for_each(|(present, needed)| *present |= needed);
         }
         let mut values = values.into_iter();
         for number in numbers.clone() {
-            let is_needed = span.is_needed(number);
+            let computed = span.of(number);
             for (t, value) in iterations.clone().zip(&mut values) {
                 // Places are far apart, and most values are gone by now.
                 if value != Tensor::empty()
@@ -271,7 +302,7 @@ impl<'a> Walk<'a> {
                     *own = value;
                 }
                 if let Told::Places(told) = told
-                    && is_needed
+                    && computed.contains(&t)
                 {
                     told(t, number);
                 }
@@ -296,11 +327,14 @@ impl<'a> Walk<'a> {
         };
         if engine.needs.is_guarded(number) {
             let each = |t| self.known(t, number).ok_or(Halted::Missing);
-            return span.iterations.clone().map(each).collect();
+            return span.of(number).map(each).collect();
         }
-        let frames: Vec<Frame<'_>> = span.iterations.clone().map(|t| self.sample.frame(program, (t, number))).collect();
-        let moving = self.alone.iter_mut().next();
-        Ok(moving.map_or_else(Vec::new, |moving| engine.step(&frames, instruction, form.as_ref(), moving)))
+        let frames: Vec<Frame<'_>> = span.of(number).map(|t| self.sample.frame(program, (t, number))).collect();
+        // A thread that had a part knows what came before.
+        let mut known = || self.shared.pop().map(|moving| moving.with(Scope::OneRun));
+        let fresh = || Moving::new(engine.forms.len(), Scope::OneRun, engine.pool.clone());
+        let moving = self.alone.get_or_insert_with(|| known().unwrap_or_else(fresh));
+        Ok(engine.step(&frames, instruction, form.as_ref(), moving))
     }
 
     fn put(&mut self, t: u64, number: u32, value: Tensor) {

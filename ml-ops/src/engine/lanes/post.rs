@@ -104,7 +104,8 @@ impl Post {
         let space = Space::new(&analysis.extents, false);
         let work = extents.iter().fold(1, |n: i64, &extent| n.saturating_mul(extent));
         let code = compile::compile(instruction, &analysis, space, true, work);
-        let shifted = Shifted::new(instruction.dtype, &analysis).filter(|shifted| growing.is_none() || shifted.is_free());
+        let shifted =
+            Shifted::new(instruction.dtype, &analysis).filter(|shifted| growing.is_none() || shifted.is_free());
         let growth = match growing {
             Some(program) => Some(Growth::new(program, instruction, &instruction.post, (&analysis, &code, &extents))?),
             None => None,

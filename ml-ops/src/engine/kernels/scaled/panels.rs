@@ -46,7 +46,10 @@ impl Part {
         for (at, row) in rows.iter_mut().enumerate() {
             *row = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(half(codes[at])), half(codes[at + PANEL / 2]));
             if four {
-                *row = _mm512_permutex_epi64::<0b11_01_10_00>(_mm512_shuffle_epi8(*row, _mm512_broadcast_i32x4(line(&HALVES))));
+                *row = _mm512_permutex_epi64::<0b11_01_10_00>(_mm512_shuffle_epi8(
+                    *row,
+                    _mm512_broadcast_i32x4(line(&HALVES)),
+                ));
             }
         }
         let mut sums = _mm512_setzero_si512();
