@@ -11,6 +11,7 @@ mod normalise;
 mod number;
 mod pool;
 mod reduce;
+mod selection;
 mod tables;
 mod zip;
 
@@ -144,7 +145,10 @@ impl Emit<'_> {
 
     /// A node's result; none if only products read it, in a form of their own.
     fn stored(&mut self, node: &Node) -> Result<Option<(View, Encoding)>, LowerError> {
-        if self.waits(node) || matches!(node.operator, Operator::Softmax { .. }) && self.powers(node)?.is_some() {
+        if self.waits(node)
+            || self.selected(node).is_some()
+            || matches!(node.operator, Operator::Softmax { .. }) && self.powers(node)?.is_some()
+        {
             return Ok(None);
         }
         let place = self.node(node)?;

@@ -9,6 +9,7 @@ mod normalisations;
 mod precision;
 mod products;
 mod reductions;
+mod selections;
 mod zips;
 
 use opml_vm::{
