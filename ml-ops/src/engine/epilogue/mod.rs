@@ -17,6 +17,7 @@ use super::{
     load::{self, Extents, FIRST_K, Headers, LoadPlan, Place},
 };
 use crate::{num, tier::Tier};
+use chain::RowLink;
 
 /// Least and greatest sum.
 #[derive(Debug, Clone, Copy)]
@@ -82,10 +83,8 @@ impl Epilogue {
     /// `None` if a load of `post` cannot be planned.
     pub(super) fn new(context: &Context<'_>, bounds: Bounds, share: Share, totals: Option<&[i64]>) -> Option<Self> {
         let post = Post::new(context.instruction, &context.extents, context.header)?;
-        let whole = || recognised(context, bounds).map(|found| (found, None));
-        let (found, tail) =
-            whole().or_else(|| in_parts(context, bounds)).map_or((None, None), |(f, tail)| (Some(f), tail));
-        let (fixed, row) = found.map_or((None, None), |(fixed, row)| (Some(fixed), row));
+        let found = Found::whole(context, bounds).or_else(|| Found::in_parts(context, bounds));
+        let (fixed, row, tail) = found.map_or((None, None, None), |found| (Some(found.fixed), found.row, found.tail));
         let scale = row.map(|row| RowPlace::new(&row.scale, &context.extents));
         let fixed = match totals {
             Some(totals) => fixed.map(|fixed| shared(&fixed, share, totals, context.columns)),
@@ -113,20 +112,29 @@ impl Epilogue {
     }
 }
 
-/// All of `post` as a chain, and the scale of its rows.
-fn recognised(context: &Context<'_>, bounds: Bounds) -> Option<(Fixed, Option<chain::RowLink>)> {
-    let chain = chain::find(context)?;
-    Some((chain.fixed(context, bounds)?, chain.row))
+/// What is recognised of `post`.
+struct Found {
+    fixed: Fixed,
+    row: Option<RowLink>,
+    /// The type of its numbers and the rest, if it is only the first part.
+    tail: Option<(DType, Post)>,
 }
 
-/// A first part of `post` as a chain, and the type of its numbers with the rest.
-#[allow(clippy::type_complexity, reason = "three things that are found together")]
-fn in_parts(context: &Context<'_>, bounds: Bounds) -> Option<((Fixed, Option<chain::RowLink>), Option<(DType, Post)>)> {
-    tail::cuts(context.instruction).find_map(|cut| {
-        let found = recognised(&Context { instruction: &cut.head, ..*context }, bounds)?;
-        let rest = Post::with_acc(&cut.tail, &context.extents, cut.range, context.header, context.tier)?;
-        Some((found, Some((cut.head.dtype, rest))))
-    })
+impl Found {
+    /// All of `post` as a chain.
+    fn whole(context: &Context<'_>, bounds: Bounds) -> Option<Self> {
+        let chain = chain::find(context)?;
+        Some(Self { fixed: chain.fixed(context, bounds)?, row: chain.row, tail: None })
+    }
+
+    /// A first part of `post` as a chain.
+    fn in_parts(context: &Context<'_>, bounds: Bounds) -> Option<Self> {
+        tail::cuts(context.instruction).find_map(|cut| {
+            let found = Self::whole(&Context { instruction: &cut.head, ..*context }, bounds)?;
+            let rest = Post::with_acc(&cut.tail, &context.extents, cut.range, context.header, context.tier)?;
+            Some(Self { tail: Some((cut.head.dtype, rest)), ..found })
+        })
+    }
 }
 
 impl RowPlace {
