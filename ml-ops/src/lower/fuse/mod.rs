@@ -13,8 +13,8 @@ use opml_vm::{Counts, Extent, Instruction, Op, Reducer, Source, codec};
 
 use crate::num;
 
-/// Fuses where it can; where each instruction is then, if its value still is.
-pub(super) fn fuse(instructions: &mut Vec<Instruction>, counts: &Counts) -> Vec<Option<u32>> {
+/// Fuses where it can.
+pub(super) fn fuse(instructions: &mut Vec<Instruction>, counts: &Counts) {
     let readers = readers(instructions);
     let mut gone = vec![false; instructions.len()];
     for second in 0..instructions.len() {
@@ -39,7 +39,6 @@ pub(super) fn fuse(instructions: &mut Vec<Instruction>, counts: &Counts) -> Vec<
             }
         }
     }
-    places
 }
 
 /// Who reads a value.

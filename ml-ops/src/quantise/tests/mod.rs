@@ -143,7 +143,7 @@ impl Case {
         Ok(Outcome {
             encoding: quantised.output,
             stored: run.output(&quantised.program).unwrap().values(),
-            instructions: quantised.program.instructions().len(),
+            instructions: quantised.apart.instructions().len(),
         })
     }
 }

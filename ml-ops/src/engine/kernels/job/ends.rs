@@ -16,6 +16,7 @@ const NEAR: usize = 1 << 12;
 
 impl<F: Finish> Job<'_, F> {
     /// Where the rows of a tile go.
+    #[allow(clippy::mut_from_ref, reason = "parts of the output that no one else writes")]
     pub(super) fn parts<'o>(&self, places: &[Place], strip: Strip, outputs: &'o Outputs<'_>) -> [&'o mut [u8]; ROWS] {
         let mut out: [&mut [u8]; ROWS] = Default::default();
         for (out, place) in out.iter_mut().zip(places) {
