@@ -1,6 +1,6 @@
 //! Flat tensors: a type, a count, and little-endian bytes that are the committed string (SPEC §1).
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use core::{fmt, ops::Deref};
 
 use bytes::Bytes;
@@ -20,8 +20,9 @@ pub struct Tensor {
 enum Store {
     /// In memory of the tensor's own.
     Own(Vec<u8>),
-    /// In a model file, with all its other tensors; a copy shares them.
-    Shared(Bytes),
+    /// In a model file, with all its other tensors; a copy shares them. Behind a pointer, so that other tensors are no larger
+    /// for it: runs of many short values move them often.
+    Shared(Box<Bytes>),
 }
 
 impl Deref for Store {
@@ -54,6 +55,7 @@ impl Tensor {
     ///
     /// # Errors
     /// The byte count does not fit, there are more than 2^40 elements, or an unused nibble is not 0.
+    #[inline]
     pub fn new(dtype: DType, elements: u64, bytes: Vec<u8>) -> Result<Self, TensorError> {
         Self::of(dtype, elements, Store::Own(bytes))
     }
@@ -63,9 +65,10 @@ impl Tensor {
     /// # Errors
     /// As [`Tensor::new`].
     pub fn shared(dtype: DType, elements: u64, bytes: Bytes) -> Result<Self, TensorError> {
-        Self::of(dtype, elements, Store::Shared(bytes))
+        Self::of(dtype, elements, Store::Shared(Box::new(bytes)))
     }
 
+    #[inline]
     fn of(dtype: DType, elements: u64, bytes: Store) -> Result<Self, TensorError> {
         if elements > MAX_ELEMENTS {
             return Err(TensorError::Elements(elements));
@@ -118,11 +121,13 @@ impl Tensor {
     }
 
     /// The committed bytes.
+    #[inline]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
     /// The bytes, without a copy unless they are shared.
+    #[inline]
     pub fn into_bytes(self) -> Vec<u8> {
         match self.bytes {
             Store::Own(bytes) => bytes,

@@ -107,15 +107,15 @@ impl Builder {
         self.instructions.is_empty()
     }
 
-    /// Makes sums and short functions of their elements one instruction. Where the value of each instruction is then; none
-    /// for those that are not stored any more.
-    pub fn fuse(&mut self) -> Vec<Option<u32>> {
+    /// Makes instructions that only one other reads, element by element, one with it: fewer values are stored. The program's output
+    /// stays the same; where other values are changes.
+    pub fn fuse(&mut self) {
         let counts = Counts {
             instructions: count(self.instructions.len()),
             constants: count(self.constants.len()),
             inputs: count(self.inputs.len()),
         };
-        fuse::fuse(&mut self.instructions, &counts)
+        fuse::fuse(&mut self.instructions, &counts);
     }
 
     /// The program; the last instruction's value is its output.

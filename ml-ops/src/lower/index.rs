@@ -62,6 +62,31 @@ pub fn gather(builder: &mut Builder, x: &View, index: &View, axis: usize) -> Res
     fetch(builder, (x, &own), &[digit], &[index.with(at)], &shape)
 }
 
+/// Row `i + 1` of a table for each number `i` of `index`, whose last axis has extent 1: that of the row takes its place. Numbers
+/// below −1 count as −1, and those past the table as its last row.
+///
+/// # Errors
+/// An operand lies so that an instruction cannot address it.
+pub fn rows(builder: &mut Builder, table: &View, index: &View) -> Result<View, LowerError> {
+    let (row, columns) = (table.digit(0)?, table.axes.get(1).cloned().unwrap_or_default());
+    let last = index.axes.len().checked_sub(1).ok_or(LowerError::Layout("rows are selected along an axis"))?;
+    let (mut own, mut at) = (Vec::new(), index.axes[..last].to_vec());
+    own.extend(at.iter().map(|digits| free(super::view::product(digits))));
+    at.push(free(super::view::product(&columns)));
+    own.push(columns);
+    let (own, at) = (table.with(own), index.with(at));
+    let domain = Domain::new(&[&own, &at], &own.shape())?;
+    let mut draft = Draft::new(table.stored.dtype, Reducer::Sum);
+    let mut terms = super::elementwise::loops(&mut draft, &domain, 2);
+    let number = draft.load_at(&at, &terms[1]);
+    let number = draft.clamp(number, -1, row.extent - 2);
+    let number = draft.add(number, 1);
+    terms[0].push((number, row.extent, row.stride));
+    draft.load_at(&own, &terms[0]);
+    let stored = builder.push(draft)?;
+    Ok(domain.result(stored, 1))
+}
+
 /// `x[.., index[..], ..]`: both have the same number of axes, and the axes of `x` lie in one part each.
 ///
 /// # Errors

@@ -36,7 +36,7 @@ pub use convolution::{Convolution, Spatial, convolution};
 pub use draft::{Arg, Draft, Index, Reg, Size};
 pub use elementwise::{Affine, Scaled, affine, combine, copy, product};
 pub use gather::{Curve, FRACTION, interpolate, leaky, lookup, stairs};
-pub use index::{gather, gather_elements, gather_nd};
+pub use index::{gather, gather_elements, gather_nd, rows};
 pub use layout::Domain;
 pub use matmul::{RowScale, dense, matmul};
 pub use normalise::{Normalise, normalise};

@@ -11,6 +11,7 @@ mod normalise;
 mod number;
 mod pool;
 mod reduce;
+mod selection;
 mod tables;
 mod zip;
 
@@ -32,6 +33,8 @@ use crate::{
 /// A finished program.
 pub(super) struct Emitted {
     pub(super) program: Program,
+    /// Before instructions were fused.
+    pub(super) apart: Program,
     pub(super) output: Encoding,
     pub(super) places: Vec<Option<(View, Encoding)>>,
 }
@@ -91,8 +94,10 @@ pub(super) fn emit(
     let output = graph.outputs.first().copied().ok_or(ImportError::NoOutput)?;
     let encoding =
         emit.finish(output).map_err(|fault| ImportError::Lower { node: graph.value(output).name.clone(), fault })?;
-    emit.fuse();
-    Ok(Emitted { program: emit.builder.finish()?, output: encoding, places: emit.places })
+    let mut builder = emit.builder;
+    let apart = builder.clone().finish()?;
+    builder.fuse();
+    Ok(Emitted { program: builder.finish()?, apart, output: encoding, places: emit.places })
 }
 
 fn signed(shape: &[usize]) -> Vec<i64> {
@@ -100,19 +105,6 @@ fn signed(shape: &[usize]) -> Vec<i64> {
 }
 
 impl Emit<'_> {
-    /// Fuses instructions, and forgets where values were that are not stored any more.
-    fn fuse(&mut self) {
-        let places = self.builder.fuse();
-        for place in &mut self.places {
-            let Some((View { stored, .. }, _)) = place else { continue };
-            let Source::Value(number) = &mut stored.source else { continue };
-            match places.get(num::size((*number).into())).copied().flatten() {
-                Some(to) => *number = to,
-                None => *place = None,
-            }
-        }
-    }
-
     /// A computed value.
     fn place(&self, id: ValueId) -> Result<(View, Encoding), LowerError> {
         self.places[id.0].clone().ok_or(LowerError::Layout("a constant stands where a computed value is needed"))
@@ -144,7 +136,10 @@ impl Emit<'_> {
 
     /// A node's result; none if only products read it, in a form of their own.
     fn stored(&mut self, node: &Node) -> Result<Option<(View, Encoding)>, LowerError> {
-        if self.waits(node) || matches!(node.operator, Operator::Softmax { .. }) && self.powers(node)?.is_some() {
+        if self.waits(node)
+            || self.selected(node).is_some()
+            || matches!(node.operator, Operator::Softmax { .. }) && self.powers(node)?.is_some()
+        {
             return Ok(None);
         }
         let place = self.node(node)?;

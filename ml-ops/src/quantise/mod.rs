@@ -49,9 +49,11 @@ pub use sensitivity::{Level, Point};
 pub struct Quantised {
     /// The program.
     pub program: Program,
+    /// The same before instructions were fused: it has all values of the graph, with the same numbers.
+    pub apart: Program,
     /// Encoding of the output.
     pub output: Encoding,
-    /// For each computed value of the graph: where it lies and how it is encoded.
+    /// For each computed value of the graph: where it lies in `apart` and how it is encoded.
     pub places: Vec<Option<(View, Encoding)>>,
     /// What calibration saw of each value.
     pub ranges: Vec<Range>,
@@ -127,8 +129,8 @@ fn with_ranges(
 ) -> Result<Quantised, ImportError> {
     let plan = plan::Plan::new(graph, inputs, &ranges, settings, levels);
     let emitted = emit::emit(graph, inputs, &plan, &ranges, settings)?;
-    let Emitted { program, output, places } = emitted;
-    Ok(Quantised { program, output, places, ranges, points: Vec::new() })
+    let Emitted { program, apart, output, places } = emitted;
+    Ok(Quantised { program, apart, output, places, ranges, points: Vec::new() })
 }
 
 /// Ranges of all values; two evaluations of every sample.

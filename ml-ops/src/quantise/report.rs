@@ -63,7 +63,7 @@ pub struct Report {
     pub points: Vec<Point>,
 }
 
-/// Runs the program on samples and compares every value with the float network.
+/// Runs the program on samples, as it was before instructions were fused, and compares every value with the float network.
 ///
 /// # Errors
 /// The program does not run.
@@ -76,7 +76,7 @@ pub(crate) fn compare(
     let mut report =
         Report { samples: samples.len(), work: graph.work(), points: quantised.points.clone(), ..Report::default() };
     let mut errors = vec![Errors::default(); graph.nodes.len()];
-    let engine = Engine::compile(&quantised.program);
+    let engine = Engine::compile(&quantised.apart);
     for sample in samples {
         let stored = sample.iter().zip(inputs).map(|(real, encoding)| {
             let stored: Vec<i64> = real.iter().map(|&v| encoding.stored(f64::from(v))).collect();
@@ -88,7 +88,7 @@ pub(crate) fn compare(
             errors.add(node, quantised, &run.values, &values);
         }
         if let Some(&output) = graph.outputs.first() {
-            let integers = run.output(&quantised.program).map(Tensor::values).unwrap_or_default();
+            let integers = run.output(&quantised.apart).map(Tensor::values).unwrap_or_default();
             report.agreeing += usize::from(decision(&integers) == decision(values.get(output)));
         }
     }

@@ -7,6 +7,7 @@ mod commit;
 mod convolutions;
 mod engine;
 mod fixtures;
+mod fusing;
 mod growing;
 mod hostile;
 mod lanes;

@@ -159,8 +159,8 @@ fn products_of_dynamically_quantised_numbers() {
     let imported = import_onnx(&model.bytes(), &options).unwrap();
     let names: Vec<&str> = imported.graph.nodes.iter().map(|node| node.operator.name()).collect();
     assert_eq!(names, ["Dense", "Dense", "Add"]);
-    // Greatest numbers, bytes, two products, the sum.
-    assert_eq!(imported.program.instructions().len(), 5);
+    // Greatest numbers, bytes, two products, of which the second goes on with the sum.
+    assert_eq!(imported.program.instructions().len(), 4);
     // Numbers up to 4, 16 weights up to 3.8 in magnitude: half a 127th of a row each.
     let found = difference(&imported, 6);
     assert!(found <= 0.5, "{found}");

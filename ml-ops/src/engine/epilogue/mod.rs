@@ -3,18 +3,21 @@
 //! Recognised are chains `acc → + table → · table / 2^shift → + zero point → clamp`, in which any link may be missing
 //! and tables are numbers or constants that follow the column. No link may leave i64, by the bounds of the sums. Before all of
 //! that may come `acc → + table → · row / 2^shift`, with a number of each row that was computed before; these stay in i32.
+//! A chain may also be the first part of `post` alone: then the rest goes on with its numbers, many rows at once.
 
 mod chain;
+mod tail;
 
 use opml_vm::{DType, Instruction, Program, Tensor, tensor};
 
 use super::{
     Frame,
     kernels::{Channels, Finish, Fixed, STRIP, low_half},
-    lanes::{Post, Workspace},
+    lanes::{Numbers, Post, Workspace},
     load::{self, Extents, FIRST_K, Headers, LoadPlan, Place},
 };
-use crate::num;
+use crate::{num, tier::Tier};
+use chain::RowLink;
 
 /// Least and greatest sum.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +46,8 @@ pub(super) struct Epilogue {
     fixed: Option<Fixed>,
     /// Where the scales of rows are: the tensor, and a position as a sum over output coordinates.
     scale: Option<RowPlace>,
+    /// If these are only the first part of `post`: their type, and the rest.
+    tail: Option<(DType, Post)>,
     post: Post,
     share: Share,
     columns: usize,
@@ -71,20 +76,21 @@ pub(super) struct Context<'a> {
     pub(super) columns: usize,
     /// First column axis.
     pub(super) split: usize,
+    pub(super) tier: Tier,
 }
 
 impl Epilogue {
     /// `None` if a load of `post` cannot be planned.
     pub(super) fn new(context: &Context<'_>, bounds: Bounds, share: Share, totals: Option<&[i64]>) -> Option<Self> {
         let post = Post::new(context.instruction, &context.extents, context.header)?;
-        let found = chain::find(context).and_then(|chain| Some((chain.fixed(context, bounds)?, chain.row)));
-        let (fixed, row) = found.map_or((None, None), |(fixed, row)| (Some(fixed), row));
+        let found = Found::whole(context, bounds).or_else(|| Found::in_parts(context, bounds));
+        let (fixed, row, tail) = found.map_or((None, None, None), |found| (Some(found.fixed), found.row, found.tail));
         let scale = row.map(|row| RowPlace::new(&row.scale, &context.extents));
         let fixed = match totals {
             Some(totals) => fixed.map(|fixed| shared(&fixed, share, totals, context.columns)),
             None => fixed,
         };
-        Some(Self { fixed, scale, post, share, columns: context.columns, constant: totals.is_some() })
+        Some(Self { fixed, scale, tail, post, share, columns: context.columns, constant: totals.is_some() })
     }
 
     /// The epilogue of runs, with the totals of each one's columns, or one set for all.
@@ -103,6 +109,31 @@ impl Epilogue {
         let scales =
             frames.iter().map(|frame| self.scale.as_ref().and_then(|scale| frame.tensor(scale.place))).collect();
         Over { epilogue: self, fixed, totals, scales, frames, instruction }
+    }
+}
+
+/// What is recognised of `post`.
+struct Found {
+    fixed: Fixed,
+    row: Option<RowLink>,
+    /// The type of its numbers and the rest, if it is only the first part.
+    tail: Option<(DType, Post)>,
+}
+
+impl Found {
+    /// All of `post` as a chain.
+    fn whole(context: &Context<'_>, bounds: Bounds) -> Option<Self> {
+        let chain = chain::find(context)?;
+        Some(Self { fixed: chain.fixed(context, bounds)?, row: chain.row, tail: None })
+    }
+
+    /// A first part of `post` as a chain.
+    fn in_parts(context: &Context<'_>, bounds: Bounds) -> Option<Self> {
+        tail::cuts(context.instruction).find_map(|cut| {
+            let found = Self::whole(&Context { instruction: &cut.head, ..*context }, bounds)?;
+            let rest = Post::with_acc(&cut.tail, &context.extents, cut.range, context.header, context.tier)?;
+            Some(Self { tail: Some((cut.head.dtype, rest)), ..found })
+        })
     }
 }
 
@@ -178,6 +209,21 @@ impl<'a> Finish for Over<'a> {
         let tensor = self.scales.get(sample).copied().flatten();
         let Some((place, tensor)) = self.epilogue.scale.as_ref().zip(tensor) else { return 0 };
         low_half(tensor::element_at(place.dtype, tensor.bytes(), place.position(element)).unwrap_or(0))
+    }
+
+    fn tail(&self) -> Option<DType> {
+        self.epilogue.tail.as_ref().map(|(dtype, _)| *dtype)
+    }
+
+    fn go_on(&self, state: &mut Self::State, sample: usize, first: usize, numbers: &[i32], out: &mut [u8]) {
+        let (dtype, constants, extents) = self.instruction;
+        let (Some((_, post)), Some(&frame)) = (&self.epilogue.tail, self.frames.get(sample)) else { return };
+        if state.as_ref().is_none_or(|(known, _)| *known != sample) {
+            *state = Some((sample, Workspace::with(constants, post.len(), extents, frame)));
+        }
+        if let Some((_, lanes)) = state {
+            post.numbers(dtype, first, Numbers::Narrow(numbers), out, lanes);
+        }
     }
 
     fn values(

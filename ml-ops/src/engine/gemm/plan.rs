@@ -174,6 +174,7 @@ impl Plan<'_> {
             header: self.header,
             columns: size(self.columns),
             split: sides.split,
+            tier: self.isa.tier(),
         }
     }
 

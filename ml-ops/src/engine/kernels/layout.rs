@@ -58,6 +58,16 @@ impl Layout {
         line.filter(|line| line.out == self.columns && self.blocks.is_empty())
     }
 
+    /// Whether the blocks of a row are consecutive, one after another.
+    pub(super) fn is_interleaved(&self) -> bool {
+        let mut step = self.columns;
+        self.blocks.iter().rev().all(|axis| {
+            let next = axis.out == step;
+            step *= axis.extent;
+            next
+        })
+    }
+
     /// Elements of the output.
     pub(in crate::engine) const fn elements(&self) -> usize {
         self.elements

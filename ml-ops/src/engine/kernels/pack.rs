@@ -60,15 +60,13 @@ impl Packed {
             pack_column(row, offset, width, runs, &mut bytes[start..]);
             sums.add(row.iter().map(|&term| i64::from(term) - i64::from(offset)));
         }
-        Self {
-            bytes,
-            columns,
-            panel,
-            planes: None,
-            totals: sums.totals,
-            largest: sums.largest,
-            heaviest: sums.heaviest,
-        }
+        Self::with_sums((bytes, columns, panel), sums)
+    }
+
+    /// Panels without planes.
+    fn with_sums((bytes, columns, panel): (Aligned, usize, usize), sums: Sums) -> Self {
+        let Sums { totals, largest, heaviest } = sums;
+        Self { bytes, columns, panel, planes: None, totals, largest, heaviest }
     }
 
     /// With planes for the matrix unit, if the tier has one and rows of 16-bit numbers are multiplied.
@@ -110,15 +108,7 @@ impl Packed {
             sums.largest = sums.largest.max(part.largest);
             sums.heaviest = sums.heaviest.max(part.heaviest);
         }
-        Self {
-            bytes,
-            columns,
-            panel,
-            planes: None,
-            totals: sums.totals,
-            largest: sums.largest,
-            heaviest: sums.heaviest,
-        }
+        Self::with_sums((bytes, columns, panel), sums)
     }
 
     /// Panels of a block from one of its panels on.

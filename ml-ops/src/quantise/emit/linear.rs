@@ -29,7 +29,7 @@ impl Emit<'_> {
     }
 
     /// The bias of each row in real numbers.
-    fn bias(&self, node: &Node, rows: usize) -> Vec<f64> {
+    pub(super) fn bias(&self, node: &Node, rows: usize) -> Vec<f64> {
         let bias = node.inputs.get(2).and_then(|&id| self.graph.value(id).floats()).unwrap_or(&[]);
         (0..rows).map(|row| bias.get(row).map_or(0.0, |&b| f64::from(b))).collect()
     }
@@ -48,6 +48,10 @@ impl Emit<'_> {
     }
 
     pub(super) fn dense(&mut self, node: &Node) -> Result<View, LowerError> {
+        let selection = self.graph.nodes.iter().find(|other| other.output == node.inputs[0]);
+        if let Some(index) = selection.and_then(|selection| self.selected(selection)) {
+            return self.columns_of(node, &index);
+        }
         let x = self.scaled_factor(node.inputs[0], Side::Weighted)?;
         if let Some((rows, bits)) = &x.rows {
             return self.dense_scaled(node, &x, (rows, *bits));

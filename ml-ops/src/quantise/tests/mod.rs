@@ -9,6 +9,7 @@ mod normalisations;
 mod precision;
 mod products;
 mod reductions;
+mod selections;
 mod zips;
 
 use opml_vm::{
@@ -142,7 +143,7 @@ impl Case {
         Ok(Outcome {
             encoding: quantised.output,
             stored: run.output(&quantised.program).unwrap().values(),
-            instructions: quantised.program.instructions().len(),
+            instructions: quantised.apart.instructions().len(),
         })
     }
 }

@@ -76,7 +76,7 @@ fn products_share_a_copy_of_8_bits() {
         levels[h] = level;
         let found = with_ranges(&graph, &[half(2.0)], ranges.clone(), &settings, &levels).unwrap();
         // One copy for both products.
-        let count = found.program.instructions().len();
+        let count = found.apart.instructions().len();
         assert_eq!(count, if level == Level::Mixed { 7 } else { 6 }, "{level:?}");
         errors.push(compare(&graph, &[half(2.0)], &found, &samples).unwrap().output.unwrap().noise());
     }

@@ -9,12 +9,14 @@ mod rows;
 
 use std::cell::Cell;
 
+use opml_vm::DType;
 use rayon::prelude::*;
 
 use super::{
     Aligned, Fixed, Isa, Layout, Narrow, Packed, ROWS, Run, STRIP, Taps, planes::Split, shared::Outputs, tile::Width,
 };
 use crate::tier::Tier;
+use ends::Staged;
 use products::{Halves, Tiles};
 use rows::{Lying, PIECE, Place};
 
@@ -63,6 +65,11 @@ pub(in crate::engine) trait Finish: Sync {
     fn state(&self) -> Self::State;
     /// If a sample's sums only go through fixed-point arithmetic.
     fn fixed(&self, sample: usize) -> Option<&Fixed>;
+    /// If more follows the fixed-point arithmetic: the type of its numbers.
+    fn tail(&self) -> Option<DType>;
+    /// Stores consecutive elements of a sample, from number `first` on, from the numbers that fixed-point arithmetic made of
+    /// their sums.
+    fn go_on(&self, state: &mut Self::State, sample: usize, first: usize, numbers: &[i32], out: &mut [u8]);
     /// The scale of the row of a sample that starts at an element, if rows have scales.
     fn scale(&self, sample: usize, element: usize) -> i32;
     /// Stores consecutive elements of a sample, from number `first` on, from sums less their columns' share. They are rows
@@ -111,6 +118,8 @@ pub(in crate::engine) struct Job<'a, F> {
 #[derive(Clone, Copy)]
 struct Item {
     block: usize,
+    /// How many blocks, from that one on.
+    blocks: usize,
     rows: (usize, usize),
     columns: (usize, usize),
 }
@@ -125,6 +134,7 @@ struct Scratch {
     sums: Vec<[i32; STRIP]>,
     wide: Vec<[i64; STRIP]>,
     values: Vec<i64>,
+    staged: Staged,
     halves: Tiles<Halves>,
     splits: Tiles<Split>,
 }
@@ -191,16 +201,20 @@ impl<F: Finish> Job<'_, F> {
         let (rows, columns) = (self.layout.rows() * self.sources.len(), self.layout.columns());
         let wanted = if threads == 1 { 1 } else { threads * 3 };
         let blocks = self.layout.blocks();
-        let per_block = wanted.div_ceil(blocks.max(1));
+        // What follows the fixed-point arithmetic wants long stretches.
+        let together = if self.finish.tail().is_some() && self.layout.is_interleaved() { blocks } else { 1 };
+        let per_block = wanted.div_ceil((blocks / together).max(1));
         let height = rows.div_ceil(per_block).next_multiple_of(ROWS).min(BATCH);
         let heights = rows.div_ceil(height.max(1));
-        let width = columns.div_ceil(per_block.div_ceil(heights.max(1))).next_multiple_of(STRIP);
+        let parts = if together > 1 { 1 } else { per_block.div_ceil(heights.max(1)) };
+        let width = columns.div_ceil(parts).next_multiple_of(STRIP);
         let mut items = Vec::new();
-        for block in 0..blocks {
+        for block in (0..blocks).step_by(together) {
             for row in (0..rows).step_by(height.max(1)) {
                 for column in (0..columns).step_by(width.max(1)) {
                     let (row_end, column_end) = ((row + height).min(rows), (column + width).min(columns));
-                    items.push(Item { block, rows: (row, row_end), columns: (column, column_end) });
+                    let (rows, columns) = ((row, row_end), (column, column_end));
+                    items.push(Item { block, blocks: together, rows, columns });
                 }
             }
         }
@@ -210,6 +224,32 @@ impl<F: Finish> Job<'_, F> {
     fn item(&self, item: Item, outputs: &Outputs<'_>, scratch: &mut Scratch) {
         #[cfg(target_arch = "x86_64")]
         let _session = (self.isa.tier() >= Tier::Amx).then(super::amx::Session::new);
+        let mut staged = std::mem::take(&mut scratch.staged);
+        let mut state = self.finish.state();
+        if let Some(dtype) = self.finish.tail() {
+            staged.start(dtype, item);
+        }
+        for block in item.block..item.block + item.blocks {
+            self.block(Item { block, ..item }, (outputs, &mut staged), scratch, &mut state);
+            staged.next_block();
+        }
+        if self.finish.tail().is_some() {
+            let mut places = std::mem::take(&mut scratch.places);
+            self.places(item, &mut places);
+            self.rest(&places, item, &mut staged, outputs, &mut state);
+            scratch.places = places;
+        }
+        scratch.staged = staged;
+    }
+
+    /// The part of an item that is in one block.
+    fn block(
+        &self,
+        item: Item,
+        (outputs, staged): (&Outputs<'_>, &mut Staged),
+        scratch: &mut Scratch,
+        state: &mut F::State,
+    ) {
         let mut places = std::mem::take(&mut scratch.places);
         self.places(item, &mut places);
         let mut tiles = [Lying::default(); BATCH / ROWS];
@@ -232,27 +272,31 @@ impl<F: Finish> Job<'_, F> {
         let mut totals = std::mem::take(&mut scratch.totals);
         totals.clear();
         totals.extend(places.iter().map(|place| self.total(place)));
-        let mut state = self.finish.state();
         let sample = places.first().map_or(0, |place| place.sample);
         if let Some(fixed) = self.finish.fixed(sample) {
             let mut scales = std::mem::take(&mut scratch.scales);
             scales.clear();
             let scale = |place: &Place| self.finish.scale(place.sample, place.out);
             scales.extend(places.iter().filter(|_| fixed.rows.is_some()).map(scale));
+            let tail = self.finish.tail();
             for column in (item.columns.0..item.columns.1).step_by(STRIP) {
                 let count = STRIP.min(item.columns.1 - column);
                 let strip = Strip { block: item.block, column, count };
                 for (number, places) in places.chunks(ROWS).enumerate() {
                     let totals = &totals[number * ROWS..][..places.len()];
                     let scales = scales.get(number * ROWS..).unwrap_or(&[]);
-                    self.fixed(&tiles[number], places, (totals, scales), strip, scratch, outputs);
+                    let mut out = match tail {
+                        Some(_) => staged.parts(number * ROWS, places.len(), strip),
+                        None => self.parts(places, strip, outputs),
+                    };
+                    self.fixed((&tiles[number], places), (totals, scales), strip, scratch, &mut out);
                 }
             }
             scratch.scales = scales;
         } else {
             for (number, places) in places.chunks(ROWS).enumerate() {
                 let totals = &totals[number * ROWS..][..places.len()];
-                self.general((&tiles[number], places, totals), item, scratch, outputs, &mut state);
+                self.general((&tiles[number], places, totals), item, scratch, outputs, state);
             }
         }
         (scratch.places, scratch.totals) = (places, totals);

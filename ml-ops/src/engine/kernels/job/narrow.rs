@@ -2,12 +2,15 @@
 
 use rayon::prelude::*;
 
-use super::{Finish, Job};
-use crate::engine::kernels::{
-    Narrow,
-    finish::Fixed,
-    narrow::{ROWS, Stored, Stretch},
-    shared::Outputs,
+use super::{Finish, Job, ends::widen};
+use crate::engine::{
+    kernels::{
+        Narrow,
+        finish::Fixed,
+        narrow::{ROWS, Stored, Stretch},
+        shared::Outputs,
+    },
+    pack,
 };
 
 impl<F: Finish> Job<'_, F> {
@@ -28,6 +31,7 @@ impl<F: Finish> Job<'_, F> {
     fn narrow_rows(&self, narrow: &Narrow, rows: (usize, usize), outputs: &Outputs<'_>) -> bool {
         let all = self.layout.rows().max(1);
         let mut stored = Stored([0; _]);
+        let (mut numbers, mut state) = (Vec::new(), self.finish.state());
         let mut number = rows.0;
         while number < rows.1 {
             let (sample, first) = (number / all, number % all);
@@ -39,7 +43,12 @@ impl<F: Finish> Job<'_, F> {
                 let (start, stride) = (usize::try_from(self.terms.base + a).ok()?, usize::try_from(stride).ok()?);
                 let stretch = Stretch { source, start, stride, count };
                 narrow.run(self.isa, fixed, stretch, &mut stored).then_some(())?;
-                self.keep(fixed, &stored, (sample, out, count), outputs)
+                match self.finish.tail() {
+                    Some(_) => {
+                        self.keep_rest((fixed, &stored), (sample, out, count), outputs, (&mut numbers, &mut state))
+                    }
+                    None => self.keep(fixed, &stored, (sample, out, count), outputs),
+                }
             };
             if self.layout.stretches(first, count, ROWS, run).is_none() {
                 return false;
@@ -47,6 +56,26 @@ impl<F: Finish> Job<'_, F> {
             number += count;
         }
         true
+    }
+
+    /// Goes on with rows as in [`Job::keep`].
+    fn keep_rest(
+        &self,
+        (fixed, stored): (&Fixed, &Stored),
+        (sample, first, count): (usize, usize, usize),
+        outputs: &Outputs<'_>,
+        (numbers, state): (&mut Vec<i32>, &mut F::State),
+    ) -> Option<()> {
+        let (pitch, columns) = (Narrow::pitch(fixed)?, self.layout.columns());
+        numbers.clear();
+        for row in stored.0.chunks_exact(pitch).take(count) {
+            widen(fixed.dtype, row.get(..columns * pack::width(fixed.dtype))?, numbers);
+        }
+        // SAFETY: as in `keep`.
+        #[allow(unsafe_code, reason = "rows of a line are disjoint parts of the output")]
+        let out = unsafe { outputs.part(sample, first * self.size, count * columns * self.size) };
+        self.finish.go_on(state, sample, first, numbers, out);
+        Some(())
     }
 
     /// Stores rows of which `stored` has one every [`Narrow::pitch`] bytes, from an element of a sample on.
