@@ -324,7 +324,7 @@ impl Ledger for FusedLedger {
         self.ledger.offer(able)
     }
 
-    fn take(&self, able: &Able, count: usize) -> Result<Vec<B256>, AgentError> {
+    fn take(&self, able: &Able, count: usize) -> Result<Vec<usize>, AgentError> {
         self.ledger.take(able, count)
     }
 
