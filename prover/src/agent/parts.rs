@@ -204,7 +204,8 @@ mod tests {
             let (names, verdicts) = row(&[name(1)]);
             assert!(parts.add(id, &names, &verdicts));
         }
-        let (touched, other) = parts.judge(&[(name(1), Verdict::Right)]);
+        let said = [(name(1), Verdict::Right)];
+        let (touched, other) = parts.judge(&said);
         assert_eq!((touched, other.len(), parts.open()), (BTreeSet::from([4, 5]), 0, vec![]));
         assert!(parts.has(name(1)) && !parts.has(name(2)));
         assert_eq!(parts.of(name(1)).collect::<Vec<_>>(), [(4, 0), (5, 0)]);

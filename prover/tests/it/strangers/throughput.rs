@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use postgres::Client;
+use serde_json::json;
 
 use super::{
     anvil::{ACCOUNTS, Anvil},
@@ -23,6 +24,8 @@ struct Field {
 /// What was measured once.
 #[derive(Clone, Copy)]
 struct Run {
+    /// Whether nobody else was at work when it began.
+    quiet: bool,
     /// Claims in a second.
     rate: f64,
     /// Microseconds of the processors for a claim, of the workers.
@@ -35,6 +38,8 @@ impl Field {
     fn new(folder: Folder, claims: u32) -> Self {
         let (anvil, postgres) = (Anvil::start(), Postgres::start());
         many::claims(&anvil, &folder, ACCOUNTS[1], claims.into(), 0);
+        // Nothing more happens on the chain, and its blocks need not take a processor from those who are measured.
+        anvil.ask("anvil_setIntervalMining", json!([0]));
         let field = Self { anvil, folder, postgres, claims };
         // The first workers make the tables and read the chain; those that come after them go on with their folders.
         let mut first = field.start(2);
@@ -57,8 +62,10 @@ impl Field {
 
     /// Until all claims are judged.
     fn end(&self, client: &mut Client) {
-        let sql = "SELECT coalesce(sum(length(names) / 32), 0)::bigint FROM opml_part WHERE judged IS NOT NULL";
-        until(|| client.query_one(sql, &[]).map_or(0, |row| row.get(0)) == i64::from(self.claims));
+        let sql = "SELECT count(*) > 0 AND count(*) = count(judged) FROM opml_part";
+        until(|| client.query_one(sql, &[]).is_ok_and(|row| row.get(0)));
+        let sql = "SELECT sum(length(names) / 32)::bigint FROM opml_part";
+        assert_eq!(client.query_one(sql, &[]).unwrap().get::<_, i64>(0), i64::from(self.claims));
     }
 
     /// Lets workers check all claims from the beginning. They read the chain first, each for itself, and then begin together.
@@ -71,6 +78,7 @@ impl Field {
         let waiting =
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'opml' AND wait_event_type = 'Lock'";
         until(|| client.query_one(waiting, &[]).unwrap().get::<_, i64>(0) == i64::try_from(workers).unwrap());
+        let quiet = quiet();
         let backends = "SELECT pid FROM pg_stat_activity WHERE application_name = 'opml'";
         let backends = client.query(backends, &[]).unwrap();
         let backends: Vec<u32> = backends.iter().map(|row| row.get::<_, i32>(0).unsigned_abs()).collect();
@@ -83,18 +91,21 @@ impl Field {
         let rate = rate(&mut client, workers);
         players.iter_mut().for_each(Player::kill);
         forget(&mut client);
-        Run { rate, own, database }
+        Run { quiet, rate, own, database }
     }
 
     /// One worker and two in turn, so that what else the machine does meets both.
     fn measure(&self, what: &str, rounds: u32) {
-        let (one, two): (Vec<Run>, Vec<Run>) = (0..rounds).map(|_| (self.run(1), self.run(2))).unzip();
-        println!("{what}, {} claims in each of {rounds} rounds", self.claims);
+        let all: Vec<(Run, Run)> = (0..rounds).map(|_| (self.run(1), self.run(2))).collect();
+        let quiet: Vec<(Run, Run)> = all.iter().copied().filter(|(one, two)| one.quiet && two.quiet).collect();
+        println!("{what}, {} claims, {rounds} rounds, {} of them on a quiet machine", self.claims, quiet.len());
+        let (one, two): (Vec<Run>, Vec<Run>) = if quiet.is_empty() { all } else { quiet }.into_iter().unzip();
+        let rounds = f64::from(u32::try_from(one.len()).unwrap());
         for (who, runs) in [("one worker", &one), ("two", &two)] {
             let rates: Vec<f64> = runs.iter().map(|run| run.rate).collect();
             println!("{who}: {:.0} claims/s (median of {rates:.0?})", median(rates.clone()));
             // Ticks are coarse: all rounds together.
-            let mean = |of: fn(&Run) -> f64| runs.iter().map(of).sum::<f64>() / f64::from(rounds);
+            let mean = |of: fn(&Run) -> f64| runs.iter().map(of).sum::<f64>() / rounds;
             let (own, database) = (mean(|run| run.own), mean(|run| run.database));
             println!("{who}: {own:.2} µs of a processor for a claim, the database {database:.2} µs");
         }
@@ -116,13 +127,30 @@ fn rate(client: &mut Client, workers: usize) -> f64 {
         FROM part GROUP BY worker, first";
     let rows = client.query(sql, &[]).unwrap();
     assert_eq!(rows.len(), workers, "every worker made some checks");
-    assert!(rows.iter().all(|row| row.get::<_, i64>(0) > 4), "there are too few parts to tell");
+    assert!(rows.iter().all(|row| row.get::<_, i64>(0) > 3), "there are too few parts to tell");
     rows.iter().map(|row| row.get::<_, f64>(1)).sum()
 }
 
 fn median(mut all: Vec<f64>) -> f64 {
     all.sort_by(f64::total_cmp);
     all[all.len() / 2]
+}
+
+/// Waits until nobody is at work, for the workers wait, too; whether it came to that. Who else works takes more from two workers than from one.
+fn quiet() -> bool {
+    let read = || -> Vec<u64> {
+        let stat = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+        let all = stat.lines().next().unwrap_or_default();
+        all.split_whitespace().skip(1).take(8).filter_map(|ticks| ticks.parse().ok()).collect()
+    };
+    (0..5).any(|_| {
+        let before = read();
+        std::thread::sleep(Duration::from_millis(100));
+        let spent: Vec<u64> = read().iter().zip(&before).map(|(now, before)| now - before).collect();
+        // Of a twentieth, the test itself may be the cause. The fourth and fifth are idle.
+        let idle: u64 = spent.iter().skip(3).take(2).sum();
+        idle * 20 >= spent.iter().sum::<u64>() * 19
+    })
 }
 
 /// Microseconds that processes have worked, by the kernel's account: of them and of nobody else, however busy the machine is.
@@ -143,11 +171,11 @@ fn forget(client: &mut Client) {
 }
 
 fn until(mut done: impl FnMut() -> bool) {
-    for _ in 0..30_000 {
+    for _ in 0..10_000 {
         if done() {
             return;
         }
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(20));
     }
     panic!("the workers do not come to an end");
 }
@@ -155,6 +183,6 @@ fn until(mut done: impl FnMut() -> bool) {
 #[test]
 #[ignore = "needs anvil (npm ci in prover/tests/anvil) and PostgreSQL; a measurement"]
 fn throughput() {
-    Field::new(prepared(), 40_960).measure("784-56-10 network", 11);
-    Field::new(cli::lenet(), 16_384).measure("LeNet", 5);
+    Field::new(prepared(), 32_768).measure("784-56-10 network", 9);
+    Field::new(cli::lenet(), 12_288).measure("LeNet", 5);
 }
