@@ -220,7 +220,7 @@ mod tests {
                 let (names, verdicts) = row(&numbers.map(name).collect::<Vec<_>>());
                 assert!(parts.add(id, &names, &verdicts) && parts.knows(id) && !parts.knows(id + 1));
             }
-            let verdict = |number: u8| if number % 3 == 0 { Verdict::Wrong } else { Verdict::Right };
+            let verdict = |number: u8| if number.is_multiple_of(3) { Verdict::Wrong } else { Verdict::Right };
             let said: Vec<_> = order.iter().map(|&number| (name(number), verdict(number))).collect();
             let (touched, other) = parts.judge(&said);
             assert_eq!((touched, other.len()), (BTreeSet::from([1, 2, 3]), 0));

@@ -95,22 +95,27 @@ impl Field {
     }
 
     /// One worker and two in turn, so that what else the machine does meets both.
-    fn measure(&self, what: &str, rounds: u32) {
+    fn measure(&self, what: &str, rounds: u32) -> String {
         let all: Vec<(Run, Run)> = (0..rounds).map(|_| (self.run(1), self.run(2))).collect();
         let quiet: Vec<(Run, Run)> = all.iter().copied().filter(|(one, two)| one.quiet && two.quiet).collect();
-        println!("{what}, {} claims, {rounds} rounds, {} of them on a quiet machine", self.claims, quiet.len());
+        let mut said = vec![format!(
+            "{what}, {} claims, {rounds} rounds, {} of them on a quiet machine",
+            self.claims,
+            quiet.len()
+        )];
         let (one, two): (Vec<Run>, Vec<Run>) = if quiet.is_empty() { all } else { quiet }.into_iter().unzip();
         let rounds = f64::from(u32::try_from(one.len()).unwrap());
         for (who, runs) in [("one worker", &one), ("two", &two)] {
             let rates: Vec<f64> = runs.iter().map(|run| run.rate).collect();
-            println!("{who}: {:.0} claims/s (median of {rates:.0?})", median(rates.clone()));
+            said.push(format!("{who}: {:.0} claims/s (median of {rates:.0?})", median(rates.clone())));
             // Ticks are coarse: all rounds together.
             let mean = |of: fn(&Run) -> f64| runs.iter().map(of).sum::<f64>() / rounds;
             let (own, database) = (mean(|run| run.own), mean(|run| run.database));
-            println!("{who}: {own:.2} µs of a processor for a claim, the database {database:.2} µs");
+            said.push(format!("{who}: {own:.2} µs of a processor for a claim, the database {database:.2} µs"));
         }
         let ratios: Vec<f64> = one.iter().zip(&two).map(|(one, two)| two.rate / one.rate).collect();
-        println!("two check {:.2} times as many (median of {ratios:.2?})", median(ratios.clone()));
+        said.push(format!("two check {:.2} times as many (median of {ratios:.2?})", median(ratios.clone())));
+        said.join("\n")
     }
 }
 
@@ -183,6 +188,6 @@ fn until(mut done: impl FnMut() -> bool) {
 #[test]
 #[ignore = "needs anvil (npm ci in prover/tests/anvil) and PostgreSQL; a measurement"]
 fn throughput() {
-    Field::new(prepared(), 32_768).measure("784-56-10 network", 9);
-    Field::new(cli::lenet(), 12_288).measure("LeNet", 5);
+    println!("{}", Field::new(prepared(), 24_576).measure("784-56-10 network", 9));
+    println!("{}", Field::new(cli::lenet(), 12_288).measure("LeNet", 5));
 }
