@@ -6,13 +6,15 @@ use alloy_primitives::{B256, keccak256};
 use opml_vm::{Tensor, bounds::Bounds, interpreter::Stop};
 
 use super::{
-    AgentError, Book, Claimed, Office, Picture, Progress, Standing, Verdict, case,
+    AgentError, Book, Claimed, Office, Picture, Progress, Standing, Task, Verdict, case,
     ledger::{Able, Open},
 };
 use crate::error::ProverError;
 
 /// Most claims that are taken at once, and whose verdicts are noted at once.
-const BATCH: usize = 256;
+const BATCH: usize = 1_024;
+/// Most claims that are run together: their values fit a processor's cache, and little is gained by more.
+const RUN: usize = 256;
 /// Operations of the runs after which the agent looks at the chain again: some seconds.
 const LOOK: u128 = 1 << 34;
 
@@ -36,9 +38,19 @@ pub(super) struct Known {
 struct Check<'b> {
     id: B256,
     claimed: &'b Claimed,
+    task: &'b Task,
     root: Option<B256>,
-    model: B256,
     name: B256,
+}
+
+impl Check<'_> {
+    const fn model(&self) -> B256 {
+        self.task.task.modelRoot
+    }
+
+    const fn open(&self) -> Open {
+        Open { check: self.name, model: self.model(), block: self.claimed.block }
+    }
 }
 
 /// Name of a check: a claim's, or a claim's with its trace root.
@@ -65,16 +77,18 @@ impl Known {
     }
 }
 
-/// The checks to be made of the pending claims.
+/// The checks to be made of the pending claims, in their order.
 fn open<'b>(book: &'b Book, known: &Known) -> Vec<Check<'b>> {
     let pending = book.claims.iter().filter(|(_, claimed)| claimed.standing == Standing::Pending);
     let check = |(&id, claimed): (&B256, &'b Claimed)| {
         let root = known.next(id, claimed)?;
         let (task, _) = book.subject(claimed)?;
         let name = name(id, root);
-        (!known.unable.contains(&name)).then_some(Check { id, claimed, root, model: task.task.modelRoot, name })
+        (!known.unable.contains(&name)).then_some(Check { id, claimed, task, root, name })
     };
-    pending.filter_map(check).collect()
+    let mut checks: Vec<Check<'_>> = pending.filter_map(check).collect();
+    checks.sort_by_key(|check| check.open().order());
+    checks
 }
 
 /// Makes checks until there are none left that nobody else makes, or it is time to look at the chain again.
@@ -88,32 +102,33 @@ pub(super) fn make(office: &mut Office<'_>, picture: &Picture, said: &mut Vec<Pr
     let others = office.ledger.verdicts(&names)?;
     open.retain(|check| !others.contains_key(&check.name));
     office.known.verdicts.extend(others);
-    let mut able = Able::default();
-    for check in able_of(office, &open, said)? {
-        able.add(Open { check: check.name, model: check.model, block: check.claimed.block });
-        able.size(check.model, together(office, &picture.book, check)?);
+    let checks = able_of(office, &open, said)?;
+    let mut able = Able::new(checks.iter().map(|check| check.open()).collect());
+    for check in &checks {
+        able.size(check.model(), together(office, check)?);
     }
     office.ledger.offer(&able)?;
-    let open: BTreeMap<B256, Check<'_>> = open.into_iter().map(|check| (check.name, check)).collect();
     let mut done: u128 = 0;
-    while let Some(first) = able.first().and_then(|first| open.get(&first.check)) {
+    // The order of the checks is the one of their places.
+    while let Some(first) = able.first().and_then(|(place, _)| checks.get(place)) {
         if done >= LOOK {
             office.known.busy = true;
             break;
         }
-        let operations = operations(office, &picture.book, first)?;
+        let operations = operations(office, first)?;
         let count = batch(operations);
         let taken = office.ledger.take(&able, count)?;
         if taken.is_empty() {
             break;
         }
-        let checks: Vec<&Check<'_>> = taken.iter().filter_map(|name| open.get(name)).collect();
-        if let Err(error) = judge(office, picture, &checks, said) {
+        let some: Vec<&Check<'_>> = taken.iter().filter_map(|&place| checks.get(place).copied()).collect();
+        if let Err(error) = judge(office, picture, &some, said) {
             // Others may be able to. If not even this can be said, it is tried again here.
-            let _ = office.ledger.give_back(&taken);
+            let names: Vec<B256> = some.iter().map(|check| check.name).collect();
+            let _ = office.ledger.give_back(&names);
             return Err(error);
         }
-        taken.iter().for_each(|name| able.remove(*name));
+        taken.iter().for_each(|&place| able.remove(place));
         done = done.saturating_add(operations.saturating_mul(taken.len().try_into().unwrap_or(u128::MAX)));
     }
     Ok(())
@@ -126,15 +141,15 @@ fn able_of<'c, 'b>(
     said: &mut Vec<Progress>,
 ) -> Result<Vec<&'c Check<'b>>, AgentError> {
     let mut has = BTreeMap::new();
-    for model in open.iter().map(|check| check.model) {
+    for model in open.iter().map(Check::model) {
         if let Entry::Vacant(entry) = has.entry(model) {
             entry.insert(office.library.has(model)?);
         }
     }
-    let (able, missing): (Vec<_>, Vec<_>) = open.iter().partition(|check| has.get(&check.model) == Some(&true));
+    let (able, missing): (Vec<_>, Vec<_>) = open.iter().partition(|check| has.get(&check.model()) == Some(&true));
     for check in missing {
         if office.known.missing.insert(check.id) {
-            said.push(Progress::Unjudged(check.id, format!("no model file has the root {}", check.model)));
+            said.push(Progress::Unjudged(check.id, format!("no model file has the root {}", check.model())));
         }
     }
     Ok(able)
@@ -146,20 +161,19 @@ fn batch(operations: u128) -> usize {
 }
 
 /// How many claims of a claim's model are taken at once.
-fn together(office: &mut Office<'_>, book: &Book, check: &Check<'_>) -> Result<usize, AgentError> {
-    if let Some(&known) = office.known.together.get(&check.model) {
+fn together(office: &mut Office<'_>, check: &Check<'_>) -> Result<usize, AgentError> {
+    if let Some(&known) = office.known.together.get(&check.model()) {
         return Ok(known);
     }
-    let together = batch(operations(office, book, check)?);
-    office.known.together.insert(check.model, together);
+    let together = batch(operations(office, check)?);
+    office.known.together.insert(check.model(), together);
     Ok(together)
 }
 
 /// Bound of the operations of a claim's run; 1 if there is no such model after all.
-fn operations(office: &mut Office<'_>, book: &Book, check: &Check<'_>) -> Result<u128, AgentError> {
-    let Ok(Some(plan)) = office.library.plan(check.model) else { return Ok(1) };
-    let longest = book.subject(check.claimed).map_or(1, |(task, _)| task.task.maxT);
-    Ok(Bounds::new(&plan.program, longest).run_operations.max(1))
+fn operations(office: &mut Office<'_>, check: &Check<'_>) -> Result<u128, AgentError> {
+    let Ok(Some(plan)) = office.library.plan(check.model()) else { return Ok(1) };
+    Ok(Bounds::new(&plan.program, check.task.task.maxT).run_operations.max(1))
 }
 
 /// Runs what the checks are about and notes what it says.
@@ -173,9 +187,8 @@ fn judge(
     let mut unable = Vec::new();
     let mut batches: BTreeMap<(B256, u64), Vec<&Check<'_>>> = BTreeMap::new();
     for &check in checks {
-        let longest = picture.book.subject(check.claimed).map_or(0, |(task, _)| task.task.maxT);
         match check.root {
-            None => batches.entry((check.model, longest)).or_default().push(check),
+            None => batches.entry((check.model(), check.task.task.maxT)).or_default().push(check),
             Some(root) => match traced(office, picture, check, root) {
                 Ok(verdict) => verdicts.push((check.name, verdict)),
                 Err(error) if error.is_passing() => return Err(error),
@@ -183,8 +196,9 @@ fn judge(
             },
         }
     }
-    for ((model, longest), batch) in batches {
-        match outputs(office, &picture.book, model, longest, &batch) {
+    let runs = batches.iter().flat_map(|(of, batch)| batch.chunks(RUN).map(move |run| (of, run)));
+    for (&(model, longest), batch) in runs {
+        match outputs(office, model, longest, batch) {
             Ok(judged) => {
                 for (check, verdict) in batch.iter().zip(judged) {
                     match verdict {
@@ -210,7 +224,6 @@ fn judge(
 /// Runs a batch for its outputs; why a claim cannot be judged stands in its place.
 fn outputs(
     office: &mut Office<'_>,
-    book: &Book,
     model: B256,
     longest: u64,
     batch: &[&Check<'_>],
@@ -220,11 +233,7 @@ fn outputs(
     };
     let mut samples = Vec::new();
     for check in batch {
-        let inputs = match book.subject(check.claimed) {
-            Some((task, _)) => case::inputs(&plan.program, task, office.library)?,
-            None => Err("its task is unknown".to_owned()),
-        };
-        samples.push(inputs);
+        samples.push(case::inputs(&plan.program, check.task, office.library)?);
     }
     let stop = Stop::Halt { max: longest };
     let good: Vec<&Vec<Tensor>> = samples.iter().filter_map(|sample| sample.as_ref().ok()).collect();

@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use alloy_primitives::{Address, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use opml_contracts::{abi::Dispute, dispute};
 use opml_ops::{commit::Hasher, engine::Engine};
 use opml_vm::{
@@ -15,7 +15,7 @@ use opml_vm::{
 };
 
 use super::{
-    Agent, AgentError, Book, Library, Role, Settings, Standing,
+    Agent, AgentError, Attended, Book, Library, Role, Settings, Standing, events,
     local::{Fuse, Fused, FusedLedger, Local, wallet},
     root_of,
 };
@@ -25,12 +25,12 @@ use crate::{
     network::{Network as _, NetworkError},
     policy::STEP_GAS,
     random::Random,
-    runs::{MEMORY, Runner},
+    runs::{MEMORY, Own, Runner},
 };
 
 const FAULT: Fault = Fault { cell: None, consistent: true };
 const SEED: u64 = 5;
-const SUBMITTER: u8 = 1;
+pub(super) const SUBMITTER: u8 = 1;
 pub(super) const CHALLENGER: u8 = 2;
 
 /// A model on disk, a chain that knows it, and a claim on it.
@@ -40,6 +40,8 @@ pub(super) struct World {
     fault: Option<(Fault, u64)>,
     memory: u64,
     step_gas: u64,
+    /// Seconds that pass when nobody sends anything; agents see a block late that they have passed.
+    pub(super) idle: u64,
 }
 
 /// What a claim is about, and how its players are set up.
@@ -65,45 +67,67 @@ fn model() -> (Program, Vec<Tensor>, u64) {
     (0..500).find_map(good).unwrap()
 }
 
-impl World {
-    fn new(lies: bool) -> Self {
+impl Plot {
+    /// A small model, about which the submitter says the truth or lies.
+    pub(super) fn new(lies: bool) -> Self {
         let (program, inputs, max_t) = model();
         let fault = lies.then_some((FAULT, SEED));
-        Self::of(Plot { program, inputs, max_t, fault, memory: MEMORY, step_gas: STEP_GAS })
+        Self { program, inputs, max_t, fault, memory: MEMORY, step_gas: STEP_GAS }
     }
 
+    /// What the submitter says if it lies, or else what is right.
+    pub(super) fn told(&self, lies: bool) -> Own {
+        let engine = Engine::compile(&self.program);
+        let (inputs, max_t, memory) = (&self.inputs, self.max_t, self.memory);
+        let runner = Runner { engine: &engine, inputs, max_t, budget: 1 << 20, memory };
+        let honest = runner.honest().unwrap();
+        self.fault
+            .filter(|_| lies)
+            .map_or_else(|| runner.honest().unwrap(), |fault| runner.lying(&honest, fault).unwrap().0)
+    }
+}
+
+impl World {
+    fn new(lies: bool) -> Self {
+        Self::of(Plot::new(lies))
+    }
+
+    /// With a claim on the task.
     pub(super) fn of(plot: Plot) -> Self {
+        let (world, task) = Self::with_task(&plot);
+        let own = plot.told(true);
+        let output = own.output(plot.program.output()).unwrap();
+        let claim = Dispute::claimCall { taskId: task, T: own.length(), nonce: 0, output: output.into() };
+        world.chain.sent(wallet(SUBMITTER).account(), bond_of_submitter(), &claim);
+        world
+    }
+
+    /// With the task only, and its name.
+    pub(super) fn with_task(plot: &Plot) -> (Self, B256) {
         let Plot { program, inputs, max_t, fault, memory, step_gas } = plot;
         // Thousands of state files: in memory where that can be had, for a disk takes its time for every write.
         let shared = std::path::Path::new("/dev/shm");
         let folder = if shared.is_dir() { tempfile::tempdir_in(shared) } else { tempfile::tempdir() }.unwrap();
-        std::fs::write(folder.path().join("model.opml"), model_file::write(&program)).unwrap();
+        std::fs::write(folder.path().join("model.opml"), model_file::write(program)).unwrap();
         let chain = Local::new(&[wallet(SUBMITTER).account(), wallet(CHALLENGER).account()], 1);
         let operator = crate::chain::OPERATOR;
-        chain.sent(operator, 0, &register_call(&program));
+        chain.sent(operator, 0, &register_call(program));
         let task = Dispute::openTaskCall {
-            modelRoot: root_of(&program),
-            maxT: max_t,
+            modelRoot: root_of(program),
+            maxT: *max_t,
             tier: 0,
-            inputHeaders: input_headers(&program),
+            inputHeaders: input_headers(program),
             inputs: inputs.iter().map(|input| Bytes::copy_from_slice(input.bytes())).collect(),
         };
         chain.sent(operator, 0, &task);
         let task = dispute::task_id(&Dispute::Task {
-            modelRoot: root_of(&program),
-            inputRoot: Hasher::current().input_root(&inputs).into(),
-            maxT: max_t,
+            modelRoot: root_of(program),
+            inputRoot: Hasher::current().input_root(inputs).into(),
+            maxT: *max_t,
             tier: 0,
             requester: Address::ZERO,
         });
-        let engine = Engine::compile(&program);
-        let runner = Runner { engine: &engine, inputs: &inputs, max_t, budget: 1 << 20, memory };
-        let honest = runner.honest().unwrap();
-        let own = fault.map_or_else(|| runner.honest().unwrap(), |fault| runner.lying(&honest, fault).unwrap().0);
-        let output = own.output(program.output()).unwrap();
-        let claim = Dispute::claimCall { taskId: task, T: own.length(), nonce: 0, output: output.into() };
-        chain.sent(wallet(SUBMITTER).account(), bond_of_submitter(), &claim);
-        Self { folder, chain, fault, memory, step_gas }
+        (Self { folder, chain, fault: *fault, memory: *memory, step_gas: *step_gas, idle: 7_200 }, task)
     }
 
     fn agent(&self, role: Role, fuse: &Rc<Fuse>) -> Result<Agent, AgentError> {
@@ -127,9 +151,9 @@ impl World {
     }
 
     pub(super) fn book(&self) -> Book {
-        let mut book = Book::default();
+        let mut book = Book::of(self.chain.place.chain_id);
         let head = self.chain.head().unwrap().number;
-        for event in self.chain.events(self.chain.place.dispute, 0, head).unwrap() {
+        for event in events(&self.chain, &self.chain.place, 0, head).unwrap() {
             book.add(&event.log);
         }
         book
@@ -140,13 +164,15 @@ impl World {
         let book = self.book();
         let done = book.claims.values().all(|claim| claim.standing != Standing::Pending);
         let settled = book.disputes.values().all(|dispute| dispute.over);
+        let attended = book.asked.values().all(|asked| matches!(asked.stage, Attended::Closed(_)));
         let paid = [SUBMITTER, CHALLENGER].iter().all(|who| self.chain.credit(wallet(*who).account()).is_zero());
-        done && settled && paid
+        done && settled && attended && paid
     }
 
     fn balances(&self) -> [U256; 3] {
         let of = |account| self.chain.balance(account).unwrap();
-        [of(wallet(SUBMITTER).account()), of(wallet(CHALLENGER).account()), of(self.chain.place.dispute)]
+        let contracts = self.chain.place.followed().map(of).fold(U256::ZERO, |sum, balance| sum + balance);
+        [of(wallet(SUBMITTER).account()), of(wallet(CHALLENGER).account()), contracts]
     }
 
     /// Plays to the end; the agent of `role` has a fuse that ends after `end` calls, and is started again without one.
@@ -171,7 +197,7 @@ impl World {
                 }
             }
             if self.chain.mine() == 0 {
-                self.chain.warp(7_200);
+                self.chain.warp(self.idle);
             }
             blocks += 1;
             assert!(blocks < 600, "no end after a kill at call {end:?}");
@@ -187,6 +213,7 @@ fn is_kill(error: &AgentError) -> bool {
 
 #[derive(Debug)]
 pub(super) struct Ended {
+    /// Of the submitter, the challenger and the contracts.
     pub(super) balances: [U256; 3],
     /// Of both players: transactions that went through, and that did not.
     pub(super) sent: [(usize, usize); 2],
@@ -194,20 +221,17 @@ pub(super) struct Ended {
     killed: bool,
 }
 
-/// Kills the agent of `role` at every call; gives how many there are.
-fn kill_everywhere(lies: bool, players: &[Role], role: Role, prepare: impl Fn(&World)) -> Ended {
-    let game = |end| {
-        let world = World::new(lies);
-        prepare(&world);
-        world.play(players, role, end)
-    };
+/// Kills the agent of `role` at every call; the balances are the same at the end, and the transactions if nobody else could have sent them.
+pub(super) fn kill_everywhere(world: impl Fn() -> World, players: &[Role], role: Role, alone: bool) -> Ended {
+    let game = |end| world().play(players, role, end);
     let calm = game(None);
     assert!(!calm.killed && calm.calls > 100, "{calm:?}");
     println!("{role:?}: killed at each of {} calls", calm.calls);
     for end in 0..calm.calls {
         let ended = game(Some(end));
         assert!(ended.killed, "call {end}");
-        assert_eq!((ended.balances, ended.sent), (calm.balances, calm.sent), "killed at call {end}");
+        assert_eq!(ended.balances, calm.balances, "killed at call {end}");
+        assert!(!alone || ended.sent == calm.sent, "killed at call {end}: {ended:?}, {calm:?}");
     }
     calm
 }
@@ -219,7 +243,7 @@ pub(super) fn ether(tenths: u128) -> U256 {
 #[test]
 fn a_challenger_may_die_at_every_call() {
     let players = [Role::Submitter, Role::Challenger];
-    let ended = kill_everywhere(true, &players, Role::Challenger, |_| ());
+    let ended = kill_everywhere(|| World::new(true), &players, Role::Challenger, true);
     // The challenger gets half of the liar's bond; what is burnt stays with the contract.
     assert_eq!(ended.balances, [ether(90), ether(105), ether(5)]);
     assert_eq!(ended.sent.map(|(_, failed)| failed), [0, 0], "{ended:?}");
@@ -228,19 +252,21 @@ fn a_challenger_may_die_at_every_call() {
 #[test]
 fn a_submitter_may_die_at_every_call() {
     let players = [Role::Submitter, Role::Challenger];
-    let ended = kill_everywhere(true, &players, Role::Submitter, |_| ());
+    let ended = kill_everywhere(|| World::new(true), &players, Role::Submitter, true);
     assert_eq!(ended.balances, [ether(90), ether(105), ether(5)]);
 }
 
 #[test]
 fn an_honest_submitter_may_die_at_every_call() {
     // A challenger who challenges what is right, and then is silent.
-    let challenge = |world: &World| {
+    let challenged = || {
+        let world = World::new(false);
         let id = *world.book().claims.keys().next().unwrap();
         let call = Dispute::challengeCall { claimId: id, nonce: 7 };
         world.chain.sent(wallet(CHALLENGER).account(), bond_of_challenger(), &call);
+        world
     };
-    let ended = kill_everywhere(false, &[Role::Submitter], Role::Submitter, challenge);
+    let ended = kill_everywhere(challenged, &[Role::Submitter], Role::Submitter, true);
     // A quarter of the challenger's bond is burnt, the rest is the submitter's.
     let quarter = U256::from(bond_of_challenger() / 4);
     assert_eq!(ended.balances, [ether(100) + quarter * U256::from(3), ether(99), quarter]);

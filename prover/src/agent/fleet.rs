@@ -57,6 +57,10 @@ CREATE TABLE IF NOT EXISTS opml_hold (
     fleet bigint NOT NULL REFERENCES opml_fleet, thing bytea NOT NULL, worker bigint NOT NULL, until timestamptz NOT NULL,
     PRIMARY KEY (fleet, thing));
 ";
+/// What [`TABLES`] makes.
+const MADE: [&str; 7] =
+    ["opml_fleet", "opml_worker", "opml_sent", "opml_part", "opml_part_open", "opml_verdict", "opml_hold"];
+const IS_MADE: &str = "SELECT bool_and(to_regclass(name) IS NOT NULL) FROM unnest($1::text[]) AS name";
 const TAKE: &str = "
 WITH next AS (
     SELECT id FROM opml_part p
@@ -64,7 +68,9 @@ WITH next AS (
         AND (p.worker IS NULL OR p.worker = $5
             OR p.worker <> ALL (ARRAY(SELECT id FROM opml_worker w WHERE w.fleet = $1 AND w.until > now())))
     ORDER BY block, id LIMIT 1 FOR UPDATE SKIP LOCKED)
-UPDATE opml_part p SET worker = $5 FROM next WHERE p.id = next.id RETURNING p.id, p.names, p.verdicts";
+UPDATE opml_part p SET worker = $5 FROM next WHERE p.id = next.id RETURNING p.id, p.verdicts";
+/// Names are long and mostly known: they are fetched by themselves.
+const PART: &str = "SELECT id, names, verdicts FROM opml_part WHERE fleet = $1 AND id = $2";
 const GIVE_BACK: &str =
     "UPDATE opml_part SET worker = NULL WHERE fleet = $1 AND id = ANY($2) AND worker = $3 AND judged IS NULL";
 const OFFER: &str = "
@@ -235,11 +241,24 @@ impl Fleet {
         if good { Ok(()) } else { Err(self.damaged(&"a part of other checks")) }
     }
 
-    /// Takes in rows of parts; gives their numbers.
-    fn add(&self, rows: &[Row]) -> Result<Vec<i64>, AgentError> {
+    /// Takes in rows of parts.
+    fn add(&self, rows: &[Row]) -> Result<(), AgentError> {
         let mut parts = self.parts.borrow_mut();
         let good = rows.iter().all(|row| parts.add(row.get(0), row.get(1), row.get(2)));
-        if good { Ok(rows.iter().map(|row| row.get(0)).collect()) } else { Err(self.damaged(&"a part of no checks")) }
+        if good { Ok(()) } else { Err(self.damaged(&"a part of no checks")) }
+    }
+
+    /// Takes one part that is free, the oldest of these models, none of which is older than `first`; gives its number.
+    fn take_part(&self, models: &[&[u8]], first: i64, not: &[i64]) -> Result<Option<i64>, AgentError> {
+        let rows = self.query(TAKE, &[&self.fleet, &first, &models, &not, &self.worker])?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let id = row.get(0);
+        if !self.parts.borrow().knows(id) {
+            self.add(&self.query(PART, &[&self.fleet, &id])?)?;
+        } else if !self.parts.borrow_mut().learn(id, row.get(1)) {
+            return Err(self.damaged(&"a part of other checks"));
+        }
+        Ok(Some(id))
     }
 
     /// Says that a part is over of which everything is known by now.
@@ -329,7 +348,10 @@ fn causes(error: &postgres::Error) -> String {
 fn enrol(client: &mut Client, owner: &[u8], lease: Duration) -> Result<(i64, i64), postgres::Error> {
     let mut transaction = client.transaction()?;
     transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&MAKING])?;
-    transaction.batch_execute(&format!("SET LOCAL client_min_messages TO warning; {TABLES}"))?;
+    // Even if all is there, making it would wait for the others' writes, and theirs for it.
+    if !transaction.query_one(IS_MADE, &[&MADE.as_slice()])?.get::<_, bool>(0) {
+        transaction.batch_execute(&format!("SET LOCAL client_min_messages TO warning; {TABLES}"))?;
+    }
     transaction.execute("INSERT INTO opml_fleet (owner) VALUES ($1) ON CONFLICT DO NOTHING", &[&owner])?;
     let fleet: i64 = transaction.query_one("SELECT id FROM opml_fleet WHERE owner = $1", &[&owner])?.get(0);
     // Who has been silent for a day does not come back under its number.
@@ -381,6 +403,17 @@ fn bytes<'a>(names: impl IntoIterator<Item = &'a B256>) -> Vec<&'a [u8]> {
     names.into_iter().map(|name| name.as_slice()).collect()
 }
 
+/// The places of those checks that a worker can make.
+fn places(able: &Able, checks: impl Iterator<Item = B256>) -> Vec<usize> {
+    let mut guess = 0;
+    let place = |check| {
+        let place = able.place(check, guess);
+        guess = place.map_or(guess, |place| place + 1);
+        place
+    };
+    checks.filter_map(place).collect()
+}
+
 impl Ledger for Fleet {
     fn sent(&self) -> Result<Vec<(B256, Sent)>, AgentError> {
         let rows = self.query(SENT, &[&self.fleet])?;
@@ -422,17 +455,12 @@ impl Ledger for Fleet {
     }
 
     fn judge(&self, verdicts: &[(B256, Verdict)]) -> Result<(), AgentError> {
-        let (mut touched, mut other) = (BTreeSet::new(), Vec::new());
-        for (check, verdict) in verdicts {
-            if !self.parts.borrow_mut().judge(*check, verdict, &mut touched) {
-                other.push((check, verdict));
-            }
-        }
+        let (touched, other) = self.parts.borrow_mut().judge(verdicts);
         if !other.is_empty() {
             let values: Result<Vec<Vec<u8>>, _> =
                 other.iter().map(|(_, verdict)| serde_json::to_vec(verdict)).collect();
             let values = values.map_err(|error| self.damaged(&error))?;
-            self.execute(KNOW, &[&self.fleet, &bytes(other.iter().map(|(name, _)| *name)), &values])?;
+            self.execute(KNOW, &[&self.fleet, &bytes(other.iter().map(|(name, _)| name)), &values])?;
         }
         if touched.is_empty() {
             return Ok(());
@@ -452,7 +480,8 @@ impl Ledger for Fleet {
 
     fn offer(&self, able: &Able) -> Result<(), AgentError> {
         self.unable.borrow_mut().clear();
-        let mut new: Vec<Open> = able.iter().filter(|open| !self.parts.borrow().has(open.check)).collect();
+        let mut new: Vec<Open> =
+            able.iter().map(|(_, open)| open).filter(|open| !self.parts.borrow().has(open.check)).collect();
         // One worker for each model is enough; if it fails to, the others do so a round later.
         let mut own = BTreeMap::new();
         for model in new.iter().map(|open| open.model) {
@@ -489,17 +518,15 @@ impl Ledger for Fleet {
         self.look()
     }
 
-    fn take(&self, able: &Able, count: usize) -> Result<Vec<B256>, AgentError> {
-        let Some(first) = able.first() else { return Ok(Vec::new()) };
-        let models: BTreeSet<B256> = able.iter().map(|open| open.model).collect();
-        let (models, first) = (bytes(&models), i64::try_from(first.block).unwrap_or(i64::MAX));
-        let (mut taken, mut held): (BTreeSet<B256>, Vec<i64>) = Default::default();
+    fn take(&self, able: &Able, count: usize) -> Result<Vec<usize>, AgentError> {
+        let Some((_, first)) = able.first() else { return Ok(Vec::new()) };
+        let (models, first) = (bytes(able.models()), i64::try_from(first.block).unwrap_or(i64::MAX));
+        let (mut taken, mut held): (Vec<usize>, Vec<i64>) = Default::default();
         // Small parts are taken together.
         while taken.len() <= count / 2 {
             let not: Vec<i64> = self.unable.borrow().iter().chain(&held).copied().collect();
-            let ids = self.add(&self.query(TAKE, &[&self.fleet, &first, &models, &not, &self.worker])?)?;
-            let Some(&id) = ids.first() else { break };
-            let checks: Vec<B256> = self.parts.borrow().left(id).filter(|check| able.contains(*check)).collect();
+            let Some(id) = self.take_part(&models, first, &not)? else { break };
+            let checks = places(able, self.parts.borrow().left(id));
             if checks.is_empty() {
                 // What others saw first, or what this one cannot read: others' again; and what is known is over.
                 self.judge_known(id)?;
@@ -509,7 +536,12 @@ impl Ledger for Fleet {
                 taken.extend(checks);
             }
         }
-        Ok(taken.into_iter().collect())
+        // A check that was offered twice may be in two of them.
+        let mut seen = BTreeSet::new();
+        if held.len() > 1 {
+            taken.retain(|place| seen.insert(*place));
+        }
+        Ok(taken)
     }
 
     fn give_back(&self, checks: &[B256]) -> Result<(), AgentError> {
@@ -522,5 +554,17 @@ impl Ledger for Fleet {
 
     fn hold(&self, thing: B256) -> Result<bool, AgentError> {
         Ok(self.execute(HOLD, &[&self.fleet, &thing.as_slice(), &self.worker, &self.lease.as_secs_f64()])? == 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_that_is_made_is_looked_for() {
+        let made: Vec<&str> =
+            TABLES.split(" EXISTS ").skip(1).filter_map(|rest| rest.split_whitespace().next()).collect();
+        assert_eq!(made, MADE);
     }
 }

@@ -48,19 +48,39 @@ pub struct Open {
     pub block: u64,
 }
 
-/// Checks that a worker can make, the oldest first.
+impl Open {
+    /// What the order of checks goes by.
+    #[must_use]
+    pub const fn order(&self) -> (u64, B256) {
+        (self.block, self.check)
+    }
+}
+
+/// Checks that a worker can make, the oldest first. Each has a place in this order, which stays its own when others are taken away.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Able {
-    order: BTreeMap<(u64, B256), B256>,
-    blocks: BTreeMap<B256, u64>,
+    /// In order; whether it was taken away.
+    order: Vec<(Open, bool)>,
+    places: BTreeMap<B256, usize>,
+    /// The first that was not taken away.
+    first: usize,
+    /// How many are left of each model.
+    models: BTreeMap<B256, usize>,
     together: BTreeMap<B256, usize>,
 }
 
 impl Able {
-    /// Adds a check.
-    pub fn add(&mut self, open: Open) {
-        self.order.insert((open.block, open.check), open.model);
-        self.blocks.insert(open.check, open.block);
+    /// Checks in the order of [`Open::order`].
+    #[must_use]
+    pub fn new(mut opens: Vec<Open>) -> Self {
+        opens.sort_by_key(Open::order);
+        let mut able = Self::default();
+        for (place, open) in opens.iter().enumerate() {
+            able.places.insert(open.check, place);
+            *able.models.entry(open.model).or_default() += 1;
+        }
+        able.order = opens.into_iter().map(|open| (open, false)).collect();
+        able
     }
 
     /// Says how many checks of a model are some seconds' work.
@@ -75,27 +95,39 @@ impl Able {
     }
 
     /// Takes one away.
-    pub fn remove(&mut self, check: B256) {
-        if let Some(block) = self.blocks.remove(&check) {
-            self.order.remove(&(block, check));
+    pub fn remove(&mut self, place: usize) {
+        let Some((open, gone)) = self.order.get_mut(place) else { return };
+        if !std::mem::replace(gone, true)
+            && let Some(left) = self.models.get_mut(&open.model)
+        {
+            *left -= 1;
         }
+        self.first += self.order.iter().skip(self.first).take_while(|(_, gone)| *gone).count();
     }
 
-    /// Whether a check is among them.
+    /// The place of a check that is left. Checks that were offered together mostly stand side by side: `guess` is looked at first.
     #[must_use]
-    pub fn contains(&self, check: B256) -> bool {
-        self.blocks.contains_key(&check)
+    pub fn place(&self, check: B256, guess: usize) -> Option<usize> {
+        let is_there = |place: &usize| self.order.get(*place).is_some_and(|(open, _)| open.check == check);
+        let place = Some(guess).filter(is_there).or_else(|| self.places.get(&check).copied())?;
+        self.order.get(place).filter(|(_, gone)| !gone).map(|_| place)
     }
 
-    /// The checks in order.
-    pub fn iter(&self) -> impl Iterator<Item = Open> {
-        self.order.iter().map(|(&(block, check), &model)| Open { check, model, block })
+    /// The checks that are left, in order, each with its place.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, Open)> {
+        let left = self.order.iter().enumerate().skip(self.first).filter(|(_, (_, gone))| !gone);
+        left.map(|(place, (open, _))| (place, *open))
     }
 
-    /// The first check.
+    /// The first check that is left, with its place.
     #[must_use]
-    pub fn first(&self) -> Option<Open> {
-        self.iter().next()
+    pub fn first(&self) -> Option<(usize, Open)> {
+        self.order.get(self.first).map(|(open, _)| (self.first, *open))
+    }
+
+    /// The models of the checks that are left.
+    pub fn models(&self) -> impl Iterator<Item = &B256> {
+        self.models.iter().filter(|(_, left)| **left > 0).map(|(model, _)| model)
     }
 }
 
@@ -138,12 +170,12 @@ pub trait Ledger {
     /// The memory cannot be written.
     fn offer(&self, able: &Able) -> Result<(), AgentError>;
 
-    /// Takes up to `count` of the checks that nobody else makes, the oldest first: they are this worker's until it judges them, gives them
-    /// back or dies.
+    /// Takes up to `count` of the checks that nobody else makes, the oldest first, and gives their places: they are this worker's until it
+    /// judges them, gives them back or dies.
     ///
     /// # Errors
     /// The memory cannot be written.
-    fn take(&self, able: &Able, count: usize) -> Result<Vec<B256>, AgentError>;
+    fn take(&self, able: &Able, count: usize) -> Result<Vec<usize>, AgentError>;
 
     /// Leaves checks that were taken to others.
     ///
@@ -156,4 +188,44 @@ pub trait Ledger {
     /// # Errors
     /// The memory cannot be written.
     fn hold(&self, thing: B256) -> Result<bool, AgentError>;
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn open(check: u8, model: u8, block: u64) -> Open {
+        Open { check: B256::repeat_byte(check), model: B256::repeat_byte(model), block }
+    }
+
+    #[test]
+    fn places_stay_when_checks_are_taken_away() {
+        let opens = vec![open(9, 1, 5), open(7, 2, 5), open(8, 1, 3), open(1, 1, 6)];
+        let mut able = Able::new(opens);
+        let names = |able: &Able| able.iter().map(|(place, open)| (place, open.check.0[0])).collect::<Vec<_>>();
+        assert_eq!(names(&able), [(0, 8), (1, 7), (2, 9), (3, 1)]);
+        assert_eq!(able.models().count(), 2);
+        able.remove(1);
+        able.remove(1);
+        able.remove(77);
+        assert_eq!(able.models().collect::<Vec<_>>(), [&B256::repeat_byte(1)]);
+        assert_eq!((names(&able), able.first()), (vec![(0, 8), (2, 9), (3, 1)], Some((0, open(8, 1, 3)))));
+        able.remove(0);
+        assert_eq!((names(&able), able.first()), (vec![(2, 9), (3, 1)], Some((2, open(9, 1, 5)))));
+        able.remove(2);
+        able.remove(3);
+        assert_eq!((names(&able), able.first(), able.models().count()), (vec![], None, 0));
+    }
+
+    #[test]
+    fn a_check_is_found_whatever_is_guessed() {
+        let mut able = Able::new((0..20).map(|n| open(n, n, 4)).collect());
+        able.remove(11);
+        for guess in [0, 3, 11, 19, 20, usize::MAX] {
+            assert_eq!(able.place(B256::repeat_byte(3), guess), Some(3));
+            assert_eq!(able.place(B256::repeat_byte(11), guess), None, "it was taken away");
+            assert_eq!(able.place(B256::repeat_byte(99), guess), None);
+        }
+    }
 }

@@ -58,11 +58,21 @@ impl Local {
         local
     }
 
-    /// A transaction of an account that is nobody's agent, in a block of its own.
+    /// Puts a contract beside the others.
+    pub(super) fn put(&self, code: &[u8], arguments: &[u8]) -> Address {
+        self.inner.borrow_mut().host.deploy(OPERATOR, code, arguments).unwrap()
+    }
+
+    /// A transaction to the claims' contract by hand, in a block of its own.
     pub(super) fn sent<C: SolCall>(&self, from: Address, value: u128, call: &C) -> C::Return {
+        self.sent_to(self.place.dispute, from, U256::from(value), call)
+    }
+
+    /// The same to another contract.
+    pub(super) fn sent_to<C: SolCall>(&self, to: Address, from: Address, value: U256, call: &C) -> C::Return {
         let mut inner = self.inner.borrow_mut();
         inner.host.hold_block(true);
-        let (answer, receipt) = inner.host.send(from, self.place.dispute, U256::from(value), call).unwrap();
+        let (answer, receipt) = inner.host.send(from, to, value, call).unwrap();
         inner.end(receipt.logs);
         answer
     }
@@ -113,9 +123,10 @@ impl Local {
         inner.mined.values().filter(|(from, _)| *from == of).map(|(_, mined)| mined.gas).max().unwrap_or(0)
     }
 
-    /// What the contract owes an account.
+    /// What the contracts owe an account.
     pub(super) fn credit(&self, account: Address) -> U256 {
-        view(self, self.place.dispute, &Dispute::creditOfCall { account }).unwrap()
+        let owed = |contract| view(self, contract, &Dispute::creditOfCall { account }).unwrap();
+        self.place.followed().map(owed).fold(U256::ZERO, |sum, credit| sum + credit)
     }
 }
 
@@ -324,7 +335,7 @@ impl Ledger for FusedLedger {
         self.ledger.offer(able)
     }
 
-    fn take(&self, able: &Able, count: usize) -> Result<Vec<B256>, AgentError> {
+    fn take(&self, able: &Able, count: usize) -> Result<Vec<usize>, AgentError> {
         self.ledger.take(able, count)
     }
 

@@ -10,6 +10,8 @@ mod challenger;
 mod checks;
 #[cfg(test)]
 mod crashes;
+#[cfg(test)]
+mod crashes_beside;
 mod duty;
 mod error;
 mod fleet;

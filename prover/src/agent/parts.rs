@@ -1,6 +1,6 @@
 //! Checks as a fleet hands them out: in parts, each of which is one row of the database, so that its work for a single check is small.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use alloy_primitives::B256;
 
@@ -24,13 +24,27 @@ struct Part {
 #[derive(Debug, Default)]
 pub(super) struct Parts {
     all: BTreeMap<i64, Part>,
-    /// Where a check stands: in more than one part, if two workers offered it at once.
-    places: BTreeMap<(B256, i64), usize>,
+    /// Where a check stands.
+    places: BTreeMap<B256, Place>,
+    /// Where else it stands, if two workers offered it at once.
+    others: BTreeSet<(B256, Place)>,
 }
+
+/// A part, and which of its checks.
+type Place = (i64, usize);
 
 /// The names of a row; none if its bytes are no names.
 fn names_of(bytes: &[u8]) -> Option<Vec<B256>> {
     bytes.len().is_multiple_of(NAME).then(|| bytes.chunks(NAME).map(B256::from_slice).collect())
+}
+
+/// A verdict on a claim in a row.
+const fn byte(verdict: &Verdict) -> Option<u8> {
+    match verdict {
+        Verdict::Right => Some(RIGHT),
+        Verdict::Wrong => Some(WRONG),
+        Verdict::Traced(_) => None,
+    }
 }
 
 /// The bytes of names, and of verdicts that are not known yet.
@@ -45,10 +59,18 @@ impl Parts {
     #[must_use]
     pub(super) fn add(&mut self, id: i64, names: &[u8], verdicts: &[u8]) -> bool {
         let Some(names) = names_of(names).filter(|names| names.len() == verdicts.len()) else { return false };
-        self.places.extend(names.iter().enumerate().map(|(at, &name)| ((name, id), at)));
-        let old = self.all.insert(id, Part { names, verdicts: verdicts.to_vec() });
-        // What this worker knows is not forgotten.
-        old.is_none_or(|old| self.learn(id, &old.verdicts))
+        if let Some(old) = self.all.get(&id) {
+            // What this worker knows is not forgotten.
+            return old.names == names && self.learn(id, verdicts);
+        }
+        for (at, &name) in names.iter().enumerate() {
+            match self.places.entry(name) {
+                Entry::Vacant(entry) => drop(entry.insert((id, at))),
+                Entry::Occupied(_) => drop(self.others.insert((name, (id, at)))),
+            }
+        }
+        self.all.insert(id, Part { names, verdicts: verdicts.to_vec() });
+        true
     }
 
     /// Adds what the database says of a part's checks; false if it is of other checks. A part that is not known here is passed over.
@@ -59,6 +81,11 @@ impl Parts {
             *own = (*own).max(said);
         }
         part.verdicts.len() == verdicts.len()
+    }
+
+    /// Whether a part was seen.
+    pub(super) fn knows(&self, id: i64) -> bool {
+        self.all.contains_key(&id)
     }
 
     /// The newest part.
@@ -72,8 +99,26 @@ impl Parts {
     }
 
     /// The parts that a check is in.
-    pub(super) fn of(&self, check: B256) -> impl Iterator<Item = (i64, usize)> {
-        self.places.range((check, i64::MIN)..=(check, i64::MAX)).map(|(&(_, id), &at)| (id, at))
+    pub(super) fn of(&self, check: B256) -> impl Iterator<Item = Place> {
+        self.places.get(&check).copied().into_iter().chain(self.others_of(check))
+    }
+
+    fn others_of(&self, check: B256) -> impl Iterator<Item = Place> {
+        let (from, to) = ((check, (i64::MIN, 0)), (check, (i64::MAX, usize::MAX)));
+        self.others.range(from..=to).map(|&(_, place)| place)
+    }
+
+    /// Where a check stands first: at `guess`, or else by a search.
+    fn near(&self, check: B256, guess: Place) -> Option<Place> {
+        let is_there = |(id, at): &Place| self.all.get(id).and_then(|part| part.names.get(*at)) == Some(&check);
+        let guess = Some(guess).filter(|guess| self.others.is_empty() && is_there(guess));
+        guess.or_else(|| self.places.get(&check).copied())
+    }
+
+    fn set(&mut self, (id, at): Place, said: u8) {
+        if let Some(place) = self.all.get_mut(&id).and_then(|part| part.verdicts.get_mut(at)) {
+            *place = said;
+        }
     }
 
     /// Whether a check is in a part.
@@ -91,22 +136,25 @@ impl Parts {
         }
     }
 
-    /// Notes what a run said; false if the check is in no part, or the verdict is none of a claim.
-    #[must_use]
-    pub(super) fn judge(&mut self, check: B256, verdict: &Verdict, touched: &mut BTreeSet<i64>) -> bool {
-        let said = match verdict {
-            Verdict::Right => RIGHT,
-            Verdict::Wrong => WRONG,
-            Verdict::Traced(_) => return false,
-        };
-        let places: Vec<(i64, usize)> = self.of(check).collect();
-        for &(id, at) in &places {
-            if let Some(place) = self.all.get_mut(&id).and_then(|part| part.verdicts.get_mut(at)) {
-                *place = said;
-                touched.insert(id);
+    /// Notes what runs said; gives the parts that this is about, and what is in no part or no verdict on a claim.
+    pub(super) fn judge<'a>(&mut self, verdicts: &'a [(B256, Verdict)]) -> (BTreeSet<i64>, Vec<&'a (B256, Verdict)>) {
+        let (mut touched, mut other) = (BTreeSet::new(), Vec::new());
+        let mut guess = (0, 0);
+        for judged in verdicts {
+            let (check, verdict) = judged;
+            let Some((said, place)) = byte(verdict).zip(self.near(*check, guess)) else {
+                other.push(judged);
+                continue;
+            };
+            let others: Vec<Place> = self.others_of(*check).collect();
+            for place in std::iter::once(place).chain(others) {
+                self.set(place, said);
+                touched.insert(place.0);
             }
+            // A part's checks are mostly judged in its order.
+            guess = (place.0, place.1 + 1);
         }
-        !places.is_empty()
+        (touched, other)
     }
 
     /// The checks of a part of which nothing is known.
@@ -137,11 +185,10 @@ mod tests {
         let mut parts = Parts::default();
         let (names, verdicts) = row(&[name(1), name(2), name(3)]);
         assert!(parts.add(7, &names, &verdicts));
-        let mut touched = BTreeSet::new();
-        assert!(parts.judge(name(2), &Verdict::Wrong, &mut touched));
-        assert!(!parts.judge(name(9), &Verdict::Right, &mut touched));
-        assert!(!parts.judge(name(1), &Verdict::Traced([0; 32]), &mut touched));
-        assert_eq!((touched.len(), parts.open(), parts.last()), (1, vec![7], 7));
+        let said = [(name(2), Verdict::Wrong), (name(9), Verdict::Right), (name(1), Verdict::Traced([0; 32]))];
+        let (touched, other) = parts.judge(&said);
+        assert_eq!((touched, other), (BTreeSet::from([7]), vec![&said[1], &said[2]]));
+        assert_eq!((parts.open(), parts.last()), (vec![7], 7));
         assert_eq!(parts.left(7).collect::<Vec<_>>(), [name(1), name(3)]);
         assert_eq!(parts.verdicts(7), (&[0, 2, 0][..], false));
         // Another worker made the others.
@@ -157,10 +204,30 @@ mod tests {
             let (names, verdicts) = row(&[name(1)]);
             assert!(parts.add(id, &names, &verdicts));
         }
-        let mut touched = BTreeSet::new();
-        assert!(parts.judge(name(1), &Verdict::Right, &mut touched));
-        assert_eq!((touched, parts.open()), (BTreeSet::from([4, 5]), vec![]));
+        let said = [(name(1), Verdict::Right)];
+        let (touched, other) = parts.judge(&said);
+        assert_eq!((touched, other.len(), parts.open()), (BTreeSet::from([4, 5]), 0, vec![]));
         assert!(parts.has(name(1)) && !parts.has(name(2)));
+        assert_eq!(parts.of(name(1)).collect::<Vec<_>>(), [(4, 0), (5, 0)]);
+    }
+
+    #[test]
+    fn checks_are_judged_in_any_order_and_of_any_parts() {
+        let order: [u8; 8] = [0, 1, 2, 5, 4, 3, 7, 6];
+        for twice in [false, true] {
+            let mut parts = Parts::default();
+            for (id, numbers) in [(1, 0..3), (2, 3..6), (3, if twice { 2..8 } else { 6..8 })] {
+                let (names, verdicts) = row(&numbers.map(name).collect::<Vec<_>>());
+                assert!(parts.add(id, &names, &verdicts) && parts.knows(id) && !parts.knows(id + 1));
+            }
+            let verdict = |number: u8| if number.is_multiple_of(3) { Verdict::Wrong } else { Verdict::Right };
+            let said: Vec<_> = order.iter().map(|&number| (name(number), verdict(number))).collect();
+            let (touched, other) = parts.judge(&said);
+            assert_eq!((touched, other.len()), (BTreeSet::from([1, 2, 3]), 0));
+            assert_eq!((parts.verdicts(1).0, parts.verdicts(2).0), (&[2, 1, 1][..], &[2, 1, 1][..]));
+            let last = if twice { &[1, 2, 1, 1, 2, 1][..] } else { &[2, 1][..] };
+            assert_eq!(parts.verdicts(3), (last, true));
+        }
     }
 
     #[test]
@@ -176,5 +243,7 @@ mod tests {
         // What is known stays, whatever an older row says.
         assert!(parts.add(1, &names, &[0, 0]));
         assert_eq!(parts.verdict(name(1)), Some(Verdict::Right));
+        let (others, verdicts) = row(&[name(1), name(3)]);
+        assert!(!parts.add(1, &others, &verdicts), "a part's checks do not change");
     }
 }

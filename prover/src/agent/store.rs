@@ -255,8 +255,8 @@ impl Ledger for Store {
         Ok(())
     }
 
-    fn take(&self, able: &Able, count: usize) -> Result<Vec<B256>, AgentError> {
-        Ok(able.iter().take(count).map(|open| open.check).collect())
+    fn take(&self, able: &Able, count: usize) -> Result<Vec<usize>, AgentError> {
+        Ok(able.iter().take(count).map(|(place, _)| place).collect())
     }
 
     fn give_back(&self, _: &[B256]) -> Result<(), AgentError> {

@@ -50,6 +50,13 @@ fn fixture(name: &str) -> Vec<u8> {
     fs::read(root().join("fixtures").join(name)).unwrap()
 }
 
+/// A folder with the larger of the two models as `model.opml`.
+pub(crate) fn lenet() -> Folder {
+    let folder = Folder::new();
+    folder.put("model.opml", &LENET_MODEL);
+    folder
+}
+
 /// A folder with what the examples name: `model.opml`, `model.onnx`, `picture.png`, `samples.npy`, …
 pub(crate) struct Folder(TempDir);
 

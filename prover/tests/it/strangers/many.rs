@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 use super::{anvil::Anvil, player::opml};
 use crate::cli::Folder;
 
+/// Claims of a block.
+const BLOCK: u64 = 100;
+
 /// Pictures that nobody drew.
 fn inputs(program: &Program, number: u64) -> Vec<Tensor> {
     let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
@@ -41,8 +44,14 @@ pub(super) fn claims(
     let engine = Engine::compile(&program);
     let submitter: Address = account.parse().unwrap();
     let bond = U256::from(1_000_000_000_000_000_u64);
+    // Anvil need not sign.
+    anvil.ask("anvil_impersonateAccount", json!([account]));
     let mut names = Vec::new();
     for number in 0..count {
+        // It looks through all that wait for a block at each transaction.
+        if number % BLOCK == BLOCK - 1 {
+            anvil.ask("evm_mine", json!([]));
+        }
         let inputs = inputs(&program, number);
         let open = Dispute::openTaskCall {
             modelRoot: root_of(&program),
