@@ -194,10 +194,10 @@ mod tests {
     fn what_is_kept_is_bounded() {
         let pool = Pool::default();
         for _ in 0..40 {
-            pool.put_many(vec![vec![7; 9000]; 100].into_iter());
+            pool.put_many(vec![vec![7; 10_240]; 100].into_iter());
             pool.put_many(vec![Vec::new(); 100].into_iter());
         }
-        let again = pool.take_many(2000, 9000);
+        let again = pool.take_many(2000, 10_240);
         let known = again.iter().filter(|buffer| buffer[0] == 7).count();
         assert_eq!(known, EACH);
         assert_eq!(pool.kept().short_bytes, 0);

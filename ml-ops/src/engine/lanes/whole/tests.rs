@@ -22,7 +22,7 @@ fn check(instruction: &Instruction, constants: &[Tensor], inputs: &[Tensor], len
     let ranges = Ranges::new(&program);
     let (mut suited, mut all) = (0, 0);
     for (tier, t) in Tier::supported().flat_map(|tier| (0..length).map(move |t| (tier, t))) {
-        let frame = Frame { program: &program, inputs, values: &[], t, number: 0 };
+        let frame = Frame { program: &program, inputs, values: &[], own: None, t, number: 0 };
         let header = |source: &Source| moving::header(instruction, frame, &ranges, source);
         let mut lanes = Lanes::new(instruction, t, &header, tier).unwrap();
         assert_eq!(lanes.whole.as_ref().map(kind), Some(name), "{instruction:?}");
