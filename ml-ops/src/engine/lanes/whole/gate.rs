@@ -6,7 +6,7 @@ use opml_vm::{DType, Opcode, eval::scalar};
 
 use super::{
     super::{number::Number, simd::Kernels},
-    line::{Line, Pairs, TILE},
+    line::{Line, Pairs, TILE, Tile},
     pattern::{Flat, Pattern, count},
 };
 use crate::engine::{
@@ -84,13 +84,13 @@ impl Gate {
         let count = count(&extents[..FIRST_K]);
         let (source, other) = (self.source.bytes(frame, count)?, self.other.bytes(frame, count)?);
         let pairs = self.pairs(frame)?;
-        let (mut index, mut part, mut found) = ([0; TILE], [0; TILE], [0; TILE]);
+        let mut tile = Tile::new();
         let tiles = bytes.chunks_mut(4 * TILE).zip(source.chunks(4 * TILE)).zip(other.chunks(4 * TILE));
         for ((out, x), y) in tiles {
             let lanes = out.len() / 4;
-            kernels.gate_places(&mut index[..lanes], &mut part[..lanes], x, self.constants);
-            kernels.look_up_pairs(&mut found[..lanes], &index[..lanes], &pairs.pairs);
-            kernels.gate_products(out, (x, y), &part[..lanes], &found[..lanes], self.constants);
+            kernels.gate_places(&mut tile.index[..lanes], &mut tile.part[..lanes], x, self.constants);
+            tile.look_up(kernels, lanes, pairs);
+            kernels.gate_products(out, (x, y), &tile.part[..lanes], &tile.found[..lanes], self.constants);
         }
         Some(())
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use opml_vm::DType;
 
-use super::pattern::Pattern;
+use super::{super::simd::Kernels, pattern::Pattern};
 use crate::engine::{
     Frame,
     load::{Place, count, size},
@@ -13,7 +13,26 @@ use crate::engine::{
 /// Most entries.
 const ENTRIES: i64 = 4096;
 /// Lanes that are looked up together.
-pub(super) const TILE: usize = 128;
+pub(super) const TILE: usize = 256;
+
+/// Room for a tile.
+pub(super) struct Tile {
+    pub(super) index: [i32; TILE],
+    pub(super) part: [i32; TILE],
+    pub(super) found: [i64; TILE],
+}
+
+impl Tile {
+    pub(super) const fn new() -> Self {
+        Self { index: [0; TILE], part: [0; TILE], found: [0; TILE] }
+    }
+
+    /// Looks up the first `lanes` places, and some more: whole vectors are quicker.
+    pub(super) fn look_up(&mut self, kernels: Kernels, lanes: usize, pairs: &Pairs) {
+        let lanes = lanes.next_multiple_of(16).min(TILE);
+        kernels.look_up_pairs(&mut self.found[..lanes], &self.index[..lanes], &pairs.pairs);
+    }
+}
 
 /// A constant's entries with what follows each until the next one, of a number that is never negative.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use opml_vm::{DType, Opcode, eval::scalar};
 
 use super::{
     super::{number::Number, simd::Kernels},
-    line::{Line, TILE},
+    line::{Line, Pairs, TILE, Tile},
     pattern::{Flat, Pattern, count},
 };
 use crate::engine::{
@@ -84,27 +84,26 @@ impl Power {
     pub(super) fn run(&self, kernels: Kernels, frame: Frame<'_>, extents: &Extents, bytes: &mut [u8]) -> Option<()> {
         let source = self.source.bytes(frame, count(&extents[..FIRST_K]))?;
         let less = self.less.bytes(frame, count(&extents[..self.axes]))?;
-        let pairs = self.line.pairs(frame)?.pairs.as_slice();
+        let (pairs, mut room) = (self.line.pairs(frame)?, Tile::new());
         let width = count(&extents[self.axes..FIRST_K]);
         let rows = bytes.chunks_exact_mut(2 * width).zip(source.chunks_exact(4 * width));
         for ((out, x), &m) in rows.zip(less.as_chunks::<4>().0) {
             let m = i32::from_le_bytes(m);
             let tiles = out.chunks_mut(2 * TILE).zip(x.chunks(4 * TILE));
-            tiles.for_each(|(out, x)| tile(kernels, out, x, m, pairs, self.constants));
+            tiles.for_each(|(out, x)| tile(kernels, &mut room, (out, x, m), pairs, self.constants));
         }
         Some(())
     }
 }
 
-fn tile(kernels: Kernels, out: &mut [u8], x: &[u8], m: i32, pairs: &[i64], constants: Constants) {
-    let (mut index, mut found, mut above) = ([0; TILE], [0; TILE], 0);
-    let lanes = out.len() / 2;
-    kernels.power_places(&mut index[..lanes], &mut above, x, m, constants);
+fn tile(kernels: Kernels, room: &mut Tile, (out, x, m): (&mut [u8], &[u8], i32), pairs: &Pairs, constants: Constants) {
+    let (lanes, mut above) = (out.len() / 2, 0);
+    kernels.power_places(&mut room.index[..lanes], &mut above, x, m, constants);
     if above != 0 {
-        return exact(out, x, m, pairs, constants);
+        return exact(out, x, m, &pairs.pairs, constants);
     }
-    kernels.look_up_pairs(&mut found[..lanes], &index[..lanes], pairs);
-    kernels.power_shift(out, x, m, &found[..lanes], constants);
+    room.look_up(kernels, lanes, pairs);
+    kernels.power_shift(out, x, m, &room.found[..lanes], constants);
 }
 
 /// The index of each number's entry; `above` is not 0 if one of them is above `m`.

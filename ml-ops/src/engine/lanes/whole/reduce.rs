@@ -18,6 +18,8 @@ use crate::engine::{
 
 /// Lanes of a step.
 const LANES: usize = 16;
+/// Lanes of 64 bits: totals that stay in one register.
+const WIDE: usize = 8;
 /// Numbers of 16 bits whose sum fits i32.
 const SHORT: usize = 1 << 15;
 /// Rows that are reduced before what follows.
@@ -237,8 +239,8 @@ impl Row<4> for Squares {
             // At most 2^62 + 2^61.
             x.wrapping_mul(x).cast_unsigned().wrapping_add(half) >> shift
         };
-        let (blocks, rest) = row.as_chunks::<LANES>();
-        let (mut all, mut high) = ([0u64; LANES], [0u64; LANES]);
+        let (blocks, rest) = row.as_chunks::<WIDE>();
+        let (mut all, mut high) = ([0u64; WIDE], [0u64; WIDE]);
         for block in blocks {
             for ((all, high), bytes) in all.iter_mut().zip(&mut high).zip(block) {
                 let square = square(bytes);
@@ -280,8 +282,8 @@ fn fold<T: Copy, const W: usize>(
 }
 
 #[inline(always)]
-fn halves<T: Copy>(mut totals: [T; LANES], both: impl Fn(T, T) -> T) -> T {
-    let mut half = LANES / 2;
+fn halves<T: Copy, const N: usize>(mut totals: [T; N], both: impl Fn(T, T) -> T) -> T {
+    let mut half = N / 2;
     while half > 0 {
         for lane in 0..half {
             totals[lane] = both(totals[lane], totals[lane + half]);
