@@ -12,7 +12,7 @@ use super::{
 use crate::error::ProverError;
 
 /// Most claims that are taken at once, and whose verdicts are noted at once.
-const BATCH: usize = 4_096;
+const BATCH: usize = 2_048;
 /// Most claims that are run together: their values fit a processor's cache, and little is gained by more.
 const RUN: usize = 256;
 /// Operations of the runs after which the agent looks at the chain again: some seconds.

@@ -188,6 +188,6 @@ fn until(mut done: impl FnMut() -> bool) {
 #[test]
 #[ignore = "needs anvil (npm ci in prover/tests/anvil) and PostgreSQL; a measurement"]
 fn throughput() {
-    println!("{}", Field::new(prepared(), 98_304).measure("784-56-10 network", 7));
-    println!("{}", Field::new(cli::lenet(), 12_288).measure("LeNet", 5));
+    println!("{}", Field::new(prepared(), 65_536).measure("784-56-10 network", 7));
+    println!("{}", Field::new(cli::lenet(), 24_576).measure("LeNet", 3));
 }
