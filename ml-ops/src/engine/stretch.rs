@@ -150,12 +150,13 @@ mod tests {
     fn iterations_are_shared_evenly() {
         let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let of = |threads, iterations: Range<u64>, work| pool(threads).install(|| parts(&iterations, work));
+        let one = |part: Range<u64>| Some(std::iter::once(part).collect::<Vec<_>>());
         assert_eq!(of(2, 5..6, LONG), None);
-        assert_eq!(of(2, 5..7, LONG), Some(vec![5..7]));
-        assert_eq!(of(2, 5..20, LONG), Some(vec![5..20]));
+        assert_eq!(of(2, 5..7, LONG), one(5..7));
+        assert_eq!(of(2, 5..20, LONG), one(5..20));
         assert_eq!(of(2, 5..22, LONG), Some(vec![5..13, 13..22]));
-        assert_eq!(of(1, 5..22, LONG), Some(vec![5..22]));
-        assert_eq!(of(2, 5..22, LONG / 17), Some(vec![5..22]));
+        assert_eq!(of(1, 5..22, LONG), one(5..22));
+        assert_eq!(of(2, 5..22, LONG / 17), one(5..22));
         assert_eq!(of(3, 0..96, LONG), Some(vec![0..32, 32..64, 64..96]));
     }
 }

@@ -217,7 +217,7 @@ fn turned<const R: usize>(rows: &[Row<'_>; R], first: usize) -> [[i32; R]; PAIRS
 #[inline]
 fn split(pair: u32) -> (u32, u32) {
     let high = pair >> 8 & 0x00ff_00ff;
-    (pair & 0x00ff_00ff, high | (high >> 7 & 0x0001_0001) * 0xff00)
+    (pair & 0x00ff_00ff, high | ((high >> 7 & 0x0001_0001) * 0xff00))
 }
 
 #[inline]
