@@ -182,17 +182,16 @@ impl<'a> Walk<'a> {
             self.sample.values.resize_with(places, Tensor::empty);
             self.present.resize(places, false);
         }
-        let mut number = 0;
-        while number < count {
-            let end = self.engine.needs.stretch(number, span.last.unwrap_or(span.needed));
-            if let Some(parts) = parts.filter(|_| end > number) {
+        let engine = self.engine;
+        let stretch = |number: u32| engine.needs.stretch(number, span.last.unwrap_or(span.needed));
+        let mut numbers = 0..count;
+        while let Some(number) = numbers.next() {
+            let end = parts.map(|parts| (parts, stretch(number))).filter(|(_, end)| *end > number);
+            if let Some((parts, end)) = end {
+                numbers.start = end;
                 self.together(span, number..end, parts, told)?;
-                number = end;
-            } else {
-                if span.is_needed(number) {
-                    self.one(span, number, told)?;
-                }
-                number += 1;
+            } else if span.is_needed(number) {
+                self.one(span, number, told)?;
             }
         }
         Ok(())
