@@ -132,7 +132,7 @@ fn rate(client: &mut Client, workers: usize) -> f64 {
         FROM part GROUP BY worker, first";
     let rows = client.query(sql, &[]).unwrap();
     assert_eq!(rows.len(), workers, "every worker made some checks");
-    assert!(rows.iter().all(|row| row.get::<_, i64>(0) > 3), "there are too few parts to tell");
+    assert!(rows.iter().all(|row| row.get::<_, i64>(0) > 1), "there are too few parts to tell");
     rows.iter().map(|row| row.get::<_, f64>(1)).sum()
 }
 
