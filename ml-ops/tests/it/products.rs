@@ -366,6 +366,28 @@ fn long_sums() {
     }
 }
 
+/// The sum is 2^31, which i32 holds only with what is added to it.
+#[test]
+fn sums_that_fit_with_their_zero_point() {
+    let word = (DType::I16, 0);
+    let post = Ending::Requant { bias: false, factor: None, shift: 0, zero: -1, limits: None };
+    let sizes = Product {
+        batch: 1,
+        m: 70,
+        n: 1,
+        k: 2,
+        a: word,
+        b: word,
+        constant: false,
+        transposed: false,
+        numbers: Numbers::Lowest,
+        post,
+    };
+    for constant in [true, false] {
+        Product { constant, ..sizes.clone() }.check();
+    }
+}
+
 /// 16-bit numbers as two bytes each: as many terms as 32 bits hold of the lower ones' products, and one more.
 #[test]
 fn long_sums_of_words() {

@@ -302,10 +302,11 @@ fn wide(fixed: &Fixed, sums: &[[i64; STRIP]], rows: &mut Rows<'_, '_>) {
         match &fixed.channels {
             Channels::Narrow { add, factor } => {
                 let (add, factor) = (add.get(strip.clone()).unwrap_or(&[]), factor.get(strip.clone()).unwrap_or(&[]));
-                let channels = add.iter().zip(factor).map(|(&add, &factor)| (i64::from(add), i64::from(factor)));
-                // The low half of a sum's parts was kept.
-                let sums = sums.map(|sum| i64::from(low_half(sum.wrapping_add(total))));
-                fixed.values(&sums, channels, &mut values);
+                for (((value, &sum), &add), &factor) in values.iter_mut().zip(sums).zip(add).zip(factor) {
+                    // Only with all of its parts a sum fits i32.
+                    let sum = low_half(sum.wrapping_add(total).wrapping_add(i64::from(add)));
+                    *value = fixed.scale(i64::from(sum) * i64::from(factor));
+                }
             }
             Channels::Wide { add, factor } => {
                 let (add, factor) = (add.get(strip.clone()).unwrap_or(&[]), factor.get(strip.clone()).unwrap_or(&[]));
