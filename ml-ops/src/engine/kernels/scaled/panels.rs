@@ -4,7 +4,7 @@ use std::arch::x86_64::{
     __m128i, __m256i, __m512i, _mm_loadu_si128, _mm256_loadu_si256, _mm512_broadcast_i32x4, _mm512_castsi256_si512,
     _mm512_cmpeq_epi32_mask, _mm512_dpbusd_epi32, _mm512_inserti64x4, _mm512_mullo_epi32, _mm512_permutex_epi64,
     _mm512_permutex2var_epi64, _mm512_set_epi64, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_setzero_si512,
-    _mm512_shuffle_epi8, _mm512_slli_epi32, _mm512_storeu_si512, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64,
+    _mm512_shuffle_epi8, _mm512_slli_epi32, _mm512_store_si512, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64,
     _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 
@@ -48,7 +48,7 @@ impl Part {
             if four {
                 *row = _mm512_permutex_epi64::<0b11_01_10_00>(_mm512_shuffle_epi8(
                     *row,
-                    _mm512_broadcast_i32x4(line(&HALVES)),
+                    _mm512_broadcast_i32x4(quarter(&HALVES)),
                 ));
             }
         }
@@ -79,7 +79,7 @@ fn half(block: &[u8; BLOCK]) -> __m256i {
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn line(bytes: &[u8; 16]) -> __m128i {
+fn quarter(bytes: &[u8; 16]) -> __m128i {
     // SAFETY: it has 16 bytes.
     unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
 }
@@ -87,10 +87,10 @@ fn line(bytes: &[u8; 16]) -> __m128i {
 /// Writes a line of 64 bytes.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn put<T>(line: &mut T, value: __m512i) {
+pub(super) fn put<T>(line: &mut T, value: __m512i) {
     const { assert!(size_of::<T>() == 64) };
-    // SAFETY: it has 64 bytes, of which any are numbers.
-    unsafe { _mm512_storeu_si512(std::ptr::from_mut(line).cast(), value) }
+    // SAFETY: it has 64 bytes, of which any are numbers, and lies in a `Part` or a `Scratch`, which are aligned and made of such lines.
+    unsafe { _mm512_store_si512(std::ptr::from_mut(line).cast(), value) }
 }
 
 /// Eight words of each of 16 rows, of which `rows[i]` holds rows `i` and `8 + i`: word by word those of all rows.

@@ -12,15 +12,14 @@ use std::arch::{
         _mm512_dpbusd_epi32, _mm512_load_si512, _mm512_madd_epi16, _mm512_mask_storeu_epi64, _mm512_maskz_loadu_epi8,
         _mm512_mullo_epi64, _mm512_permutexvar_epi64, _mm512_set_epi64, _mm512_set1_epi8, _mm512_set1_epi32,
         _mm512_set4_epi32, _mm512_setzero_si512, _mm512_shuffle_epi8, _mm512_shuffle_i64x2, _mm512_srli_epi64,
-        _mm512_srlv_epi64, _mm512_store_si512, _mm512_ternarylogic_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
-        _mm512_xor_si512,
+        _mm512_srlv_epi64, _mm512_ternarylogic_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64, _mm512_xor_si512,
     },
 };
 
 use super::{
     super::{LINE, amx},
     BLOCK, Weights,
-    panels::{PANEL, PANELS, Part, Strip},
+    panels::{PANEL, PANELS, Part, Strip, put},
 };
 
 /// Rows that are computed together.
@@ -434,15 +433,6 @@ fn line<T>(line: &T) -> __m512i {
     const { assert!(size_of::<T>() == 64) };
     // SAFETY: it has 64 bytes, and lies in a `Part` or a `Scratch`, which are aligned and made of such lines.
     unsafe { _mm512_load_si512(std::ptr::from_ref(line).cast()) }
-}
-
-/// Writes such a line.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn put<T>(line: &mut T, value: __m512i) {
-    const { assert!(size_of::<T>() == 64) };
-    // SAFETY: as in `line`.
-    unsafe { _mm512_store_si512(std::ptr::from_mut(line).cast(), value) }
 }
 
 /// Sums of 16 rows, vector by vector.

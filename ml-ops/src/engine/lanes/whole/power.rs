@@ -76,15 +76,18 @@ impl Power {
 
     /// Whether its sources hold what it reads.
     pub(super) fn suits(&self, frame: Frame<'_>, extents: &Extents) -> bool {
-        self.line.pairs(frame).is_some()
-            && self.source.bytes(frame, count(&extents[..FIRST_K])).is_some()
-            && self.less.bytes(frame, count(&extents[..self.axes])).is_some()
+        self.sources(frame, extents).is_some()
+    }
+
+    /// The numbers, what is taken from those of each row, and the table.
+    fn sources<'a>(&'a self, frame: Frame<'a>, extents: &Extents) -> Option<(&'a [u8], &'a [u8], &'a Pairs)> {
+        let source = self.source.bytes(frame, count(&extents[..FIRST_K]))?;
+        let less = self.less.bytes(frame, count(&extents[..self.axes]))?;
+        Some((source, less, self.line.pairs(frame)?))
     }
 
     pub(super) fn run(&self, kernels: Kernels, frame: Frame<'_>, extents: &Extents, bytes: &mut [u8]) -> Option<()> {
-        let source = self.source.bytes(frame, count(&extents[..FIRST_K]))?;
-        let less = self.less.bytes(frame, count(&extents[..self.axes]))?;
-        let (pairs, mut room) = (self.line.pairs(frame)?, Tile::new());
+        let ((source, less, pairs), mut room) = (self.sources(frame, extents)?, Tile::new());
         let width = count(&extents[self.axes..FIRST_K]);
         let rows = bytes.chunks_exact_mut(2 * width).zip(source.chunks_exact(4 * width));
         for ((out, x), &m) in rows.zip(less.as_chunks::<4>().0) {
