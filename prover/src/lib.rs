@@ -18,6 +18,7 @@ pub mod knowledge;
 pub mod ledger;
 pub mod lie;
 pub mod machine;
+pub mod memory;
 pub mod model;
 pub mod network;
 pub mod outlook;

@@ -7,10 +7,11 @@ use opml_ops::tier::Tier;
 use opml_prover::{
     arguments::Arguments,
     commands::{self, ERROR},
-    words,
+    memory, words,
 };
 
 fn main() -> ExitCode {
+    memory::keep_freed();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         // Help and version, or the help that an empty command line brings.

@@ -15,7 +15,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use opml_ops::{commit::Hasher, engine::Engine};
-use opml_prover::{files, input};
+use opml_prover::{files, input, memory};
 use opml_vm::{
     Tensor,
     interpreter::{Run, Stop},
@@ -43,6 +43,7 @@ struct Arguments {
 }
 
 fn main() -> Result<()> {
+    memory::keep_freed();
     let arguments = Arguments::parse();
     let program = files::read_model(&arguments.model)?;
     let columns = program

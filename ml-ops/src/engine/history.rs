@@ -16,7 +16,7 @@ use super::{
         Isa,
         history::{
             self as kernels, Words,
-            panels::{Kind, Panels, Rows},
+            panels::{Kind, Panels, Rows, Sums},
         },
     },
     lanes::{self, Post, Workspace},
@@ -186,11 +186,11 @@ impl History {
         &mut self,
         instruction: &Instruction,
         frames: &[Frame<'a>],
-        pool: &Pool,
+        (pool, sums): (&Pool, &mut Sums),
     ) -> Option<Vec<Tensor>> {
         let &first = frames.first()?;
         let mut room = Room::new(self, first);
-        let together = self.together(instruction, frames)?;
+        let together = self.together(instruction, frames, sums)?;
         let mut values = Vec::with_capacity(frames.len());
         for (number, &frame) in frames.iter().enumerate() {
             if !self.fit(instruction, frame) {
@@ -198,7 +198,7 @@ impl History {
             }
             room.post.turn(frame);
             values.push(if together {
-                self.finish(self.panels.of(number), pool, &mut room.post)
+                self.finish(sums.of(number), pool, &mut room.post)
             } else {
                 self.with(frame, pool, &mut room)
             });
@@ -207,7 +207,7 @@ impl History {
     }
 
     /// Computes the sums of all frames, whose rows share packed values; whether that is so. `None` if a frame does not suit.
-    fn together<'a>(&mut self, instruction: &Instruction, frames: &[Frame<'a>]) -> Option<bool> {
+    fn together<'a>(&mut self, instruction: &Instruction, frames: &[Frame<'a>], sums: &mut Sums) -> Option<bool> {
         let (mut rows, mut end, mut suits) = (Rows::default(), 0, frames.len() >= MANY);
         for &frame in frames {
             if !self.fit_sums(instruction, frame) {
@@ -223,19 +223,26 @@ impl History {
         }
         // The last frame sees all that is written.
         let last = *frames.iter().max_by_key(|frame| frame.t)?;
-        if !self.past.extend(end, last, self.number) || !suits {
-            return Some(false);
+        if suits && self.packed(last, rows, sums).is_some() {
+            return Some(true);
         }
+        self.past.extend(end, last, self.number);
+        Some(false)
+    }
+
+    /// Computes the sums of rows with packed values, to which those are added that the frame sees.
+    fn packed(&mut self, frame: Frame<'_>, rows: Rows<'_>, sums: &mut Sums) -> Option<()> {
         let kind = if self.axis < FIRST_K {
             Kind::Scores(size(self.extents[FIRST_K]))
         } else {
             Kind::Mixed(size(self.width()))
         };
+        let (isa, most) = (self.isa, size(self.most[self.axis]));
         let mut panels = std::mem::take(&mut self.panels);
-        let value = |at| self.value(last, load::count(at));
-        let done = panels.compute(self.isa, (kind, size(self.most[self.axis])), rows, value);
+        let value = |at| past::words(frame, self.iteration(frame.t, load::count(at)), self.number);
+        let done = panels.compute(isa, (kind, most), rows, value, sums);
         self.panels = panels;
-        Some(done)
+        done
     }
 
     /// The iteration at a coordinate.

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use super::{
     Form, Frame, form,
     history::History,
+    kernels::history::panels::Sums,
     lanes::Lanes,
     load::{self, Extents, Header, Place},
     pool::Pool,
@@ -22,6 +23,9 @@ use crate::tier::Tier;
 pub(super) struct Moving {
     slots: Vec<Slot>,
     scope: Scope,
+    /// The last iteration that there can be.
+    last: u64,
+    sums: Sums,
     /// Where values come from and go to.
     pub(super) pool: Pool,
 }
@@ -69,9 +73,10 @@ struct Key {
 }
 
 impl Moving {
-    /// For a program of `count` instructions.
-    pub(super) fn new(count: usize, scope: Scope, pool: Pool) -> Self {
-        Self { slots: (0..count).map(|_| Slot::default()).collect(), scope, pool }
+    /// For a program of `count` instructions and runs of at most `longest` iterations.
+    pub(super) fn new((count, longest): (usize, u64), scope: Scope, pool: Pool) -> Self {
+        let slots = (0..count).map(|_| Slot::default()).collect();
+        Self { slots, scope, last: longest.saturating_sub(1), sums: Sums::default(), pool }
     }
 
     /// The same for frames that have something else in common.
@@ -104,7 +109,7 @@ impl Moving {
             State::Until(end, _) if latest.t <= *end => {}
             _ if instruction.dynamics.is_empty() => *state = State::Never,
             _ => {
-                let end = horizon(latest.t);
+                let end = horizon(latest.t).min(self.last).max(latest.t);
                 let ahead = Frame { t: end, ..*latest };
                 let mut grown = Grown::new(instruction, ahead, ranges, tier);
                 if let (Some(Grown::History(new)), State::Until(_, Grown::History(old))) =
@@ -116,7 +121,7 @@ impl Moving {
             }
         }
         let State::Until(_, grown) = state else { return None };
-        grown.run(instruction, frames, self.scope, &self.pool)
+        grown.run(instruction, frames, self.scope, (&self.pool, &mut self.sums))
     }
 }
 
@@ -157,13 +162,14 @@ impl Grown {
         instruction: &Instruction,
         frames: &[Frame<'_>],
         scope: Scope,
-        pool: &Pool,
+        (pool, sums): (&Pool, &mut Sums),
     ) -> Option<Vec<Tensor>> {
         let threads = rayon::current_num_threads();
         if threads == 1 || scope == Scope::OneThread || frames.len() < 2 * threads {
-            return self.in_turn(instruction, frames, scope, pool);
+            return self.in_turn(instruction, frames, scope, (pool, sums));
         }
-        let part = |frames: &[Frame<'_>]| self.clone().in_turn(instruction, frames, scope, pool);
+        let part =
+            |frames: &[Frame<'_>]| self.clone().in_turn(instruction, frames, scope, (pool, &mut Sums::default()));
         let parts: Option<Vec<Vec<Tensor>>> = frames.par_chunks(frames.len().div_ceil(threads)).map(part).collect();
         parts.map(|parts| parts.into_iter().flatten().collect())
     }
@@ -173,7 +179,7 @@ impl Grown {
         instruction: &Instruction,
         frames: &[Frame<'_>],
         scope: Scope,
-        pool: &Pool,
+        (pool, sums): (&Pool, &mut Sums),
     ) -> Option<Vec<Tensor>> {
         match self {
             Self::Lanes(lanes) => {
@@ -183,7 +189,7 @@ impl Grown {
             Self::History(history) if scope == Scope::Runs => {
                 frames.iter().map(|&frame| history.run_fitted(instruction, frame, pool)).collect()
             }
-            Self::History(history) => history.run_all(instruction, frames, pool),
+            Self::History(history) => history.run_all(instruction, frames, (pool, sums)),
         }
     }
 }

@@ -240,7 +240,7 @@ impl Engine {
         let sample = |&inputs| Sample { inputs, values: Vec::with_capacity(room), length: None };
         let mut samples: Vec<Sample<'_>> = batch.iter().map(sample).collect();
         let mut spent: u64 = 0;
-        let mut moving = Moving::new(self.forms.len(), Scope::Runs, self.pool.clone());
+        let mut moving = Moving::new((self.forms.len(), longest), Scope::Runs, self.pool.clone());
         for t in 0..longest {
             let mut active: Vec<(usize, &mut Sample<'_>)> =
                 samples.iter_mut().enumerate().filter(|(_, sample)| sample.length.is_none()).collect();

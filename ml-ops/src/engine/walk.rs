@@ -30,6 +30,8 @@ pub(super) struct Walk<'a> {
     shared: Vec<Moving>,
     budget: u64,
     spent: u64,
+    /// Most iterations.
+    longest: u64,
 }
 
 /// Told of each value `(t, i)` when it is written; what comes later is computed from what it leaves there. It may change values
@@ -125,11 +127,12 @@ impl<'a> Walk<'a> {
         engine.program.check_inputs(inputs)?;
         let present = vec![true; values.len()];
         let sample = Sample { inputs, values, length: None };
-        Ok(Self { engine, sample, present, alone: None, shared: Vec::new(), budget, spent: 0 })
+        Ok(Self { engine, sample, present, alone: None, shared: Vec::new(), budget, spent: 0, longest: u64::MAX })
     }
 
-    /// Makes room for iterations, as far as it is not too much for those that may not come.
+    /// Makes room for the most iterations that there can be, as far as it is not too much for those that may not come.
     pub(super) fn reserve(&mut self, iterations: u64) {
+        self.longest = iterations;
         let count = num::size(self.engine.program.counts().instructions.into());
         let places = num::size(iterations).saturating_mul(count).min(ROOM);
         self.sample.values.reserve(places.saturating_sub(self.sample.values.len()));
@@ -240,7 +243,7 @@ impl<'a> Walk<'a> {
         parts: &[Range<u64>],
         told: &mut Told<'_>,
     ) -> Result<(), Halted> {
-        let engine = self.engine;
+        let (engine, longest) = (self.engine, self.longest);
         numbers.clone().filter(|&number| span.is_needed(number)).try_for_each(|number| self.spend(span, number))?;
         // One part goes on as single iterations do.
         let is_alone = parts.len() == 1;
@@ -248,7 +251,7 @@ impl<'a> Walk<'a> {
             if is_alone { self.alone.take().into_iter().collect() } else { std::mem::take(&mut self.shared) }
                 .into_iter();
         let part = |iterations: &Range<u64>| {
-            let fresh = || Moving::new(engine.forms.len(), Scope::OneThread, Pool::default());
+            let fresh = || Moving::new((engine.forms.len(), longest), Scope::OneThread, Pool::default());
             Part { iterations: iterations.clone(), moving: kept.next().unwrap_or_else(fresh), values: Vec::new() }
         };
         let mut parts: Vec<Part> = parts.iter().map(part).collect();
@@ -330,8 +333,9 @@ impl<'a> Walk<'a> {
         }
         let frames: Vec<Frame<'_>> = span.of(number).map(|t| self.sample.frame(program, (t, number))).collect();
         // A thread that had a part knows what came before.
+        let longest = self.longest;
         let mut known = || self.shared.pop().map(|moving| moving.with(Scope::OneRun));
-        let fresh = || Moving::new(engine.forms.len(), Scope::OneRun, engine.pool.clone());
+        let fresh = || Moving::new((engine.forms.len(), longest), Scope::OneRun, engine.pool.clone());
         let moving = self.alone.get_or_insert_with(|| known().unwrap_or_else(fresh));
         Ok(engine.step(&frames, instruction, form.as_ref(), moving))
     }

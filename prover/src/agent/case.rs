@@ -115,7 +115,7 @@ pub(super) fn inputs(
     if task.inputs.len() == program.inputs().len() {
         let inputs = program.inputs().iter().zip(&task.inputs);
         let inputs: Result<Vec<Tensor>, _> =
-            inputs.map(|(header, bytes)| Tensor::new(header.dtype, header.elements, bytes.to_vec())).collect();
+            inputs.map(|(header, bytes)| Tensor::shared(header.dtype, header.elements, bytes.0.clone())).collect();
         return Ok(inputs.map_err(|error| format!("its inputs are none of the model: {error}")));
     }
     let stored = library.vault().map(|vault| vault.inputs(program, task.task.inputRoot)).transpose()?.flatten();

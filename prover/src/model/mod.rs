@@ -2,7 +2,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | `mapping` | a file's bytes as memory; the only unsafe code of this crate |
+//! | `mapping` | a file's bytes as memory; but for the allocator's option the only unsafe code of this crate |
 //! | `stamp` | which content of a file it is, without reading it |
 //! | `cache` | the hashes of constants, kept from one start to the next |
 //!

@@ -15,19 +15,18 @@ pub(super) struct Past {
 }
 
 impl Past {
-    /// Takes in the values of all iterations before `end`, which the frame sees; `false` if they are not all alike.
-    pub(super) fn extend(&mut self, end: u64, frame: Frame<'_>, number: u32) -> bool {
+    /// Takes in the values of all iterations before `end`, which the frame sees, as far as they are all alike.
+    pub(super) fn extend(&mut self, end: u64, frame: Frame<'_>, number: u32) {
         for tau in self.count()..end {
             let words = words(frame, tau, number);
             if self.words.is_empty() {
                 self.width = words.len();
             }
             if words.is_empty() || words.len() != self.width {
-                return false;
+                return;
             }
             self.words.extend_from_slice(words);
         }
-        true
     }
 
     fn count(&self) -> u64 {

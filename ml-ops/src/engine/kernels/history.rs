@@ -248,7 +248,7 @@ mod tests {
     use opml_vm::testing::Rng;
 
     use super::{
-        panels::{Kind, Panels, Rows},
+        panels::{Kind, Panels, Rows, Sums},
         *,
     };
 
@@ -342,8 +342,9 @@ mod tests {
                     all.push(own, start, (width, *count));
                 }
             }
-            let done = panels.compute(isa, (self.kind, self.past.len()), all, |at| self.past[at].as_slice());
-            done.then(|| (0..frames.len()).map(|frame| panels.of(frame).to_vec()).collect())
+            let mut sums = Sums::default();
+            panels.compute(isa, (self.kind, self.past.len()), all, |at| self.past[at].as_slice(), &mut sums)?;
+            Some((0..frames.len()).map(|frame| sums.of(frame).to_vec()).collect())
         }
     }
 

@@ -192,7 +192,7 @@ impl Vectors {
 /// What a thread needs for products.
 pub(in crate::engine) struct Worker {
     #[cfg(target_arch = "x86_64")]
-    strips: Option<(Box<strips::Scratch>, Option<super::amx::Blocks>)>,
+    strips: Option<(strips::Own, Option<super::amx::Blocks>)>,
 }
 
 impl Worker {
@@ -206,7 +206,7 @@ impl Worker {
                     // The kernel unpacks by an instruction that a machine may hide from its guests.
                     let usable = isa.tier() >= Tier::Amx && is_x86_feature_detected!("gfni");
                     let unit = if usable { super::amx::Blocks::new() } else { None };
-                    Some((Box::new(strips::Scratch::new()), unit))
+                    Some((strips::Own::take(), unit))
                 }
             },
         };
@@ -238,7 +238,9 @@ impl Worker {
                 let out = out.chunks_mut(stride * panels::PANELS * panels::PANEL);
                 for (strip, out) in list.iter().zip(out) {
                     // SAFETY: there are strips only where the CPU has AVX-512.
-                    unsafe { strips::products(weights, strip, (first, count), (out, stride), scratch, unit.as_ref()) };
+                    unsafe {
+                        strips::products(weights, strip, (first, count), (out, stride), scratch.get(), unit.as_ref())
+                    };
                 }
             }
         }

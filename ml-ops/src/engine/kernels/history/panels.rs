@@ -60,13 +60,17 @@ pub(in crate::engine) struct Panels {
     /// By where rows read each value.
     #[cfg(target_arch = "x86_64")]
     panels: Vec<(usize, super::side_by_side::Panel)>,
-    sums: Vec<i64>,
+}
+
+/// The sums of rows. A thread has one for all instructions: what it writes is read at once, and stays in the caches.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Sums {
+    numbers: Vec<i64>,
     ends: Vec<usize>,
 }
 
 impl Panels {
-    /// Computes the sums of rows, see [`Panels::of`]; `value` gives what they read, in a run at most `most` values. `false` if the
-    /// kernels do not suit.
+    /// Computes the sums of rows; `value` gives what they read, in a run at most `most` values. `None` if the kernels do not suit.
     #[cfg(target_arch = "x86_64")]
     pub(in crate::engine) fn compute<'v>(
         &mut self,
@@ -74,13 +78,13 @@ impl Panels {
         (kind, most): (Kind, usize),
         rows: Rows<'_>,
         value: impl Fn(usize) -> &'v Words,
-    ) -> bool {
+        sums: &mut Sums,
+    ) -> Option<()> {
         use super::side_by_side::Panel;
 
         let length = rows.ends.last().copied().unwrap_or(0);
-        if self.sums.len() < length {
-            self.sums.clear();
-            self.sums.resize(length, 0);
+        if sums.numbers.len() < length {
+            sums.numbers.resize(length.next_power_of_two(), 0);
         }
         for (start, group) in &rows.groups {
             let place = self.panels.iter().position(|(known, _)| known == start);
@@ -88,14 +92,12 @@ impl Panels {
                 self.panels.push((*start, Panel::new(isa, kind)?));
                 Some(self.panels.len() - 1)
             });
-            let Some((_, panel)) = place.and_then(|place| self.panels.get_mut(place)) else { return false };
-            if !panel.extend((rows.count, most), *start, &value) {
-                return false;
-            }
-            panel.run(group, &mut self.sums);
+            let (_, panel) = self.panels.get_mut(place?)?;
+            panel.extend((rows.count, most), *start, &value)?;
+            panel.run(group, &mut sums.numbers);
         }
-        self.ends = rows.ends;
-        true
+        sums.ends = rows.ends;
+        Some(())
     }
 
     /// There are no such kernels.
@@ -106,14 +108,17 @@ impl Panels {
         _: (Kind, usize),
         _: Rows<'_>,
         _: impl Fn(usize) -> &'v Words,
-    ) -> bool {
-        false
+        _: &mut Sums,
+    ) -> Option<()> {
+        None
     }
+}
 
+impl Sums {
     /// The sums of a frame that was computed last.
     pub(in crate::engine) fn of(&self, frame: usize) -> &[i64] {
         let end = |frame: usize| self.ends.get(frame).copied().unwrap_or(0);
         let start = frame.checked_sub(1).map_or(0, end);
-        self.sums.get(start..end(frame)).unwrap_or(&[])
+        self.numbers.get(start..end(frame)).unwrap_or(&[])
     }
 }

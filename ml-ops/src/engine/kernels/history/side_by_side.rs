@@ -52,18 +52,18 @@ impl Panel {
         panel.filter(|_| isa.tier() >= Tier::Avx512)
     }
 
-    /// Takes in values up to number `end` of at most `most`, from `start` on in each; `false` if one is too short.
+    /// Takes in values up to number `end` of at most `most`, from `start` on in each; `None` if one is too short.
     pub(super) fn extend<'v>(
         &mut self,
         (end, most): (usize, usize),
         start: usize,
         value: &impl Fn(usize) -> &'v Words,
-    ) -> bool {
+    ) -> Option<()> {
         match self {
             Self::Scores { lines, pairs, count } => {
                 resize(lines, end.div_ceil(LANES) * *pairs, most.div_ceil(LANES) * *pairs, NONE);
                 while *count < end {
-                    let Some(words) = value(*count).get(start..start + 2 * *pairs) else { return false };
+                    let words = value(*count).get(start..start + 2 * *pairs)?;
                     let lane = *count % LANES;
                     let lines = &mut lines[*count / LANES * *pairs..][..*pairs];
                     for ([low, high], &pair) in lines.iter_mut().zip(pairs_of(words)) {
@@ -75,7 +75,7 @@ impl Panel {
             Self::Mixed { lines, width, count } => {
                 resize(lines, end.div_ceil(2), most.div_ceil(2), [NONE; VECTORS]);
                 while *count < end {
-                    let Some(words) = value(*count).get(start..start + *width) else { return false };
+                    let words = value(*count).get(start..start + *width)?;
                     let shift = 16 * u32::from(*count % 2 == 1);
                     for (words, [low, high]) in words.chunks(LANES).zip(&mut lines[*count / 2]) {
                         for ((low, high), &word) in low.0.iter_mut().zip(&mut high.0).zip(words) {
@@ -88,7 +88,7 @@ impl Panel {
                 }
             }
         }
-        true
+        Some(())
     }
 
     /// The sums of rows.
@@ -103,10 +103,12 @@ impl Panel {
     }
 }
 
-/// At least so many lines; room for the most that there will be is made at once.
+/// At least so many lines. Room doubles, up to the most that there will be: memory that is never used costs too.
 fn resize<T: Clone>(lines: &mut Vec<T>, length: usize, most: usize, none: T) {
+    if length > lines.capacity() {
+        lines.reserve_exact((2 * length).min(most).max(length) - lines.len());
+    }
     if length > lines.len() {
-        lines.reserve_exact(most.max(length) - lines.len());
         lines.resize(length, none);
     }
 }

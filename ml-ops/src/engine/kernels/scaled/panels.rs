@@ -1,11 +1,14 @@
 //! Vectors side by side, 16 to a panel, as the kernel of strips reads them.
 
-use std::arch::x86_64::{
-    __m128i, __m256i, __m512i, _mm_loadu_si128, _mm256_loadu_si256, _mm512_broadcast_i32x4, _mm512_castsi256_si512,
-    _mm512_cmpeq_epi32_mask, _mm512_dpbusd_epi32, _mm512_inserti64x4, _mm512_mullo_epi32, _mm512_permutex_epi64,
-    _mm512_permutex2var_epi64, _mm512_set_epi64, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_setzero_si512,
-    _mm512_shuffle_epi8, _mm512_slli_epi32, _mm512_store_si512, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64,
-    _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
+use std::{
+    arch::x86_64::{
+        __m128i, __m256i, __m512i, _mm_loadu_si128, _mm256_loadu_si256, _mm512_broadcast_i32x4, _mm512_castsi256_si512,
+        _mm512_cmpeq_epi32_mask, _mm512_dpbusd_epi32, _mm512_inserti64x4, _mm512_mullo_epi32, _mm512_permutex_epi64,
+        _mm512_permutex2var_epi64, _mm512_set_epi64, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_setzero_si512,
+        _mm512_shuffle_epi8, _mm512_slli_epi32, _mm512_store_si512, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64,
+        _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
+    },
+    cell::Cell,
 };
 
 use super::{BLOCK, Vector};
@@ -120,6 +123,11 @@ fn turned(rows: [__m512i; 8]) -> [__m512i; 8] {
     turned
 }
 
+thread_local! {
+    /// Parts of the last strip: as many take longer to clear than to fill.
+    static SPARE: Cell<Vec<Part>> = const { Cell::new(Vec::new()) };
+}
+
 /// Up to 32 vectors.
 pub(in crate::engine) struct Strip {
     /// How many.
@@ -141,7 +149,8 @@ impl Strip {
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
     pub(super) unsafe fn new(vectors: &[Vector<'_>], blocks: usize, four: bool) -> Option<Self> {
         let panels = vectors.len().div_ceil(PANEL);
-        let mut parts = vec![Part::EMPTY; panels * blocks];
+        let mut parts = SPARE.take();
+        parts.resize(panels * blocks, Part::EMPTY);
         for (panel, vectors) in vectors.chunks(PANEL).enumerate() {
             let codes = |at: usize| vectors.get(at).map_or(&[][..], |vector| vector.codes.as_chunks().0);
             let most = |at: usize| vectors.get(at).map_or(&[][..], |vector| vector.most.as_chunks().0);
@@ -156,5 +165,12 @@ impl Strip {
             }
         }
         Some(Self { vectors: vectors.len(), parts })
+    }
+}
+
+impl Drop for Strip {
+    fn drop(&mut self) {
+        // While a thread ends there is nothing to keep them in.
+        let _ = SPARE.try_with(|spare| spare.set(std::mem::take(&mut self.parts)));
     }
 }

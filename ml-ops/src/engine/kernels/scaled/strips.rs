@@ -4,16 +4,20 @@
 //! computed while those of this one are scaled. With weights in 4 bits a dot product and the sum of a block are 16 bits each, so
 //! that one multiply-add of pairs applies scale and minimum; largest magnitudes take the lanes to 64 bits.
 
-use std::arch::{
-    asm,
-    x86_64::{
-        __m512i, _MM_HINT_ET0, _MM_HINT_T0, _mm_cvtepi16_epi32, _mm_cvtepu16_epi32, _mm_maskz_loadu_epi8, _mm_prefetch,
-        _mm_slli_epi32, _mm_srai_epi32, _mm_storel_epi64, _mm512_add_epi32, _mm512_add_epi64, _mm512_and_si512,
-        _mm512_dpbusd_epi32, _mm512_load_si512, _mm512_madd_epi16, _mm512_mask_storeu_epi64, _mm512_maskz_loadu_epi8,
-        _mm512_mullo_epi64, _mm512_permutexvar_epi64, _mm512_set_epi64, _mm512_set1_epi8, _mm512_set1_epi32,
-        _mm512_set4_epi32, _mm512_setzero_si512, _mm512_shuffle_epi8, _mm512_shuffle_i64x2, _mm512_srli_epi64,
-        _mm512_srlv_epi64, _mm512_ternarylogic_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64, _mm512_xor_si512,
+use std::{
+    arch::{
+        asm,
+        x86_64::{
+            __m512i, _MM_HINT_ET0, _MM_HINT_T0, _mm_cvtepi16_epi32, _mm_cvtepu16_epi32, _mm_maskz_loadu_epi8,
+            _mm_prefetch, _mm_slli_epi32, _mm_srai_epi32, _mm_storel_epi64, _mm512_add_epi32, _mm512_add_epi64,
+            _mm512_and_si512, _mm512_dpbusd_epi32, _mm512_load_si512, _mm512_madd_epi16, _mm512_mask_storeu_epi64,
+            _mm512_maskz_loadu_epi8, _mm512_mullo_epi64, _mm512_permutexvar_epi64, _mm512_set_epi64, _mm512_set1_epi8,
+            _mm512_set1_epi32, _mm512_set4_epi32, _mm512_setzero_si512, _mm512_shuffle_epi8, _mm512_shuffle_i64x2,
+            _mm512_srli_epi64, _mm512_srlv_epi64, _mm512_ternarylogic_epi32, _mm512_unpackhi_epi64,
+            _mm512_unpacklo_epi64, _mm512_xor_si512,
+        },
     },
+    cell::Cell,
 };
 
 use super::{
@@ -56,8 +60,33 @@ pub(super) struct Scratch {
     sums: [Sums; ROWS],
 }
 
+thread_local! {
+    /// What is not in use.
+    static SPARE: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
+}
+
+/// A thread's own; it goes back there.
+pub(super) struct Own(Option<Box<Scratch>>);
+
+impl Own {
+    pub(super) fn take() -> Self {
+        Self(SPARE.take())
+    }
+
+    pub(super) fn get(&mut self) -> &mut Scratch {
+        self.0.get_or_insert_with(|| Box::new(Scratch::new()))
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        // While a thread ends there is nothing to keep it in.
+        let _ = SPARE.try_with(|spare| spare.set(self.0.take()));
+    }
+}
+
 impl Scratch {
-    pub(super) const fn new() -> Self {
+    const fn new() -> Self {
         let none =
             Unpacked { codes: [[0; CHUNK * BLOCK]; ROWS], scales: [[0; CHUNK]; ROWS], minima: [[0; CHUNK]; ROWS] };
         Self {
