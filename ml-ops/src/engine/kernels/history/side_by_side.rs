@@ -1,8 +1,11 @@
 //! Many rows at once: values of many iterations side by side in lanes.
 //!
-//! Values are split in bytes, `256 · high + low`, so that sums of 256 products of 16 bits and 8 always fit 32 bits.
+//! Values are split in bytes as they are read, `256 · high + low`, so that sums of 256 products of 16 bits and 8 always fit 32 bits.
 
-use std::arch::x86_64::{__m512i, _mm512_dpwssd_epi32, _mm512_load_si512, _mm512_set1_epi32, _mm512_setzero_si512};
+use std::arch::x86_64::{
+    __m512i, _mm512_and_si512, _mm512_dpwssd_epi32, _mm512_load_si512, _mm512_set1_epi16, _mm512_set1_epi32,
+    _mm512_setzero_si512, _mm512_srai_epi16,
+};
 
 use super::{
     Isa, Words,
@@ -18,22 +21,20 @@ const VECTORS: usize = 4;
 const PAIRS: usize = 128;
 const _: () = assert!(2 * PAIRS * (1 << 15) * 255 < 1 << 31);
 
+/// Pairs of numbers.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
 pub(super) struct Line([u32; LANES]);
 
-/// Low bytes of pairs of numbers, and high ones.
-pub(super) type Pair = [Line; 2];
-
-const NONE: Pair = [Line([0; LANES]); 2];
+const NONE: Line = Line([0; LANES]);
 
 /// Packed values.
 #[derive(Debug, Clone)]
 pub(super) enum Panel {
     /// For 16 values side by side, each pair of their numbers.
-    Scores { lines: Vec<Pair>, pairs: usize, count: usize },
+    Scores { lines: Vec<Line>, pairs: usize, count: usize },
     /// For each pair of values, their numbers side by side.
-    Mixed { lines: Vec<[Pair; VECTORS]>, width: usize, count: usize },
+    Mixed { lines: Vec<[Line; VECTORS]>, width: usize, count: usize },
 }
 
 impl Panel {
@@ -66,8 +67,8 @@ impl Panel {
                     let words = value(*count).get(start..start + 2 * *pairs)?;
                     let lane = *count % LANES;
                     let lines = &mut lines[*count / LANES * *pairs..][..*pairs];
-                    for ([low, high], &pair) in lines.iter_mut().zip(pairs_of(words)) {
-                        (low.0[lane], high.0[lane]) = split(u32::from_le_bytes(pair));
+                    for (line, &pair) in lines.iter_mut().zip(pairs_of(words)) {
+                        line.0[lane] = u32::from_le_bytes(pair);
                     }
                     *count += 1;
                 }
@@ -77,11 +78,9 @@ impl Panel {
                 while *count < end {
                     let words = value(*count).get(start..start + *width)?;
                     let shift = 16 * u32::from(*count % 2 == 1);
-                    for (words, [low, high]) in words.chunks(LANES).zip(&mut lines[*count / 2]) {
-                        for ((low, high), &word) in low.0.iter_mut().zip(&mut high.0).zip(words) {
-                            let (own_low, own_high) = split(u16::from_le_bytes(word).into());
-                            *low |= own_low << shift;
-                            *high |= own_high << shift;
+                    for (words, line) in words.chunks(LANES).zip(&mut lines[*count / 2]) {
+                        for (pair, &word) in line.0.iter_mut().zip(words) {
+                            *pair |= u32::from(u16::from_le_bytes(word)) << shift;
                         }
                     }
                     *count += 1;
@@ -116,7 +115,7 @@ fn resize<T: Clone>(lines: &mut Vec<T>, length: usize, most: usize, none: T) {
 /// # Safety
 /// The CPU has AVX-512 F, BW, DQ, VL and VNNI.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-unsafe fn all_scores(lines: &[Pair], pairs: usize, rows: &[Row<'_>], out: &mut [i64]) {
+unsafe fn all_scores(lines: &[Line], pairs: usize, rows: &[Row<'_>], out: &mut [i64]) {
     let (eights, mut rest) = rows.as_chunks::<8>();
     eights.iter().for_each(|rows| scores(lines, pairs, rows, out));
     if let Some((rows, after)) = rest.split_first_chunk::<4>() {
@@ -133,7 +132,7 @@ unsafe fn all_scores(lines: &[Pair], pairs: usize, rows: &[Row<'_>], out: &mut [
 /// # Safety
 /// As [`all_scores`].
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-unsafe fn all_mixed(lines: &[[Pair; VECTORS]], width: usize, rows: &[Row<'_>], out: &mut [i64]) {
+unsafe fn all_mixed(lines: &[[Line; VECTORS]], width: usize, rows: &[Row<'_>], out: &mut [i64]) {
     let (threes, rest) = rows.as_chunks::<3>();
     threes.iter().for_each(|rows| mixed(lines, width, rows, out));
     match rest {
@@ -145,13 +144,13 @@ unsafe fn all_mixed(lines: &[[Pair; VECTORS]], width: usize, rows: &[Row<'_>], o
 /// The dot products of `R` rows with all values.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn scores<const R: usize>(lines: &[Pair], pairs: usize, rows: &[Row<'_>; R], out: &mut [i64]) {
+fn scores<const R: usize>(lines: &[Line], pairs: usize, rows: &[Row<'_>; R], out: &mut [i64]) {
     let queries = turned(rows, 0);
     let count = rows.iter().map(|row| row.count).max().unwrap_or(0);
     for (block, lines) in lines.chunks_exact(pairs).take(count.div_ceil(LANES)).enumerate() {
         let mut sums = [[_mm512_setzero_si512(); 2]; R];
-        for ([low, high], queries) in lines.iter().zip(&queries) {
-            let (low, high) = (load(low), load(high));
+        for (line, queries) in lines.iter().zip(&queries) {
+            let (low, high) = split(line);
             for (sums, &query) in sums.iter_mut().zip(queries) {
                 let own = _mm512_set1_epi32(query);
                 sums[0] = _mm512_dpwssd_epi32(sums[0], own, low);
@@ -169,7 +168,7 @@ fn scores<const R: usize>(lines: &[Pair], pairs: usize, rows: &[Row<'_>; R], out
 /// The values that each of `R` rows mixes by its numbers.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn mixed<const R: usize>(lines: &[[Pair; VECTORS]], width: usize, rows: &[Row<'_>; R], out: &mut [i64]) {
+fn mixed<const R: usize>(lines: &[[Line; VECTORS]], width: usize, rows: &[Row<'_>; R], out: &mut [i64]) {
     let count = rows.iter().map(|row| row.count).max().unwrap_or(0).div_ceil(2).min(lines.len());
     rows.iter().for_each(|row| out[row.at..][..width].fill(0));
     for (segment, lines) in lines[..count].chunks(PAIRS).enumerate() {
@@ -180,8 +179,8 @@ fn mixed<const R: usize>(lines: &[[Pair; VECTORS]], width: usize, rows: &[Row<'_
             for (own, &power) in own.iter_mut().zip(powers) {
                 *own = _mm512_set1_epi32(power);
             }
-            for (vector, [low, high]) in lines.iter().enumerate() {
-                let (low, high) = (load(low), load(high));
+            for (vector, line) in lines.iter().enumerate() {
+                let (low, high) = split(line);
                 for (sums, &own) in sums.iter_mut().zip(&own) {
                     let [of_low, of_high] = &mut sums[vector];
                     *of_low = _mm512_dpwssd_epi32(*of_low, own, low);
@@ -215,13 +214,6 @@ fn turned<const R: usize>(rows: &[Row<'_>; R], first: usize) -> [[i32; R]; PAIRS
     turned
 }
 
-/// Low bytes of a pair of 16-bit numbers, and their high ones with signs, in 16 bits each.
-#[inline]
-fn split(pair: u32) -> (u32, u32) {
-    let high = pair >> 8 & 0x00ff_00ff;
-    (pair & 0x00ff_00ff, high | ((high >> 7 & 0x0001_0001) * 0xff00))
-}
-
 #[inline]
 fn pairs_of(words: &Words) -> &[[u8; 4]] {
     words.as_flattened().as_chunks::<4>().0
@@ -233,11 +225,13 @@ fn joined((low, high): (i32, i32)) -> i64 {
     i64::from(low) + (i64::from(high) << 8)
 }
 
+/// Low bytes of numbers, and their high ones with signs, in 16 bits each.
 #[inline]
-#[target_feature(enable = "avx512f")]
-fn load(line: &Line) -> __m512i {
+#[target_feature(enable = "avx512f,avx512bw")]
+fn split(line: &Line) -> (__m512i, __m512i) {
     // SAFETY: a line has 64 bytes and is aligned.
-    unsafe { _mm512_load_si512(std::ptr::from_ref(line).cast()) }
+    let numbers = unsafe { _mm512_load_si512(std::ptr::from_ref(line).cast()) };
+    (_mm512_and_si512(numbers, _mm512_set1_epi16(0xff)), _mm512_srai_epi16::<8>(numbers))
 }
 
 #[inline]
