@@ -2,7 +2,7 @@
 """Time a language model beside llama.cpp on the same file and tokens: python language.py [--threads 1 2] [--json FILE]
 
 Builds nothing: `cargo build --release -p opml-prover -p opml-benches` first. Sets up llama.cpp by npm in peers/llama (prebuilt, with
-VNNI). Both read a prompt of some hundred tokens and go on greedily, twice in a process, which has the model open; processes alternate.
+VNNI). Both read a prompt of some hundred tokens and go on greedily, three times in a process, which has the model open; processes alternate.
 The least times count: of all tries, and beside it of the first in each process, to which memory is new. A ratio above 1 means that
 opml is faster.
 """

@@ -1,4 +1,4 @@
-//! Times the generation of a text on the engine, as `peers/llama/llama.mjs` times llama.cpp's: two tries in one process.
+//! Times the generation of a text on the engine, as `peers/llama/llama.mjs` times llama.cpp's: three tries in one process.
 //!
 //!     generation MODEL.opml THREADS NEW_TOKENS < PROMPT_IDS.json
 //!
@@ -23,7 +23,7 @@ use opml_prover::{memory, model::Model};
 use serde_json::json;
 
 /// Tries.
-const TRIES: usize = 2;
+const TRIES: usize = 3;
 
 #[derive(Debug, Parser)]
 struct Arguments {
