@@ -12,7 +12,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 /// `mi_option_purge_delay` of `mimalloc.h`, which the bindings do not name.
 const PURGE_DELAY: mi_option_t = 15;
 
-/// How long freed memory is kept before the system has it back, in milliseconds: longer than what lies between two runs of an agent.
+/// How long freed memory is kept before the system has it back, in milliseconds: some rounds of an agent.
 const KEPT: std::ffi::c_long = 10_000;
 
 /// Keeps freed memory for some seconds; the environment's `MIMALLOC_PURGE_DELAY` goes before. For the start of a program.

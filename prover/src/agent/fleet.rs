@@ -318,7 +318,7 @@ impl Place {
     fn connect(&self) -> Result<Connection, AgentError> {
         let mut client = self.said(self.config.connect(NoTls))?;
         // Who works at what, and what a run said, may be lost with the server: it is done again. What was signed may not, see `durable`.
-        // Statements find rows by their keys, whatever is asked for: to plan them each time takes longer than to execute them.
+        // Statements find rows by their keys, whatever is asked for: one plan is right for all parameters.
         let settings =
             "SET synchronous_commit TO off; SET statement_timeout TO '60s'; SET plan_cache_mode TO force_generic_plan";
         self.said(client.batch_execute(settings))?;

@@ -333,7 +333,12 @@ mod tests {
         }
 
         /// Some frames' sums, if the kernels suit.
-        fn found(&self, isa: Isa, panels: &mut Panels, frames: &[(usize, Vec<Vec<[u8; 2]>>)]) -> Option<Vec<Vec<i64>>> {
+        fn found(
+            &self,
+            isa: Isa,
+            (panels, sums): (&mut Panels, &mut Sums),
+            frames: &[(usize, Vec<Vec<[u8; 2]>>)],
+        ) -> Option<Vec<Vec<i64>>> {
             let mut all = Rows::default();
             for (count, rows) in frames {
                 let width = if let Kind::Mixed(width) = self.kind { width } else { *count };
@@ -342,8 +347,7 @@ mod tests {
                     all.push(own, start, (width, *count));
                 }
             }
-            let mut sums = Sums::default();
-            panels.compute(isa, (self.kind, self.past.len()), all, |at| self.past[at].as_slice(), &mut sums)?;
+            panels.compute(isa, (self.kind, self.past.len()), all, |at| self.past[at].as_slice(), sums)?;
             Some((0..frames.len()).map(|frame| sums.of(frame).to_vec()).collect())
         }
     }
@@ -352,6 +356,8 @@ mod tests {
     fn packed_values_give_the_plain_sums() {
         let mut rng = Rng::new(17);
         let mut suited = 0;
+        // As in a thread: each case finds the sums of those before it.
+        let mut sums = Sums::default();
         for round in 0..400 {
             let case = Case::new(&mut rng);
             for tier in Tier::supported() {
@@ -359,7 +365,7 @@ mod tests {
                 // Later frames find what earlier ones had packed.
                 let (first, second) = case.frames.split_at(case.frames.len() / 2);
                 for frames in [first, second].into_iter().filter(|frames| !frames.is_empty()) {
-                    let Some(found) = case.found(Isa::new(tier), &mut panels, frames) else { continue };
+                    let Some(found) = case.found(Isa::new(tier), (&mut panels, &mut sums), frames) else { continue };
                     let expected: Vec<Vec<i64>> = frames.iter().map(|frame| case.expected(frame)).collect();
                     assert!(found == expected, "{tier:?} {round} {:?}", case.kind);
                     suited += 1;
@@ -381,7 +387,9 @@ mod tests {
                 past: vec![vec![[0xff, 0x80]; 257]; 700],
             };
             for tier in Tier::supported() {
-                let Some(found) = case.found(Isa::new(tier), &mut Panels::default(), &case.frames) else {
+                let Some(found) =
+                    case.found(Isa::new(tier), (&mut Panels::default(), &mut Sums::default()), &case.frames)
+                else {
                     assert!(tier < Tier::Avx512 || cfg!(not(target_arch = "x86_64")), "{tier:?} {kind:?}");
                     continue;
                 };

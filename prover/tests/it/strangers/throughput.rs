@@ -160,7 +160,7 @@ fn quiet() -> bool {
 }
 
 /// Has free memory at hand, in the pages that workers ask for. Where the system is itself a guest, its host takes back what was free for
-/// seconds, and to bring back 1 MiB takes as long as a thousand claims: two workers would be told from one by that.
+/// seconds, and brings it back slowly: two workers, which need twice as much, would be told from one by that.
 fn touch() {
     let mut bytes = memmap2::MmapOptions::new().len(256 << 20).map_anon().unwrap();
     #[cfg(target_os = "linux")]
