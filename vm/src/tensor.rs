@@ -1,7 +1,7 @@
 //! Flat tensors: a type, a count, and little-endian bytes that are the committed string (SPEC §1).
 
 use alloc::{boxed::Box, vec::Vec};
-use core::{fmt, ops::Deref};
+use core::{fmt, mem, ops::Deref};
 
 use bytes::Bytes;
 
@@ -126,12 +126,28 @@ impl Tensor {
         &self.bytes
     }
 
-    /// The bytes, without a copy unless they are shared.
+    /// The bytes, without a copy unless others share them.
     #[inline]
     pub fn into_bytes(self) -> Vec<u8> {
         match self.bytes {
             Store::Own(bytes) => bytes,
-            Store::Shared(bytes) => bytes.to_vec(),
+            Store::Shared(bytes) => (*bytes).into(),
+        }
+    }
+
+    /// From now on clones share the bytes.
+    pub fn share(&mut self) {
+        if let Store::Own(bytes) = &mut self.bytes {
+            self.bytes = Store::Shared(Box::new(mem::take(bytes).into()));
+        }
+    }
+
+    /// The bytes, if nobody else shares them.
+    #[inline]
+    pub fn reclaim(self) -> Option<Vec<u8>> {
+        match self.bytes {
+            Store::Own(bytes) => Some(bytes),
+            Store::Shared(bytes) => bytes.try_into_mut().ok().map(Vec::from),
         }
     }
 

@@ -2,22 +2,33 @@
 //!
 //!     inference MODEL.opml INPUT.npy ... [--threads N] [--seconds S] [--batch B]
 //!
-//! With `--batch` one run answers the first B samples of the inputs. Prints the least milliseconds of each as one JSON object, with
-//! the bytes of the trace, the permutations of Keccak that commit to them and the least milliseconds that these alone take.
+//! With `--batch` one run answers the first B samples of the inputs. Prints the least milliseconds of each as one JSON object, and of
+//! the run with a hash of each output, with the bytes of the trace, the permutations of Keccak that commit to them and the least
+//! milliseconds that these alone take.
 #![allow(clippy::print_stdout, reason = "a command line program")]
 
 use std::{
     hint::black_box,
+    mem,
     path::PathBuf,
     time::{Duration, Instant},
 };
 
+use alloy_primitives::{B256, Uint};
+use alloy_sol_types::SolCall as _;
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use opml_ops::{commit::Hasher, engine::Engine};
+use opml_contracts::abi::{
+    BatchDispute::{self, Entry},
+    Dispute,
+};
+use opml_ops::{
+    commit::Hasher,
+    engine::{Engine, Output},
+};
 use opml_prover::{files, input, memory};
 use opml_vm::{
-    Tensor,
+    Hash, Tensor,
     interpreter::{Run, Stop},
     merkle,
 };
@@ -67,9 +78,11 @@ fn main() -> Result<()> {
         let run = least(span, || engine.run_outputs(&batch, stop, u64::MAX).map(drop))?;
         let hasher = Hasher::current();
         let lazy = least(span, || {
-            let posted = engine.run_outputs(&batch, stop, u64::MAX)?;
-            let outputs: Vec<&[u8]> = posted.iter().map(|output| output.tensor.bytes()).collect();
-            black_box(hasher.digests(&outputs));
+            black_box(posted(engine.run_outputs(&batch, stop, u64::MAX)?, hasher));
+            Ok(())
+        })?;
+        let named = least(span, || {
+            black_box(digests(&engine.run_outputs(&batch, stop, u64::MAX)?, hasher));
             Ok(())
         })?;
         let commit = least(span, || {
@@ -87,13 +100,31 @@ fn main() -> Result<()> {
         })?;
         let floor = measured * f64::from(u32::try_from(permutations)?) / f64::from(u32::try_from(2 * MEASURED)?);
         println!(
-            "{{\"run_ms\": {run}, \"lazy_ms\": {lazy}, \"commit_ms\": {commit}, \"hashed_bytes\": {hashed}, \
-             \"permutations\": {permutations}, \"hash_floor_ms\": {floor}}}"
+            "{{\"run_ms\": {run}, \"lazy_ms\": {lazy}, \"named_ms\": {named}, \"commit_ms\": {commit}, \
+             \"hashed_bytes\": {hashed}, \"permutations\": {permutations}, \"hash_floor_ms\": {floor}}}"
         );
         Ok(())
     })
 }
 
+/// The call data of a lazy claim, which has the output as it is, or of a batch of them, which has a hash of each output.
+fn posted(mut outputs: Vec<Output>, hasher: Hasher) -> Vec<u8> {
+    if let [output] = outputs.as_mut_slice() {
+        let bytes = mem::replace(&mut output.tensor, Tensor::empty()).into_bytes();
+        return Dispute::claimCall { taskId: TASK, T: output.length, nonce: 0, output: bytes.into() }.abi_encode();
+    }
+    let leaf = |(output, hash): (&Output, Hash)| Entry { taskId: TASK, T: output.length, outputHash: hash.into() };
+    let entries = outputs.iter().zip(digests(&outputs, hasher)).map(leaf).collect();
+    BatchDispute::claimBatchCall { tier_: 0, nonce: Uint::ZERO, entries }.abi_encode()
+}
+
+/// Hashes of outputs: with them claims are named and leaves of batches made.
+fn digests(outputs: &[Output], hasher: Hasher) -> Vec<Hash> {
+    hasher.digests(&outputs.iter().map(|output| output.tensor.bytes()).collect::<Vec<_>>())
+}
+
+/// The task that claims are of.
+const TASK: B256 = B256::repeat_byte(7);
 /// Leaves that are hashed to measure the rate of permutations, two a leaf.
 const MEASURED: usize = 1024;
 

@@ -27,9 +27,6 @@ const FORK: usize = 1024;
 /// Messages of a task: as many as the widest vectors hash at once.
 const DIGESTS: usize = 8;
 
-/// Leaves that are worth a fork while a run keeps all threads awake.
-const SHARED: usize = 64;
-
 impl Hasher {
     /// The hasher of a tier, or of the best one below it that this CPU has.
     pub fn new(tier: Tier) -> Self {
@@ -51,20 +48,21 @@ impl Hasher {
         self.hashes::<LEAF_BYTES, { blocks(LEAF_BYTES) }, _>(leaves)
     }
 
-    /// Appends the hashes of leaves; with several threads each gets a share of them.
+    /// Appends the hashes of leaves, on this thread.
     pub(super) fn leaves_onto(self, leaves: &[[u8; LEAF_BYTES]], out: &mut Vec<Hash>) {
         let start = out.len();
         out.resize(start + leaves.len(), ZERO);
         let out = out.get_mut(start..).unwrap_or(&mut []);
-        let threads = rayon::current_num_threads();
-        let share = leaves.len().div_ceil(threads).next_multiple_of(DIGESTS).min(GRAIN);
-        if threads == 1 || leaves.len() < SHARED {
-            keccak_many::<LEAF_BYTES, { blocks(LEAF_BYTES) }, _>(self.tier, leaves, out);
-        } else {
-            let tasks = leaves.par_chunks(share).zip(out.par_chunks_mut(share));
-            tasks
-                .for_each(|(leaves, out)| keccak_many::<LEAF_BYTES, { blocks(LEAF_BYTES) }, _>(self.tier, leaves, out));
-        }
+        keccak_many::<LEAF_BYTES, { blocks(LEAF_BYTES) }, _>(self.tier, leaves, out);
+    }
+
+    /// The level above nodes of one tree, on this thread; a last node without a partner has the node above no leaf beside it.
+    pub(super) fn above(self, mut nodes: Vec<Hash>) -> Vec<Hash> {
+        nodes.resize(nodes.len().next_multiple_of(2), ZERO);
+        let pairs: &[[u8; 64]] = nodes.as_flattened().as_chunks().0;
+        let mut out = vec![ZERO; pairs.len()];
+        keccak_many::<64, { blocks(64) }, _>(self.tier, pairs, &mut out);
+        out
     }
 
     /// Hashes of pairs of nodes; a last one without a partner counts for nothing.

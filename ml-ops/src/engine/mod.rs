@@ -44,12 +44,14 @@ use std::sync::Arc;
 use opml_vm::{Extent, Instruction, Program, Source, Tensor, interpreter};
 
 use crate::tier::Tier;
+pub(crate) use awake::Other;
 pub use checkpoints::Checkpoints;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use kernels::has_matrix_unit;
 use load::{Header, Place};
 use ranges::Ranges;
 pub use run::Output;
+pub(crate) use run::Watch;
 pub use stream::{Iteration, Watched};
 pub use walk::Hook;
 

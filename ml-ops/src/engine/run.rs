@@ -7,7 +7,9 @@ use opml_vm::{
 use rayon::prelude::*;
 
 use super::{
-    Engine, Form, Frame, awake, execute,
+    Engine, Form, Frame,
+    awake::{self, Other},
+    execute,
     moving::{Moving, Scope},
     pool::Pool,
 };
@@ -93,8 +95,16 @@ impl Lifetimes {
     }
 }
 
-/// Gets every value: its place `(t, i)`, the number of its run, and itself.
-type Observe<'a> = &'a mut dyn FnMut((u64, u32), usize, &Tensor);
+/// Gets every value: its place `(t, i)`, the number of its run, and itself, whose bytes it may share.
+type Observe<'a> = &'a mut dyn FnMut((u64, u32), usize, &mut Tensor);
+
+/// Watches a run.
+pub(crate) struct Watch<'a> {
+    /// Gets every value when it is there: the number of its run, and itself, whose bytes it may share.
+    pub(crate) see: &'a mut dyn FnMut(usize, &mut Tensor),
+    /// What threads do that the run leaves idle, and all of them after it, if [`Engine::shares_threads`].
+    pub(crate) other: &'a dyn Other,
+}
 
 /// One input of a batch.
 pub(super) struct Sample<'a> {
@@ -130,7 +140,8 @@ impl Engine {
         budget: u64,
         observe: &mut dyn FnMut(u64, u32),
     ) -> Result<Run, ModelError> {
-        let run = self.runs(&[inputs], stop, budget, None, &mut |place, _, _| observe(place.0, place.1))?.pop();
+        let see: Observe<'_> = &mut |place, _, _| observe(place.0, place.1);
+        let run = self.runs(&[inputs], (stop, budget), None, (see, &()))?.pop();
         Ok(run.unwrap_or(Run { length: 0, values: Vec::new() }))
     }
 
@@ -141,23 +152,22 @@ impl Engine {
     /// As [`Engine::run`] on the first input that has one.
     pub fn run_batch<I: AsRef<[Tensor]>>(&self, batch: &[I], stop: Stop, budget: u64) -> Result<Vec<Run>, ModelError> {
         let batch: Vec<&[Tensor]> = batch.iter().map(AsRef::as_ref).collect();
-        self.runs(&batch, stop, budget, None, &mut |_, _, _| ())
+        self.runs(&batch, (stop, budget), None, (&mut |_, _, _| (), &()))
     }
 
-    /// [`Engine::run_batch`], showing every value when it is there: the number of its run, and the value. Those of one run
-    /// come in the order of its trace.
+    /// [`Engine::run_batch`], watched. The values of one run come in the order of its trace.
     ///
     /// # Errors
     /// As [`Engine::run_batch`].
-    pub fn run_watched<I: AsRef<[Tensor]>>(
+    pub(crate) fn run_watched<I: AsRef<[Tensor]>>(
         &self,
         batch: &[I],
         stop: Stop,
         budget: u64,
-        watch: &mut dyn FnMut(usize, &Tensor),
+        watch: Watch<'_>,
     ) -> Result<Vec<Run>, ModelError> {
         let batch: Vec<&[Tensor]> = batch.iter().map(AsRef::as_ref).collect();
-        self.runs(&batch, stop, budget, None, &mut |_, run, value| watch(run, value))
+        self.runs(&batch, (stop, budget), None, (&mut |_, run, value| (watch.see)(run, value), watch.other))
     }
 
     /// Runs the program for its output alone: values are dropped when nobody reads them any more, and their memory is used
@@ -180,55 +190,65 @@ impl Engine {
         stop: Stop,
         budget: u64,
     ) -> Result<Vec<Output>, ModelError> {
-        self.outputs_watched(batch, stop, budget, &mut |_, _| ())
+        self.outputs_watched(batch, stop, budget, Watch { see: &mut |_, _| (), other: &() })
     }
 
-    /// [`Engine::run_outputs`], showing every value when it is there, as [`Engine::run_watched`].
+    /// [`Engine::run_outputs`], watched as in [`Engine::run_watched`].
     ///
     /// # Errors
     /// As [`Engine::run_batch`].
-    pub fn outputs_watched<I: AsRef<[Tensor]>>(
+    pub(crate) fn outputs_watched<I: AsRef<[Tensor]>>(
         &self,
         batch: &[I],
         stop: Stop,
         budget: u64,
-        watch: &mut dyn FnMut(usize, &Tensor),
+        watch: Watch<'_>,
     ) -> Result<Vec<Output>, ModelError> {
         let batch: Vec<&[Tensor]> = batch.iter().map(AsRef::as_ref).collect();
-        let runs = self.runs(&batch, stop, budget, Some(&self.pool), &mut |_, run, value| watch(run, value))?;
+        let see: Observe<'_> = &mut |_, run, value| (watch.see)(run, value);
+        let runs = self.runs(&batch, (stop, budget), Some(&self.pool), (see, watch.other))?;
         let program = self.program.as_ref();
         let output = |mut run: Run| {
             let leaf =
                 interpreter::leaf_index(program.counts().instructions, run.length.checked_sub(1)?, program.output());
             let value = run.values.get_mut(num::size(leaf?))?;
             let tensor = std::mem::replace(value, Tensor::empty());
-            run.values.into_iter().for_each(|tensor| self.pool.put(tensor.into_bytes()));
+            run.values.into_iter().for_each(|tensor| self.recycle(tensor));
             Some(Output { length: run.length, tensor })
         };
         Ok(runs.into_iter().filter_map(output).collect())
+    }
+
+    /// Whether a run of so many inputs takes long enough to keep the other threads awake for it.
+    pub(crate) fn shares_threads(&self, batch: usize) -> bool {
+        self.work.saturating_mul(num::wide(batch)) >= LONG && rayon::current_num_threads() > 1
+    }
+
+    /// Keeps the memory of a value for others, if nobody shares it any more.
+    pub(crate) fn recycle(&self, tensor: Tensor) {
+        if let Some(bytes) = tensor.reclaim() {
+            self.pool.put(bytes);
+        }
     }
 
     /// Runs in step; with a pool, values are dropped when they are not read any more.
     fn runs(
         &self,
         batch: &[&[Tensor]],
-        stop: Stop,
-        budget: u64,
+        limits: (Stop, u64),
         pool: Option<&Pool>,
-        observe: Observe<'_>,
+        (observe, other): (Observe<'_>, &dyn Other),
     ) -> Result<Vec<Run>, ModelError> {
-        let long = self.work.saturating_mul(num::wide(batch.len())) >= LONG;
-        if long && rayon::current_num_threads() > 1 {
-            return awake::during(|| self.in_step(batch, stop, budget, pool, observe));
+        if self.shares_threads(batch.len()) {
+            return awake::during(other, || self.in_step(batch, limits, pool, observe));
         }
-        self.in_step(batch, stop, budget, pool, observe)
+        self.in_step(batch, limits, pool, observe)
     }
 
     fn in_step(
         &self,
         batch: &[&[Tensor]],
-        stop: Stop,
-        budget: u64,
+        (stop, budget): (Stop, u64),
         pool: Option<&Pool>,
         observe: Observe<'_>,
     ) -> Result<Vec<Run>, ModelError> {
@@ -258,8 +278,8 @@ impl Engine {
                 let frames: Vec<Frame<'_>> =
                     active.iter().map(|(_, sample)| sample.frame(program, (t, number))).collect();
                 let values = self.step(&frames, instruction, form.as_ref(), &mut moving);
-                for ((run, sample), value) in active.iter_mut().zip(values) {
-                    observe((t, number), *run, &value);
+                for ((run, sample), mut value) in active.iter_mut().zip(values) {
+                    observe((t, number), *run, &mut value);
                     sample.values.push(value);
                 }
                 if let Some((pool, list)) = pool.zip(self.lifetimes.after.get(num::size(number.into()))) {
@@ -309,11 +329,11 @@ impl Engine {
         numbers.iter().for_each(|&number| pool.put(self.gone(number, sample, t)));
     }
 
-    /// The bytes of a value of an iteration, which is empty from now on.
+    /// The bytes of a value of an iteration, which is empty from now on; none if others share them.
     pub(super) fn gone(&self, number: u32, sample: &mut Sample<'_>, t: u64) -> Vec<u8> {
         let leaf = interpreter::leaf_index(self.program.counts().instructions, t, number);
         let value = leaf.and_then(|leaf| sample.values.get_mut(num::size(leaf)));
-        value.map_or_else(Vec::new, |value| std::mem::replace(value, Tensor::empty()).into_bytes())
+        value.and_then(|value| std::mem::replace(value, Tensor::empty()).reclaim()).unwrap_or_default()
     }
 }
 

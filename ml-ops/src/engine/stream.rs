@@ -110,7 +110,7 @@ impl Streaming<'_> {
             let last = looked.then_some(loud.as_slice());
             let span = Span { iterations: t..end, needed, last, after: &after };
             let mut compute = || walk.span(&span, &mut Told::Places(&mut *self.observe));
-            if is_long { awake::during(compute) } else { compute() }?;
+            if is_long { awake::during(&(), compute) } else { compute() }?;
             for t in t..end {
                 let is_quiet = is_quiet && !(looked && t.saturating_add(1) == end);
                 let last = !is_quiet

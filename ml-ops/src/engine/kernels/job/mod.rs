@@ -202,7 +202,7 @@ impl<F: Finish> Job<'_, F> {
         let wanted = if threads == 1 { 1 } else { threads * 3 };
         let blocks = self.layout.blocks();
         // What follows the fixed-point arithmetic wants long stretches, if all threads get some.
-        let long = threads == 1 || rows >= wanted * ROWS;
+        let long = threads == 1 || rows >= threads * ROWS;
         let together = if self.finish.tail().is_some() && self.layout.is_interleaved() && long { blocks } else { 1 };
         let per_block = wanted.div_ceil((blocks / together).max(1));
         let height = rows.div_ceil(per_block).next_multiple_of(ROWS).min(BATCH);
