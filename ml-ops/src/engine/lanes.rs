@@ -65,7 +65,7 @@ use machine::Held;
 pub(super) use machine::Numbers;
 pub(super) use post::{Post, Workspace};
 use reduce::{Reduction, Totals};
-use shuffle::Shuffle;
+pub(super) use shuffle::Shuffle;
 use simd::Kernels;
 use space::{Block, Space};
 use whole::Whole;
@@ -129,7 +129,7 @@ impl Lanes {
             empty: (terms == 0).then(|| eval::empty(instruction.reducer)),
             kernels: Kernels::new(tier),
             fold: Fold::new(instruction, &extents, terms, header),
-            shuffle: Shuffle::new(instruction, &extents, header),
+            shuffle: Shuffle::new(instruction, &extents, header, tier),
             whole: Whole::new(instruction, &analysis, &extents),
             growth: None,
         })

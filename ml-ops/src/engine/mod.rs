@@ -5,6 +5,7 @@
 //! | form | for | how |
 //! |---|---|---|
 //! | `gemm` | sums of products of two affine loads: matrix products, convolutions | vector kernels over packed columns |
+//! | `regrouped` | products whose groups lie innermost | a `gemm` with the groups before the columns, then a copy |
 //! | `dot` | such sums whose numbers or axes do not suit the kernels | rows of both factors side by side |
 //! | `scaled` | such sums with scales for blocks of 32 terms, over weights in 8 or 4 bits | rows of weights as they lie |
 //! | `history` | such sums over values of many iterations: attention | rows of 16-bit numbers |
@@ -30,9 +31,11 @@ mod ops;
 mod pack;
 mod pool;
 mod ranges;
+mod regrouped;
 mod rows;
 mod run;
 mod scaled;
+mod slots;
 mod slow;
 mod stream;
 mod stretch;
@@ -73,6 +76,7 @@ pub struct Engine {
 #[derive(Debug, Clone)]
 enum Form {
     Gemm(Arc<gemm::Gemm>),
+    Regrouped(Arc<regrouped::Regrouped>),
     Dot(Arc<dot::Dot>),
     Scaled(Arc<scaled::Scaled>),
     History(Arc<history::History>),
@@ -168,6 +172,7 @@ impl Engine {
     pub fn forms(&self) -> Vec<&'static str> {
         let name = |form: &Option<Form>| match form {
             Some(Form::Gemm(_)) => "gemm",
+            Some(Form::Regrouped(_)) => "regrouped",
             Some(Form::Dot(_)) => "dot",
             Some(Form::Scaled(_)) => "scaled",
             Some(Form::History(_)) => "history",
@@ -182,6 +187,7 @@ impl Engine {
 fn execute(form: &Form, instruction: &Instruction, frame: Frame<'_>, pool: &pool::Pool) -> Tensor {
     match form {
         Form::Gemm(gemm) => gemm.run(&[frame], pool).pop().unwrap_or_else(Tensor::empty),
+        Form::Regrouped(regrouped) => regrouped.run(&[frame], pool).pop().unwrap_or_else(Tensor::empty),
         Form::Dot(dot) => dot.run(frame),
         Form::Scaled(scaled) => scaled.run(&[frame], pool).pop().unwrap_or_else(Tensor::empty),
         Form::History(history) => history.run(frame, pool),
@@ -231,6 +237,9 @@ fn fixed_form(program: &Program, number: u32, instruction: &Instruction, ranges:
 fn form(program: &Program, instruction: &Instruction, (t, tier): (u64, Tier), header: load::Headers<'_>) -> Form {
     if let Some(gemm) = gemm::Gemm::new(program, instruction, t, header, tier) {
         return Form::Gemm(Arc::new(gemm));
+    }
+    if let Some(regrouped) = regrouped::Regrouped::new(program, instruction, (t, tier), header) {
+        return Form::Regrouped(Arc::new(regrouped));
     }
     if let Some(dot) = dot::Dot::new(program, instruction, t, header) {
         return Form::Dot(Arc::new(dot));

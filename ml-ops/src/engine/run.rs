@@ -342,6 +342,7 @@ fn by(form: &Form, frames: &[Frame<'_>], instruction: &Instruction, pool: &Pool)
     let alone = |&frame: &Frame<'_>| execute(form, instruction, frame, pool);
     match (form, frames) {
         (Form::Gemm(gemm), _) => gemm.run(frames, pool),
+        (Form::Regrouped(regrouped), _) => regrouped.run(frames, pool),
         (Form::Scaled(scaled), _) => scaled.run(frames, pool),
         (Form::Lanes(lanes), [_, _, ..]) => lanes.run_all(frames, pool),
         (_, [frame]) => vec![alone(frame)],

@@ -84,22 +84,42 @@ fn dense(dtype: DType, stored: DType, [m, k, n]: [i64; 3], rows: bool, seed: u64
     compare(builder, &inputs, 1);
 }
 
-/// A grouped convolution of windows of 1, whose groups lie side by side in the output; then what follows.
-fn grouped(dtype: DType, (groups, size): (i64, i64), (c, m): (i64, i64), seed: u64) {
-    let mut builder = Builder::new();
+/// A grouped convolution of windows of 1, whose groups lie side by side in the output `[1, size, size + 1, groups · m]`.
+fn groups_of(
+    builder: &mut Builder,
+    dtype: DType,
+    (groups, size): (i64, i64),
+    (c, m): (i64, i64),
+    seed: u64,
+) -> (View, Tensor) {
     let x = builder.input(dtype, &[1, size, size + 1, groups * c]).transpose(&[0, 3, 1, 2]);
-    let elements = size * (size + 1) * groups * m;
-    let other = builder.input(DType::U8, &[elements]);
     let axis = |positions| Spatial { kernel: 1, stride: 1, dilation: 1, before: 0, positions };
     let weights = numbers(seed, groups * m * c, -127, 127);
     let bias = numbers(seed + 1, groups * m, -5000, 5000);
     let spatial = vec![axis(size), axis(size + 1)];
     let convolution = Convolution { spatial, groups, weights: (DType::I8, &weights), bias: &bias, pad: 0 };
     let requant = requant(DType::U8, groups * m, seed + 2);
-    let y = lower::convolution(&mut builder, &x, &convolution, &requant).unwrap();
+    let y = lower::convolution(builder, &x, &convolution, &requant).unwrap();
+    (y, tensor(dtype, seed + 3, size * (size + 1) * groups * c))
+}
+
+/// Such a convolution, then what follows.
+fn grouped(dtype: DType, (groups, size): (i64, i64), (c, m): (i64, i64), seed: u64) {
+    let mut builder = Builder::new();
+    let (y, input) = groups_of(&mut builder, dtype, (groups, size), (c, m), seed);
+    let elements = size * (size + 1) * groups * m;
+    let other = builder.input(DType::U8, &[elements]);
     followed(&mut builder, y, &other, seed);
-    let inputs = [tensor(dtype, seed + 3, size * (size + 1) * groups * c), tensor(DType::U8, seed + 4, elements)];
-    compare(builder, &inputs, 1);
+    compare(builder, &[input, tensor(DType::U8, seed + 4, elements)], 1);
+}
+
+/// Such a convolution whose channels are shuffled: the first members of all groups, then the second ones.
+fn shuffled(dtype: DType, (groups, size): (i64, i64), (c, m): (i64, i64), seed: u64) {
+    let mut builder = Builder::new();
+    let (y, input) = groups_of(&mut builder, dtype, (groups, size), (c, m), seed);
+    let y = View::contiguous(y.stored, &[size * (size + 1), groups, m]);
+    lower::copy(&mut builder, &y.transpose(&[0, 2, 1])).unwrap();
+    compare(builder, &[input], 1);
 }
 
 /// Scores of heads, times a mask that all heads share.
@@ -133,6 +153,9 @@ fn products_and_what_follows() {
         grouped(dtype, (4, 13), (6, 28), number);
         grouped(dtype, (2, 7), (8, 70), number);
         heads(dtype, [40, 3, 32], number);
+        shuffled(dtype, (4, 13), (6, 28), number);
+        shuffled(dtype, (3, 9), (20, 70), number);
+        shuffled(dtype, (9, 2), (2, 5), number);
     }
 }
 
@@ -156,6 +179,39 @@ fn functions_of_functions() {
     ];
     lower::pointwise(&mut builder, &z, &[8, 15], DType::I32, |draft, args| draft.mul(args[0], args[1])).unwrap();
     compare(builder, &[tensor(DType::I16, 1, 120), tensor(DType::I8, 2, 5)], 1);
+}
+
+#[test]
+fn shuffled_groups_have_kernels() {
+    let mut builder = Builder::new();
+    let (y, _) = groups_of(&mut builder, DType::U8, (4, 13), (6, 28), 1);
+    let y = View::contiguous(y.stored, &[182, 4, 28]);
+    lower::copy(&mut builder, &y.transpose(&[0, 2, 1])).unwrap();
+    builder.fuse();
+    for tier in Tier::supported() {
+        assert_eq!(Engine::compile_for(&builder.clone().finish().unwrap(), tier).forms(), ["regrouped"]);
+    }
+}
+
+/// Copies that move other axes than groups stay.
+#[test]
+fn copies_that_stay() {
+    let mut builder = Builder::new();
+    let (y, input) = groups_of(&mut builder, DType::U8, (3, 5), (4, 8), 1);
+    let y = View::contiguous(y.stored, &[5, 6, 3, 8]);
+    lower::copy(&mut builder, &y.transpose(&[1, 0, 3, 2])).unwrap();
+    compare(builder, &[input], 2);
+    let mut builder = Builder::new();
+    let (y, input) = groups_of(&mut builder, DType::U8, (1, 5), (4, 8), 1);
+    let y = View::contiguous(y.stored, &[30, 8]);
+    lower::copy(&mut builder, &y.transpose(&[1, 0])).unwrap();
+    compare(builder, &[input], 2);
+    // Twice the value.
+    let mut builder = Builder::new();
+    let (y, input) = groups_of(&mut builder, DType::U8, (4, 3), (4, 8), 1);
+    let y = View::contiguous(y.stored, &[1, 12, 4, 8]).broadcast(&[2, 12, 4, 8]);
+    lower::copy(&mut builder, &y.transpose(&[0, 1, 3, 2])).unwrap();
+    compare(builder, &[input], 2);
 }
 
 /// What somebody else reads, or what is read in another order, stays.
@@ -193,5 +249,6 @@ proptest! {
     #[test]
     fn any_group((groups, size) in (1i64..6, 1i64..14), (c, m) in (2i64..20, 2i64..70), seed in 0u64..1000) {
         grouped(DType::U8, (groups, size), (c, m), seed);
+        shuffled(DType::U8, (groups, size), (c, m), seed);
     }
 }

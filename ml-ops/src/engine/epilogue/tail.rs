@@ -5,7 +5,7 @@ use opml_vm::{
     isa::{SLOT_ACC, SLOT_CONST},
 };
 
-use crate::engine::{interval::Interval, load};
+use crate::engine::{interval::Interval, load, slots::renumbered};
 
 /// An instruction cut in two.
 #[derive(Debug)]
@@ -44,26 +44,4 @@ fn cut(instruction: &Instruction, last: usize) -> Option<Cut> {
     let post = rest.iter().map(|op| renumbered(op, &moved)).collect::<Option<_>>()?;
     let head = Instruction { dtype, post: instruction.post.get(..=last)?.to_vec(), ..instruction.clone() };
     Some(Cut { head, tail: Instruction { post, ..instruction.clone() }, range: Interval { low, high } })
-}
-
-/// An operation with other slots.
-fn renumbered(op: &Op, moved: &dyn Fn(u8) -> Option<u8>) -> Option<Op> {
-    match op {
-        Op::Scalar { opcode, operands } => {
-            let mut operands = *operands;
-            for slot in operands.get_mut(..opcode.arity())? {
-                *slot = moved(*slot)?;
-            }
-            Some(Op::Scalar { opcode: *opcode, operands })
-        }
-        Op::Load(load) => {
-            let mut load = load.clone();
-            for term in load.axes.iter_mut().flat_map(|axis| &mut axis.terms) {
-                term.slot = moved(term.slot)?;
-            }
-            // Iterations that follow results are nowhere planned.
-            let plain = !matches!(load.source, opml_vm::Source::History { .. });
-            plain.then_some(Op::Load(load))
-        }
-    }
 }

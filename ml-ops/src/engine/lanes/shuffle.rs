@@ -3,13 +3,19 @@
 //! The innermost axes are one *piece*: a run of consecutive elements, or the list of the places of its elements. The
 //! axes that are left say where pieces begin.
 
+mod gather;
+
 use opml_vm::{DType, Instruction, Op, Reducer, Tensor};
 use rayon::prelude::*;
 
-use crate::engine::{
-    load::{Extents, FIRST_K, Headers, LoadPlan, Place, size},
-    pack,
+use crate::{
+    engine::{
+        load::{Extents, FIRST_K, Headers, LoadPlan, Place, size},
+        pack,
+    },
+    tier::Tier,
 };
+use gather::Gather;
 
 /// Most elements of a piece that lists places.
 const LISTED: i64 = 1 << 10;
@@ -20,7 +26,7 @@ const PARALLEL: usize = 1 << 17;
 
 /// Elements in another order.
 #[derive(Debug, Clone)]
-pub(super) struct Shuffle {
+pub(in crate::engine) struct Shuffle {
     place: Place,
     dtype: DType,
     /// Where the first piece begins.
@@ -34,13 +40,19 @@ pub(super) struct Shuffle {
 enum Piece {
     /// Consecutive elements.
     Run(usize),
-    /// Places of elements after the least of them, which is not where the piece begins but this far from there.
-    Listed { places: Vec<u32>, least: i64, window: usize },
+    /// Places of elements after the least of them, which is not where the piece begins but this far from there. Bytes may be
+    /// gathered many at once.
+    Listed { places: Vec<u32>, least: i64, window: usize, gather: Option<Gather> },
 }
 
 impl Shuffle {
     /// `None` if the instruction is no such one.
-    pub(super) fn new(instruction: &Instruction, extents: &Extents, header: Headers<'_>) -> Option<Self> {
+    pub(in crate::engine) fn new(
+        instruction: &Instruction,
+        extents: &Extents,
+        header: Headers<'_>,
+        tier: Tier,
+    ) -> Option<Self> {
         let [Op::Load(load)] = instruction.map.as_slice() else { return None };
         let plain = instruction.post.is_empty() && instruction.reduction.is_empty();
         if !plain || instruction.reducer == Reducer::Argmax {
@@ -52,7 +64,10 @@ impl Shuffle {
         }
         let (base, coefficients) = plan.linear();
         let mut outer = loops(extents, &coefficients);
-        let piece = Piece::of(&mut outer)?;
+        let mut piece = Piece::of(&mut outer)?;
+        if pack::width(plan.dtype) == 1 {
+            piece.gathered(tier);
+        }
         Some(Self { place: plan.place, dtype: plan.dtype, base, outer, piece })
     }
 
@@ -62,7 +77,7 @@ impl Shuffle {
     }
 
     /// Writes all elements.
-    pub(super) fn run(&self, tensor: &Tensor, bytes: &mut [u8]) {
+    pub(in crate::engine) fn run(&self, tensor: &Tensor, bytes: &mut [u8]) {
         match pack::width(self.dtype) {
             1 => self.pieces::<1>(tensor.bytes(), bytes),
             2 => self.pieces::<2>(tensor.bytes(), bytes),
@@ -146,7 +161,14 @@ impl Piece {
         }
         let (least, most) = (places.iter().copied().min()?, places.iter().copied().max()?);
         let places = places.iter().map(|place| u32::try_from(place - least).ok()).collect::<Option<_>>()?;
-        Some(Self::Listed { places, least, window: size(most - least + 1) })
+        Some(Self::Listed { places, least, window: size(most - least + 1), gather: None })
+    }
+
+    /// Prepares to gather bytes, if this CPU can.
+    fn gathered(&mut self, tier: Tier) {
+        if let Self::Listed { places, window, gather, .. } = self {
+            *gather = Gather::new(places, *window, tier);
+        }
     }
 
     fn elements(&self) -> usize {
@@ -164,9 +186,12 @@ impl Piece {
                     out.copy_from_slice(run);
                 }
             }
-            Self::Listed { places, least, window } => {
+            Self::Listed { places, least, window, gather } => {
                 let start = size(start + least);
                 let Some(source) = source.get(start..start + window) else { return };
+                if let Some(gather) = gather {
+                    return gather.write(source.as_flattened(), out.as_flattened_mut());
+                }
                 for (out, &place) in out.iter_mut().zip(places) {
                     let element = usize::try_from(place).ok().and_then(|place| source.get(place));
                     *out = element.copied().unwrap_or([0; W]);
@@ -194,6 +219,7 @@ mod tests {
     #[test]
     fn pieces_cover_any_axes() {
         let mut rng = Rng::new(11);
+        let mut gathered = 0;
         for round in 0..600 {
             let rank = rng.below(5);
             let mut below = |n: u32| i64::from(rng.between(0, n - 1));
@@ -219,12 +245,21 @@ mod tests {
                 (extents[axis], coefficients[axis]) = (extent, step);
             }
             let mut outer = loops(&extents, &coefficients);
-            let piece = Piece::of(&mut outer).unwrap();
-            let shuffle = Shuffle { place: Place::Nowhere, dtype: DType::U8, base: -low, outer, piece };
+            let mut piece = Piece::of(&mut outer).unwrap();
             let expected = slowly(&axes, -low, &source);
             let mut out = vec![0; expected.len()];
-            shuffle.pieces::<1>(&source, &mut out);
+            let with = |piece: &Piece, outer: &[(i64, i64)]| {
+                let (outer, piece) = (outer.to_vec(), piece.clone());
+                Shuffle { place: Place::Nowhere, dtype: DType::U8, base: -low, outer, piece }
+            };
+            with(&piece, &outer).pieces::<1>(&source, &mut out);
             assert_eq!(out, expected, "round {round}: {axes:?}");
+            piece.gathered(Tier::best());
+            gathered += usize::from(matches!(piece, Piece::Listed { gather: Some(_), .. }));
+            let shuffle = with(&piece, &outer);
+            out.fill(0);
+            shuffle.pieces::<1>(&source, &mut out);
+            assert_eq!(out, expected, "gathered in round {round}: {axes:?}");
             // From a piece in the middle on.
             let length = shuffle.piece.elements();
             let first = expected.len() / length / 2;
@@ -232,5 +267,7 @@ mod tests {
             shuffle.part::<1>(source.as_chunks().0, first, &mut rest);
             assert_eq!(rest.as_flattened(), &expected[first * length..], "round {round}: {axes:?}");
         }
+        #[cfg(target_arch = "x86_64")]
+        assert_eq!(gathered > 40, Tier::best() >= Tier::Avx512 && is_x86_feature_detected!("avx512vbmi"), "{gathered}");
     }
 }

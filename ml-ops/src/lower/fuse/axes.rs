@@ -131,12 +131,7 @@ pub(super) fn operand(number: usize, parts: &Parts) -> Option<u8> {
 
 /// Whether a load reads element by element what is as long as the reader's own output of these extents.
 pub(super) fn is_identity(load: &Load, output: &[i64]) -> bool {
-    let (mut base, mut coefficients) = (0i128, vec![0i128; output.len()]);
-    for axis in &load.axes {
-        let Some((extent, own)) = index(axis, output) else { return false };
-        base = base * i128::from(extent) + i128::from(axis.base);
-        coefficients.iter_mut().zip(own).for_each(|(sum, own)| *sum = *sum * i128::from(extent) + i128::from(own));
-    }
+    let Some((base, coefficients)) = linear(load, output) else { return false };
     let mut step = 1;
     let strides = output.iter().rev().map(|&extent| {
         step *= i128::from(extent);
@@ -145,6 +140,23 @@ pub(super) fn is_identity(load: &Load, output: &[i64]) -> bool {
     let strides: Vec<i128> = strides.collect();
     let follows = output.iter().zip(&coefficients).zip(strides.iter().rev());
     base == 0 && follows.into_iter().all(|((&extent, coefficient), stride)| extent == 1 || coefficient == stride)
+}
+
+/// The position that a load reads, as a number and steps of the output's coordinates; `None` if it follows anything else, or may be
+/// outside.
+pub(super) fn linear(load: &Load, output: &[i64]) -> Option<(i128, Vec<i128>)> {
+    let (mut base, mut coefficients) = (0i128, vec![0i128; output.len()]);
+    for axis in &load.axes {
+        let (extent, own) = index(axis, output)?;
+        base = base * i128::from(extent) + i128::from(axis.base);
+        coefficients.iter_mut().zip(own).for_each(|(sum, own)| *sum = *sum * i128::from(extent) + i128::from(own));
+    }
+    Some((base, coefficients))
+}
+
+/// Whether the index of a load follows an output coordinate.
+pub(super) fn follows(load: &Load, axis: usize) -> bool {
+    load.axes.iter().flat_map(|axis| &axis.terms).any(|term| coordinate(term.slot) == Some(axis))
 }
 
 /// The extent of an axis and the coefficients of coordinates, if its index is always inside and follows nothing else.

@@ -87,9 +87,9 @@ fn is_stored_as_it_is(first: &Instruction, apart: bool, dtype_of: &dyn Fn(u32) -
 }
 
 /// Slots of the whole.
-struct Join<'a> {
-    common: &'a Common,
-    constants: &'a [i64],
+pub(super) struct Join<'a> {
+    pub(super) common: &'a Common,
+    pub(super) constants: &'a [i64],
 }
 
 impl Join<'_> {
@@ -104,7 +104,7 @@ impl Join<'_> {
     }
 
     /// A program of the first instruction.
-    fn first(&self, first: &Instruction, program: &[Op]) -> Option<Vec<Op>> {
+    pub(super) fn first(&self, first: &Instruction, program: &[Op]) -> Option<Vec<Op>> {
         let results: Vec<u8> =
             (self.base()..self.base() + program.len()).map_while(|slot| u8::try_from(slot).ok()).collect();
         program.iter().map(|op| self.renumbered(op, &self.common.first, first, &results)).collect()

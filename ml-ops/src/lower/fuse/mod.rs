@@ -4,10 +4,11 @@
 //! value less has to be written, committed to and disputed.
 //!
 //! The second of the two always goes element by element. The first does so too, or it is a sum of products: then its `post`
-//! goes on with what the second computes.
+//! goes on with what the second computes, or its groups go where the second copies them.
 
 mod axes;
 mod join;
+mod moved;
 
 use opml_vm::{Counts, Extent, Instruction, Op, Reducer, Source, codec};
 
@@ -92,7 +93,8 @@ fn fusible(
     firsts.into_iter().find_map(|first| {
         let dtype_of = |number: u32| instructions.get(num::size(number.into())).map(|value| value.dtype);
         let number = u32::try_from(first).ok()?;
-        let fused = join::joined((number, instructions.get(first)?), reader, &dtype_of)?;
+        let first_with = (number, instructions.get(first)?);
+        let fused = join::joined(first_with, reader, &dtype_of).or_else(|| moved::moved(first_with, reader))?;
         codec::encode(&fused, counts).is_ok().then_some((first, fused))
     })
 }
