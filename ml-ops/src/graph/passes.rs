@@ -2,6 +2,7 @@
 
 mod activations;
 mod affine;
+mod branches;
 mod exponents;
 mod norms;
 mod scales;
@@ -23,6 +24,8 @@ pub fn simplify(graph: &mut Graph) {
     sweep(graph, affine::to_affine);
     sweep(graph, affine::join);
     sweep(graph, fuse_clip);
+    sweep(graph, branches::join);
+    graph.remove_dead();
     sweep(graph, place_encoding);
     graph.remove_dead();
 }

@@ -195,3 +195,79 @@ fn logarithms_of_sums_of_exponentials() {
     let relative = relative.node("ReduceSum", &["e", "axes"], "s", &[]).node("Log", &["s"], "y", &[]);
     assert_eq!(simplified(&relative.output("y")).len(), 7);
 }
+
+/// Convolutions of one tensor that stand one after another: kernel, attributes, bounds of the result.
+fn branches(shape: &[i64], parts: &[(&[i64], Vec<Attribute>, bool)], seen: bool) -> Vec<&'static str> {
+    let mut model = Model::new(13).input("x", shape);
+    let mut names = Vec::new();
+    for (number, (weights, attributes, bounded)) in parts.iter().enumerate() {
+        let name = |what: &str| format!("{what}{number}");
+        let count = usize::try_from(weights.iter().product::<i64>()).unwrap();
+        let floats = crate::model::numbers(number as u64 + 5, count, 200).into_iter().map(|v| v as f32 / 100.0 - 1.0);
+        let bias: Vec<f32> = (0..weights[0]).map(|v| v as f32 - 0.5).collect();
+        model = model.floats(&name("w"), weights, &floats.collect::<Vec<_>>());
+        let (w, b) = (name("w"), name("b"));
+        // Every other one has a bias.
+        let operands = if number % 2 == 0 { &["x", &w][..] } else { &["x", &w, &b] };
+        model = model.floats(&b, &weights[..1], &bias).node("Conv", operands, &name("c"), attributes);
+        model = if *bounded { model.node("Relu", &[&name("c")], &name("y"), &[]) } else { model };
+        names.push(name(if *bounded { "y" } else { "c" }));
+    }
+    let operands: Vec<&str> = names.iter().map(String::as_str).collect();
+    model = model.node("Concat", &operands, "z", &[Int("axis", 1)]).output("z");
+    model = if seen { model.output(operands[0]) } else { model };
+    let graph = onnx::read(&model.bytes(), &Options::default()).unwrap_or_else(|error| panic!("{error}")).graph;
+    let mut simple = graph.clone();
+    passes::simplify(&mut simple);
+    let count = usize::try_from(shape.iter().product::<i64>()).unwrap();
+    let x: Vec<f32> = crate::model::numbers(3, count, 200).into_iter().map(|v| v as f32 / 100.0 - 1.0).collect();
+    let result = |graph: &opml_ops::graph::Graph| {
+        let values = float::evaluate_graph(graph, vec![Data::Float(x.clone())]);
+        graph.outputs.iter().flat_map(|&id| values.get(id).to_vec()).collect::<Vec<f32>>()
+    };
+    let (before, after) = (result(&graph), result(&simple));
+    assert_eq!(before.len(), after.len());
+    assert!(before.iter().zip(&after).all(|(a, b)| (a - b).abs() < 1e-4), "{before:?} {after:?}");
+    simple.nodes.iter().map(|node| node.operator.name()).collect()
+}
+
+#[test]
+fn convolutions_side_by_side_become_one() {
+    let pads = |pads: &[i64]| Ints("pads", pads.to_vec());
+    let steps = |steps: &[i64]| Ints("strides", steps.to_vec());
+    let apart = |steps: &[i64]| Ints("dilations", steps.to_vec());
+    let x = [2, 3, 7, 6];
+    let fire = || vec![(&[4, 3, 1, 1][..], vec![], true), (&[5, 3, 3, 3], vec![pads(&[1, 1, 1, 1])], true)];
+    assert_eq!(branches(&x, &fire(), false), ["Conv"]);
+    let mut stepped = fire();
+    stepped.iter_mut().for_each(|(_, attributes, _)| attributes.push(steps(&[2, 3])));
+    assert_eq!(branches(&x, &stepped, false), ["Conv"]);
+    let wide = [
+        (&[2, 3, 3, 2][..], vec![pads(&[2, 0, 2, 2]), apart(&[2, 2])], false),
+        (&[3, 3, 2, 3], vec![pads(&[0, 2, 2, 2]), apart(&[2, 2])], false),
+        (&[1, 3, 3, 3], vec![pads(&[2, 2, 2, 2]), apart(&[2, 2])], false),
+    ];
+    assert_eq!(branches(&x, &wide, false), ["Conv"]);
+    assert_eq!(
+        branches(&[1, 2, 9], &[(&[3, 2, 1], vec![], false), (&[3, 2, 3], vec![pads(&[1, 1])], false)], false),
+        ["Conv"]
+    );
+}
+
+#[test]
+fn convolutions_that_stay() {
+    let pads = |pads: &[i64]| Ints("pads", pads.to_vec());
+    let stay = |x: &[i64], parts: &[(&[i64], Vec<Attribute>, bool)], seen| {
+        assert_eq!(branches(x, parts, seen), ["Conv", "Conv", "Concat"]);
+    };
+    let x = [1, 4, 5, 5];
+    let three = || (&[5, 4, 3, 3][..], vec![pads(&[1, 1, 1, 1])], true);
+    // One is seen from outside, has other bounds, groups, or distances that do not go together.
+    stay(&x, &[(&[4, 4, 1, 1], vec![], true), three()], true);
+    stay(&x, &[(&[4, 4, 1, 1], vec![], false), three()], false);
+    stay(&x, &[(&[4, 2, 1, 1], vec![Int("group", 2)], true), three()], false);
+    let far = (&[4, 4, 2, 2][..], vec![pads(&[1, 1, 1, 1]), Ints("dilations", vec![2, 2])], true);
+    stay(&x, &[far, (&[2, 4, 1, 1], vec![], true)], false);
+    // Too many zeros.
+    stay(&x, &[(&[40, 4, 1, 1], vec![], true), three()], false);
+}
