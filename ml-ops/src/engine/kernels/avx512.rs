@@ -147,7 +147,8 @@ pub(super) unsafe fn requantise(
     let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     for ((sums, &total), out) in sums.iter().zip(rows.totals).zip(rows.out.iter_mut()) {
         let total = _mm512_set1_epi32(low_half(total));
-        // Few columns, as of first convolutions, need one panel of the four. A macro, as calls would cost too much here.
+        // Few columns, as of first convolutions and of groups, need some panels of the four. A macro, as calls would cost too
+        // much here.
         macro_rules! scaled {
             ($at:literal) => {{
                 // SAFETY: all three have 64 numbers.
@@ -167,10 +168,11 @@ pub(super) unsafe fn requantise(
                 _mm512_add_epi32(_mm512_sra_epi32(high, count), zero)
             }};
         }
-        let (a, b, c, d) = if out.len() <= PANEL {
-            (scaled!(0), zero, zero, zero)
-        } else {
-            (scaled!(0), scaled!(16), scaled!(32), scaled!(48))
+        let (a, b, c, d) = match out.len().div_ceil(PANEL) {
+            0 | 1 => (scaled!(0), zero, zero, zero),
+            2 => (scaled!(0), scaled!(16), zero, zero),
+            3 => (scaled!(0), scaled!(16), scaled!(32), zero),
+            _ => (scaled!(0), scaled!(16), scaled!(32), scaled!(48)),
         };
         let (ab, cd) = (_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
         let bytes = if fixed.dtype == DType::U8 {

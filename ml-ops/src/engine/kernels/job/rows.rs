@@ -83,9 +83,13 @@ impl<F: Finish> Job<'_, F> {
 
     /// Copies the rows of a tile.
     pub(super) fn pack(&self, places: &[Place], pitch: usize, out: &mut [u8]) {
+        let short = self.terms.pieces.as_deref().and_then(Short::new);
         for (number, place) in places.iter().enumerate() {
             let source = self.sources.get(place.sample).and_then(|source| source.get(place.a..)).unwrap_or(&[]);
             let out = &mut out[number * pitch..];
+            if short.as_ref().is_some_and(|short| short.copy(source, out)) {
+                continue;
+            }
             match &self.terms.pieces {
                 Some(pieces) => {
                     for &piece in pieces {
@@ -148,6 +152,37 @@ impl<F: Finish> Job<'_, F> {
 
 pub(super) fn words(bytes: &[u8]) -> impl Iterator<Item = i16> {
     bytes.as_chunks().0.iter().map(|&pair| i16::from_le_bytes(pair))
+}
+
+/// Pieces all of which are short.
+struct Short<'a> {
+    pieces: &'a [Piece],
+    /// Bytes of the source, and of the row, that copies of them need.
+    reach: (usize, usize),
+}
+
+impl<'a> Short<'a> {
+    fn new(pieces: &'a [Piece]) -> Option<Self> {
+        let most = |end: fn(&Piece) -> usize| pieces.iter().map(end).max();
+        let reach = (most(|piece| piece.from)?.checked_add(PIECE)?, most(|piece| piece.to)?.checked_add(PIECE)?);
+        pieces.iter().all(|piece| piece.length <= PIECE).then_some(Self { pieces, reach })
+    }
+
+    /// Copies a row as [`copy`] does; `false` if there is not room for whole copies of all pieces.
+    fn copy(&self, source: &[u8], out: &mut [u8]) -> bool {
+        if source.len() < self.reach.0 || out.len() < self.reach.1 {
+            return false;
+        }
+        for piece in self.pieces {
+            // SAFETY: both are as long as the piece that reaches farthest needs, and apart: one is borrowed mutably.
+            #[allow(unsafe_code, reason = "the bounds are those of all pieces")]
+            unsafe {
+                let (from, to) = (source.as_ptr().add(piece.from), out.as_mut_ptr().add(piece.to));
+                std::ptr::copy_nonoverlapping(from, to, PIECE);
+            }
+        }
+        true
+    }
 }
 
 /// Copies a piece of a row. Short ones are copied with what follows, where there is room: the next piece covers it, and
