@@ -20,8 +20,8 @@ pub struct Tensor {
 enum Store {
     /// In memory of the tensor's own.
     Own(Vec<u8>),
-    /// In a model file, with all its other tensors; a copy shares them. Behind a pointer, so that other tensors are no larger
-    /// for it: runs of many short values move them often.
+    /// In a model file, with all its other tensors, or shared on purpose; a copy shares them. Behind a pointer, so that other
+    /// tensors are no larger for it: runs of many short values move them often.
     Shared(Box<Bytes>),
 }
 
@@ -208,5 +208,34 @@ fn pack(dtype: DType, values: &[i64]) -> Vec<u8> {
                 first | (second << 4)
             })
             .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::{vec, vec::Vec};
+
+    use super::*;
+
+    #[test]
+    fn shared_bytes_come_back_to_the_last_owner() {
+        let bytes: Vec<u8> = (0..200).collect();
+        let mut tensor = Tensor::new(DType::U8, 200, bytes.clone()).unwrap();
+        let place = tensor.bytes().as_ptr();
+        tensor.share();
+        tensor.share();
+        let copy = tensor.clone();
+        assert_eq!((copy.bytes().as_ptr(), &copy), (place, &tensor));
+        assert_eq!(tensor.reclaim(), None);
+        let back = copy.reclaim().unwrap();
+        assert_eq!((back.as_ptr(), &back), (place, &bytes));
+        // Without a copy if it is the only one, with one if not.
+        let mut tensor = Tensor::new(DType::U8, 200, back).unwrap();
+        tensor.share();
+        let copy = tensor.clone();
+        assert_eq!(tensor.into_bytes(), bytes);
+        let back = copy.into_bytes();
+        assert_eq!((back.as_ptr(), &back), (place, &bytes));
+        assert_eq!(Tensor::shared(DType::I8, 2, Bytes::from_static(&[1, 2])).unwrap().into_bytes(), vec![1, 2]);
     }
 }

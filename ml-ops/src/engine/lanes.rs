@@ -44,6 +44,8 @@ mod shuffle;
 mod simd;
 mod space;
 mod step;
+mod tables;
+mod vbmi;
 mod whole;
 
 use opml_vm::{DType, Instruction, Program, Reducer, Tensor, eval};
@@ -68,6 +70,7 @@ use reduce::{Reduction, Totals};
 pub(super) use shuffle::Shuffle;
 use simd::Kernels;
 use space::{Block, Space};
+use tables::Tables;
 use whole::Whole;
 
 /// Steps over lanes below which a second thread does not pay.
@@ -99,6 +102,8 @@ pub(super) struct Lanes {
     fold: Option<Fold>,
     /// If it only moves elements.
     shuffle: Option<Shuffle>,
+    /// If its elements are functions of single bytes.
+    tables: Option<Tables>,
     /// If one loop computes it.
     whole: Option<Whole>,
     /// How it follows extents, where that was asked for.
@@ -130,6 +135,7 @@ impl Lanes {
             kernels: Kernels::new(tier),
             fold: Fold::new(instruction, &extents, terms, header),
             shuffle: Shuffle::new(instruction, &extents, header, tier),
+            tables: Tables::new(instruction, &extents, header, tier),
             whole: Whole::new(instruction, &analysis, &extents),
             growth: None,
         })
@@ -168,6 +174,7 @@ impl Lanes {
             kernels: Kernels::new(tier),
             fold: None,
             shuffle: None,
+            tables: None,
             whole: Whole::new(instruction, &analysis, &extents),
             growth: Some(growth),
         })
@@ -209,6 +216,9 @@ impl Lanes {
             shuffle.run(source, &mut bytes);
             return pack::tensor(self.dtype, self.elements, bytes);
         }
+        if self.tables.as_ref().is_some_and(|tables| tables.run(frame, &mut bytes)) {
+            return pack::tensor(self.dtype, self.elements, bytes);
+        }
         let (each, threads) = (self.each(), rayon::current_num_threads());
         // What is fitted to a frame for its loop has nothing else for it.
         let alone = threads == 1 || elements.saturating_mul(each) < PARALLEL || self.growth.is_some();
@@ -244,7 +254,7 @@ impl Lanes {
     /// The instruction's values in several frames. Where they are short, a thread computes many with one set of buffers.
     pub(super) fn run_all(&self, frames: &[Frame<'_>], pool: &Pool) -> Vec<Tensor> {
         let one = size(self.elements).saturating_mul(self.each());
-        let apart = self.fold.is_some() || self.shuffle.is_some() || self.elements == 0;
+        let apart = self.fold.is_some() || self.shuffle.is_some() || self.tables.is_some() || self.elements == 0;
         if frames.len() == 1 || apart || one >= PARALLEL {
             let alone = |&frame: &Frame<'_>| self.run(frame, pool);
             return match one.saturating_mul(frames.len()) {

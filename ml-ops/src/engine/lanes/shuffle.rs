@@ -120,7 +120,7 @@ impl Shuffle {
 }
 
 /// The output's axes with their steps in the source, slowest first; those that go on evenly are one.
-fn loops(extents: &Extents, coefficients: &[i64; 16]) -> Vec<(i64, i64)> {
+pub(super) fn loops(extents: &Extents, coefficients: &[i64; 16]) -> Vec<(i64, i64)> {
     let mut loops: Vec<(i64, i64)> = Vec::new();
     for (&extent, &step) in extents.iter().zip(coefficients).take(FIRST_K).filter(|(extent, _)| **extent != 1) {
         match loops.last_mut() {

@@ -5,7 +5,7 @@ mod programs;
 use std::ops::Range;
 
 use opml_ops::{
-    lower::{self, Builder, Requant, Scale, Spatial},
+    lower::{self, Builder, Operand, Requant, Scale, Spatial},
     tier::Tier,
 };
 use opml_vm::{
@@ -152,6 +152,46 @@ fn pools_of_bytes() {
             let inputs = [Tensor::from_values(dtype, &values).unwrap()];
             let what = format!("{} of {channels} channels, {kernel} by {kernel}", dtype.name());
             compare_on(&tiers(), &program, &inputs, Stop::Exactly(1), &what);
+        }
+    }
+}
+
+/// Functions of single bytes, of one tensor or of several that stand side by side, also where these are stored in another order.
+#[test]
+fn functions_of_bytes() {
+    for (rows, widths) in [(70, [64, 65, 3]), (1, [3000, 1000, 200]), (400, [1, 30, 7])] {
+        for (from, to) in [(DType::U8, DType::I8), (DType::I8, DType::U8), (DType::I8, DType::I8)] {
+            let mut builder = Builder::new();
+            let views = widths.map(|width| builder.input(from, &[rows, width]));
+            let requant = Requant {
+                dtype: to,
+                scale: Scale { multipliers: vec![1], shift: 20 },
+                zero_point: 5,
+                low: to.min() + 3,
+                high: to.max() - 9,
+            };
+            let scales = [Some(1_200_000), Some(-700_000), if from == to { None } else { Some(1 << 20) }];
+            let parts: Vec<lower::Part> = views
+                .iter()
+                .zip(scales)
+                .map(|(view, multiplier)| lower::Part { view: view.clone(), zero_point: 5, multiplier })
+                .collect();
+            let joined = lower::concat(&mut builder, &parts, 1, &requant).unwrap();
+            let shape = joined.shape();
+            let operands = [Operand::View(joined)];
+            lower::pointwise(&mut builder, &operands, &shape, DType::U8, |draft, args| {
+                let square = draft.mul(args[0], args[0]);
+                draft.rshr(square, 6)
+            })
+            .unwrap();
+            let program = builder.finish().unwrap();
+            let mut rng = Rng::new(u64::try_from(rows).unwrap());
+            let inputs = widths.map(|width| {
+                let value = |_| from.saturate(i64::from(rng.between(0, 255)) - if from == DType::I8 { 128 } else { 0 });
+                let values: Vec<i64> = (0..rows * width).map(value).collect();
+                Tensor::from_values(from, &values).unwrap()
+            });
+            compare_on(&tiers(), &program, &inputs, Stop::Exactly(1), &format!("{rows} rows of {widths:?}"));
         }
     }
 }

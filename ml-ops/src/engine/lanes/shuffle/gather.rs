@@ -4,6 +4,7 @@
     allow(unsafe_code, reason = "loads and stores of whole vectors take pointers, and need a CPU that has them")
 )]
 
+use super::super::vbmi;
 use crate::{engine::load::size, tier::Tier};
 
 /// Bytes of a vector.
@@ -34,7 +35,7 @@ struct Line {
 impl Gather {
     /// A list of places below `window`; `None` if this CPU or tier cannot, or they are too far from each other.
     pub(super) fn new(places: &[u32], window: usize, tier: Tier) -> Option<Self> {
-        if !is_possible(tier) || window < PART {
+        if !vbmi::is_possible(tier) || window < PART {
             return None;
         }
         let lines = places.chunks(LINE).map(|places| Line::new(places, window)).collect::<Option<_>>()?;
@@ -74,13 +75,6 @@ impl Line {
         }
         Some(Self { parts, count, index })
     }
-}
-
-fn is_possible(tier: Tier) -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return tier.usable() >= Tier::Avx512 && is_x86_feature_detected!("avx512vbmi");
-    #[cfg(not(target_arch = "x86_64"))]
-    return tier == Tier::Avx512 && false;
 }
 
 #[cfg(target_arch = "x86_64")]
