@@ -21,6 +21,8 @@ use crate::{
 const LANES: usize = 8;
 /// More parts than that are not near any more.
 const MANY: usize = 8;
+/// Of more parts than that the run does some itself, so that memory is bounded: 8 MiB.
+const MOST: usize = 256;
 
 /// Tasks, and what they have found.
 pub(super) struct Beside<'a> {
@@ -90,6 +92,16 @@ impl<'a> Beside<'a> {
             left.leaves.extend_from_slice(value.bytes().as_chunks().0);
             left.leaves.extend(filled(value.bytes()));
         }
+        drop(left);
+        while self.waiting() > MOST {
+            self.one(PART);
+        }
+    }
+
+    /// Parts that wait, and as many for leaves.
+    fn waiting(&self) -> usize {
+        let left = lock(&self.left);
+        left.parts.len() + left.leaves.len() / PART
     }
 
     /// Does a task; leaves are one if they are so many.
@@ -125,7 +137,7 @@ impl<'a> Beside<'a> {
 
 impl Other for Beside<'_> {
     fn presses(&self) -> bool {
-        lock(&self.left).parts.len() > MANY
+        self.waiting() > MANY
     }
 
     fn some(&self) -> bool {
@@ -135,4 +147,29 @@ impl Other for Beside<'_> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use opml_vm::{DType, testing::conformance_cases};
+
+    use super::*;
+
+    #[test]
+    fn what_waits_is_bounded() {
+        let engine = Engine::compile(&conformance_cases()[0].program);
+        let beside = Beside::new(Hasher::current(), &engine);
+        let (mut values, mut roots) = (Vec::new(), Vec::new());
+        for number in 0..12u8 {
+            let long = if number % 3 == 0 { 100 } else { (1 << 20) + 300 * usize::from(number) };
+            let bytes: Vec<u8> = (0..long).map(|place| place.to_le_bytes()[usize::from(number % 2)] ^ number).collect();
+            roots.push(Hasher::current().tensor_root(&bytes));
+            let mut value = Tensor::new(DType::U8, u64::try_from(long).unwrap(), bytes).unwrap();
+            values.push(Value::of(0, &value));
+            beside.see(&mut value);
+            assert!(beside.waiting() <= MOST);
+        }
+        assert_eq!((beside.waiting(), beside.presses()), (MOST, true));
+        assert_eq!(beside.end(values).finish(Hasher::current(), 1).0, [roots]);
+    }
 }

@@ -164,11 +164,6 @@ fn cover(plan: &LoadPlan, last: usize, extents: &Extents) -> Option<(i64, i64)> 
                 start = start.max(axis.base.checked_neg()?);
                 end = end.min(axis.extent.checked_sub(axis.base)?);
             }
-            coordinates if coordinates.iter().any(|&(coordinate, _)| coordinate == last) => {
-                if axis.range.0 < 0 || axis.range.1 >= axis.extent {
-                    return None;
-                }
-            }
             _ if axis.range.0 < 0 || axis.range.1 >= axis.extent => return None,
             _ => {}
         }
