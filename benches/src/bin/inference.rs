@@ -81,7 +81,7 @@ fn main() -> Result<()> {
             black_box(posted(engine.run_outputs(&batch, stop, u64::MAX)?, hasher));
             Ok(())
         })?;
-        let named = least(span, || {
+        let digest = least(span, || {
             black_box(digests(&engine.run_outputs(&batch, stop, u64::MAX)?, hasher));
             Ok(())
         })?;
@@ -100,7 +100,7 @@ fn main() -> Result<()> {
         })?;
         let floor = measured * f64::from(u32::try_from(permutations)?) / f64::from(u32::try_from(2 * MEASURED)?);
         println!(
-            "{{\"run_ms\": {run}, \"lazy_ms\": {lazy}, \"named_ms\": {named}, \"commit_ms\": {commit}, \
+            "{{\"run_ms\": {run}, \"lazy_ms\": {lazy}, \"digest_ms\": {digest}, \"commit_ms\": {commit}, \
              \"hashed_bytes\": {hashed}, \"permutations\": {permutations}, \"hash_floor_ms\": {floor}}}"
         );
         Ok(())
@@ -125,6 +125,7 @@ fn digests(outputs: &[Output], hasher: Hasher) -> Vec<Hash> {
 
 /// The task that claims are of.
 const TASK: B256 = B256::repeat_byte(7);
+
 /// Leaves that are hashed to measure the rate of permutations, two a leaf.
 const MEASURED: usize = 1024;
 

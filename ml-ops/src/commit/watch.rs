@@ -13,6 +13,8 @@ use self::{alone::Alone, beside::Beside};
 use super::{forest::filled, hasher::Hasher};
 use crate::engine::{Engine, Output, Watch};
 
+/// Fewer leaves wait for others: the widest vectors hash so many at once.
+const LANES: usize = 8;
 /// Leaves of large values that are hashed together with what is above them, some 10 µs.
 const PART: usize = 128;
 /// Values of fewer leaves are small, and hashed together with others.

@@ -11,10 +11,11 @@
 //! | `machine`, `step`, `fetch`, `reduce` | run steps, loads, reductions |
 //! | `grow` | plans for extents that grow with the iteration |
 //! | `fold` | sums and extremes of bytes, without registers |
+//! | `shuffle`, `tables` | elements in another order; functions of single bytes |
 //! | `shifted` | what most products end with, without registers |
 //! | `whole` | instructions that are met often, as one loop |
 //! | `kernel`, `divide`, `bytes`, `number` | the loops |
-//! | `simd`, `products` | their compilation for each tier; products by hand |
+//! | `simd`, `products`, `vbmi` | their compilation for each tier; products by hand; which CPUs permute bytes |
 //!
 //! Lanes are the innermost output axis, or, where that is short or badly placed in memory, the innermost reduction axis.
 
@@ -206,17 +207,7 @@ impl Lanes {
         let width = pack::width(self.dtype);
         let elements = size(self.elements);
         let mut bytes = pool.take(elements * width);
-        if let Some(fold) = self.fold.as_ref().filter(|_| elements > 0) {
-            fold.run(&self.post, self.kernels, (frame, pool), self.dtype, &mut bytes);
-            return pack::tensor(self.dtype, self.elements, bytes);
-        }
-        if let Some(shuffle) = &self.shuffle
-            && let Some(source) = frame.tensor(shuffle.place())
-        {
-            shuffle.run(source, &mut bytes);
-            return pack::tensor(self.dtype, self.elements, bytes);
-        }
-        if self.tables.as_ref().is_some_and(|tables| tables.run(frame, &mut bytes)) {
+        if self.apart(frame, pool, &mut bytes) {
             return pack::tensor(self.dtype, self.elements, bytes);
         }
         let (each, threads) = (self.each(), rayon::current_num_threads());
@@ -238,6 +229,21 @@ impl Lanes {
             chunks.for_each(|chunk| run(&mut Worker::new(self, frame), chunk, part));
         }
         pack::tensor(self.dtype, self.elements, bytes)
+    }
+
+    /// The instruction's value without steps, on all threads; `false` if it is none of those, or its source is not there.
+    fn apart(&self, frame: Frame<'_>, pool: &Pool, bytes: &mut [u8]) -> bool {
+        if let Some(fold) = self.fold.as_ref().filter(|_| self.elements > 0) {
+            fold.run(&self.post, self.kernels, (frame, pool), self.dtype, bytes);
+            return true;
+        }
+        if let Some(shuffle) = &self.shuffle
+            && let Some(source) = frame.tensor(shuffle.place())
+        {
+            shuffle.run(source, bytes);
+            return true;
+        }
+        self.tables.as_ref().is_some_and(|tables| tables.run(frame, bytes))
     }
 
     /// The instruction's value by one loop; `false` if there is none, or it does not suit the numbers.

@@ -52,7 +52,7 @@ impl Regrouped {
             tau: t,
             range: Interval::ALL,
         };
-        let shuffle = Shuffle::new(&copy, &extents_of(&extents), &|_| Some(source), tier)?;
+        let shuffle = Shuffle::new(&copy, &load::extents(&copy, t), &|_| Some(source), tier)?;
         Some(Self { gemm, shuffle, dtype: instruction.dtype, elements })
     }
 
@@ -119,11 +119,4 @@ fn copy(instruction: &Instruction, extents: &Extents, order: &[usize]) -> Option
         post: Vec::new(),
         ..instruction.clone()
     })
-}
-
-/// Extents of the output alone.
-fn extents_of(extents: &Extents) -> Extents {
-    let mut own = *extents;
-    own[FIRST_K..].fill(1);
-    own
 }

@@ -2,11 +2,8 @@
 
 use opml_vm::{Hash, Tensor, merkle::LEAF_BYTES};
 
-use super::{PART, SMALL, Seen, Value, filled, low};
+use super::{LANES, PART, SMALL, Seen, Value, filled, low};
 use crate::commit::hasher::Hasher;
-
-/// Leaves that are hashed together: the widest vectors hash so many at once.
-const LANES: usize = 8;
 
 /// Hashes of values, in the order in which they came.
 pub(super) struct Alone {
@@ -20,7 +17,7 @@ pub(super) struct Alone {
 
 impl Alone {
     pub(super) fn new(hasher: Hasher) -> Self {
-        Self { hasher, waiting: Vec::with_capacity(LANES), small: Vec::new(), large: Vec::new() }
+        Self { hasher, waiting: Vec::new(), small: Vec::new(), large: Vec::new() }
     }
 
     /// The next value of a run.
@@ -31,34 +28,21 @@ impl Alone {
             let parts = (0..leaves).step_by(PART).flat_map(|first| low(self.hasher, bytes, first));
             return self.large.extend(parts);
         }
-        let mut whole = bytes.as_chunks().0;
-        if !self.waiting.is_empty() || whole.len() < LANES {
-            let (head, tail) = whole.split_at(whole.len().min(LANES - self.waiting.len()));
-            self.waiting.extend_from_slice(head);
-            whole = tail;
-            self.flush(LANES);
-        }
-        if self.waiting.is_empty() {
-            let (now, later) = whole.split_at(whole.len() / LANES * LANES);
-            self.hasher.leaves_onto(now, &mut self.small);
-            self.waiting.extend_from_slice(later);
-        }
-        if let Some(leaf) = filled(bytes) {
-            self.waiting.push(leaf);
-            self.flush(LANES);
-        }
+        self.waiting.extend_from_slice(bytes.as_chunks().0);
+        self.waiting.extend(filled(bytes));
+        self.hash(self.waiting.len() / LANES * LANES);
     }
 
-    /// Hashes what waits, if that are so many leaves.
-    fn flush(&mut self, many: usize) {
-        if self.waiting.len() >= many {
-            self.hasher.leaves_onto(&self.waiting, &mut self.small);
-            self.waiting.clear();
+    /// Hashes so many of the leaves that wait.
+    fn hash(&mut self, count: usize) {
+        if let Some(leaves) = self.waiting.get(..count) {
+            self.hasher.leaves_onto(leaves, &mut self.small);
+            self.waiting.drain(..count);
         }
     }
 
     pub(super) fn end(mut self, values: Vec<Value>) -> Seen {
-        self.flush(0);
+        self.hash(self.waiting.len());
         Seen { values, small: self.small, large: self.large }
     }
 }

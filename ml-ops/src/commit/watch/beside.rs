@@ -11,14 +11,12 @@ use std::{
 
 use opml_vm::{Hash, Tensor, merkle::LEAF_BYTES};
 
-use super::{PART, SMALL, Seen, Value, filled, low};
+use super::{LANES, PART, SMALL, Seen, Value, filled, low};
 use crate::{
     commit::hasher::Hasher,
     engine::{Engine, Other},
 };
 
-/// Fewer leaves wait for others: the widest vectors hash so many at once.
-const LANES: usize = 8;
 /// More parts than that are not near any more.
 const MANY: usize = 8;
 /// Of more parts than that the run does some itself, so that memory is bounded: 8 MiB.

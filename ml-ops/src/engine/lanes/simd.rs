@@ -1,7 +1,8 @@
 //! The loops of [`kernel`] and [`bytes`], compiled for each tier.
 //!
 //! A loop is written once, in plain Rust; a function with `#[target_feature]` around it lets the compiler use wider
-//! vectors. NEON needs none: all of 64-bit Arm has it. This is the only module of the scalar programs with unsafe code.
+//! vectors. NEON needs none: all of 64-bit Arm has it. Beside this module only those that are written in
+//! vectors have unsafe code: `products`, `shuffle::gather`, `tables::look_up`.
 #![allow(unsafe_code, reason = "a function for a CPU with more instructions may only be called on such a CPU")]
 
 use opml_vm::{DType, Opcode};

@@ -6,7 +6,7 @@ mod look_up;
 use opml_vm::{DType, Instruction, Op, Reducer, eval::scalar, isa::SLOT_CONST};
 use rayon::prelude::*;
 
-use super::shuffle::loops;
+use super::{shuffle::loops, vbmi};
 use crate::{
     engine::{
         Frame,
@@ -29,7 +29,8 @@ pub(super) struct Tables {
     /// Elements along the last axis that is longer than 1.
     width: usize,
     parts: Vec<Part>,
-    tier: Tier,
+    /// Whether the CPU permutes bytes across whole vectors.
+    wide: bool,
 }
 
 /// Elements along the last axis that follow one source.
@@ -92,7 +93,7 @@ impl Tables {
             });
             end = *stop;
         }
-        (end == extents[last]).then_some(Self { width: size(end), parts, tier })
+        (end == extents[last]).then_some(Self { width: size(end), parts, wide: vbmi::is_possible(tier) })
     }
 
     /// Writes all elements; `false` if a source is not there.
@@ -116,13 +117,13 @@ impl Tables {
             // Rows that lie one after another are one.
             if length == self.width && part.is_whole(length) {
                 let start = size(part.base) + first * length;
-                look_up(&part.table, source.get(start..start + bytes.len()).unwrap_or(&[]), bytes, self.tier);
+                look_up(&part.table, source.get(start..start + bytes.len()).unwrap_or(&[]), bytes, self.wide);
                 continue;
             }
             for (row, out) in (first..).zip(bytes.chunks_exact_mut(self.width)) {
                 let start = part.position(row);
                 let source = source.get(start..start + length).unwrap_or(&[]);
-                look_up(&part.table, source, &mut out[part.start..part.end], self.tier);
+                look_up(&part.table, source, &mut out[part.start..part.end], self.wide);
             }
         }
     }
@@ -203,4 +204,46 @@ fn table(instruction: &Instruction, number: usize, dtype: DType) -> [u8; 256] {
 fn constant(instruction: &Instruction, slot: u8) -> i64 {
     let place = slot.checked_sub(SLOT_CONST).map(usize::from);
     place.and_then(|place| instruction.constants.get(place)).copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use opml_vm::Source;
+
+    use super::*;
+    use crate::{
+        engine::{interval::Interval, load::Header},
+        lower::{self, Builder, Part as Joined, Requant, Scale},
+    };
+
+    /// Whether tensors of 100 rows, joined along an axis, are recognised.
+    fn is_known(dtype: DType, axis: usize) -> bool {
+        let mut builder = Builder::new();
+        let part = |width| Joined {
+            view: builder.input(dtype, &[100, width]),
+            zero_point: 3,
+            multiplier: Some(width * 10_000),
+        };
+        let parts = [60, if axis == 1 { 40 } else { 60 }].map(part);
+        let scale = Scale { multipliers: vec![1], shift: 20 };
+        let requant = Requant { dtype, scale, zero_point: 3, low: dtype.min(), high: dtype.max() };
+        lower::concat(&mut builder, &parts, axis, &requant).unwrap();
+        let program = builder.finish().unwrap();
+        let header = |source: &Source| {
+            let Source::Input(number) = *source else { return None };
+            let input = program.inputs()[usize::try_from(number).unwrap()];
+            let (dtype, elements) = (input.dtype, input.elements);
+            Some(Header { place: Place::Input(number), dtype, elements, tau: 0, range: Interval::ALL })
+        };
+        let instruction = &program.instructions()[0];
+        let extents = crate::engine::load::extents(instruction, 0);
+        Tables::new(instruction, &extents, &header, Tier::best()).is_some()
+    }
+
+    #[test]
+    fn bytes_side_by_side_are_known() {
+        assert!(is_known(DType::U8, 1) && is_known(DType::I8, 1));
+        // Rows of one tensor after those of another, and larger numbers.
+        assert!(!is_known(DType::U8, 0) && !is_known(DType::I16, 1));
+    }
 }

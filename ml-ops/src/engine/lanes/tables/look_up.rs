@@ -4,9 +4,6 @@
     allow(unsafe_code, reason = "loads and stores of whole vectors take pointers, and need a CPU that has them")
 )]
 
-use super::super::vbmi;
-use crate::tier::Tier;
-
 /// A byte for each byte.
 #[derive(Debug, Clone)]
 pub(super) struct Table {
@@ -21,8 +18,8 @@ impl Table {
     }
 }
 
-/// `out[i] = table[source[i]]`; both are of one length.
-pub(super) fn look_up(table: &Table, source: &[u8], out: &mut [u8], tier: Tier) {
+/// `out[i] = table[source[i]]`; both are of one length. Only a CPU with VBMI may be `wide`.
+pub(super) fn look_up(table: &Table, source: &[u8], out: &mut [u8], wide: bool) {
     if source.len() != out.len() {
         return;
     }
@@ -30,12 +27,12 @@ pub(super) fn look_up(table: &Table, source: &[u8], out: &mut [u8], tier: Tier) 
         return out.copy_from_slice(source);
     }
     #[cfg(target_arch = "x86_64")]
-    if vbmi::is_possible(tier) {
-        // SAFETY: the CPU has these instructions.
+    if wide {
+        // SAFETY: callers ask `vbmi::is_possible` first.
         return unsafe { x86::look_up(&table.bytes, source, out) };
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = tier;
+    let _ = wide;
     out.iter_mut().zip(source).for_each(|(out, &byte)| *out = table.bytes[usize::from(byte)]);
 }
 
@@ -73,6 +70,7 @@ mod tests {
     use opml_vm::testing::Rng;
 
     use super::*;
+    use crate::{engine::lanes::vbmi, tier::Tier};
 
     #[test]
     fn tables_are_looked_up_in_every_tier() {
@@ -86,16 +84,16 @@ mod tests {
             let all: Vec<u8> = (0..=u8::MAX).collect();
             for tier in Tier::supported() {
                 let mut out = vec![9; length];
-                look_up(&Table::new(bytes), &source, &mut out, tier);
+                look_up(&Table::new(bytes), &source, &mut out, vbmi::is_possible(tier));
                 assert_eq!(out, expected, "{length} on {}", tier.name());
                 let mut out = [0; 256];
-                look_up(&Table::new(bytes), &all, &mut out, tier);
+                look_up(&Table::new(bytes), &all, &mut out, vbmi::is_possible(tier));
                 assert_eq!(out, bytes, "on {}", tier.name());
             }
             let mut same = [0; 256];
             same.copy_from_slice(&all);
             let mut out = vec![9; length];
-            look_up(&Table::new(same), &source, &mut out, Tier::best());
+            look_up(&Table::new(same), &source, &mut out, false);
             assert_eq!(out, source);
         }
     }
